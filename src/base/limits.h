@@ -1,0 +1,29 @@
+/* limits.h - every limit of everything that grows, in one place. Reaching one is RC_LIMIT and a
+ * counter. */
+#ifndef SLUICE_BASE_LIMITS_H
+#define SLUICE_BASE_LIMITS_H
+
+#define NAME_SIZE 64  /* bytes of a pool, class, metric, tier name, NUL included */
+#define TEXT_SIZE 256 /* bytes of a longer text in a specification */
+#define POOLS_PER_GROUP_MAX 8
+#define CLASSES_PER_POOL_MAX 8
+#define METRICS_PER_POOL_MAX 16
+#define SHADOWS_PER_POOL_MAX 4
+#define SERIES_PER_POOL_MAX 32 /* windows of one pool: metrics, policy and shadows together */
+#define MODELS_PER_POOL_MAX 32
+#define TRAIL_MAX 24         /* entries of one decision */
+#define REPLICAS_MAX 1000000 /* ceiling of any replica count */
+
+#define JSON_DEPTH_DEFAULT 64
+#define CONFIG_BYTES_MAX (8U << 20)
+#define CONFIG_NODES_MAX 500000
+#define YAML_ALIAS_EXPANSIONS_MAX 10000
+
+#define HTTP_HEAD_BYTES_MAX (16U << 10)
+#define HTTP_HEADERS_MAX 100
+#define HTTP_TARGET_BYTES_MAX (8U << 10)
+#define HTTP_BODY_BYTES_MAX (64U << 20)
+#define BODY_PEEK_BYTES_MAX (1U << 20)
+#define STREAM_BUFFER_BYTES_MAX (1U << 20)
+
+#endif

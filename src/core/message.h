@@ -1,0 +1,101 @@
+/* message.h - the words between gateways and control (DESIGN 10). Plain data; encoder for streams
+ * in message.c.
+ *
+ * Down: routes(generation), drain(replica), undrain, limits. Up: snapshot, wake, drained, suspect.
+ * In one process the structs travel by queue; between processes as lines of JSON over HTTP, made by
+ * message_print() and message_parse(). */
+#ifndef SLUICE_CORE_MESSAGE_H
+#define SLUICE_CORE_MESSAGE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/histogram.h"
+#include "base/limits.h"
+#include "base/mem.h"
+#include "base/rc.h"
+#include "base/tree.h"
+
+#define MESSAGE_VERSION 1
+#define ADDRESS_SIZE 64
+#define REPLICAS_PER_POOL_MAX 1024 /* of a routed pool */
+
+/* One routed replica. Ids are never used twice within one installation. */
+struct route_replica {
+    uint64_t id;
+    char host[ADDRESS_SIZE]; /* numeric address */
+    uint16_t port;
+    bool draining; /* serves what it has, gets nothing new */
+    double weight; /* capacity factor */
+};
+
+/* Ordered list: a model may be served by several pools (fallback, canary). */
+struct route_model {
+    char name[TEXT_SIZE];     /* as clients ask; may end in '*' */
+    uint16_t pool;            /* index in routes.pool */
+    uint16_t order;           /* 0 first */
+    double weight_percent;    /* canary share among those of equal order; 100 = all */
+    char upstream[TEXT_SIZE]; /* name to send on; "" = unchanged */
+};
+
+struct route_pool {
+    char name[NAME_SIZE];
+    struct route_replica *replica; /* sorted by id */
+    size_t replica_count;
+    int64_t starting;       /* replicas that may become ready */
+    int64_t eta_ns;         /* expected time until the next one is ready; -1 unknown */
+    bool start_failed;      /* given up for now: waiters end with the reason */
+    char reason[TEXT_SIZE]; /* why, for people */
+};
+
+/* Immutable once published; generation grows by one. */
+struct routes {
+    uint64_t generation;
+    struct route_pool *pool;
+    size_t pool_count;
+    struct route_model *model;
+    size_t model_count;
+};
+
+struct replica_load {
+    uint64_t id;
+    int64_t in_flight_requests;
+    int64_t in_flight_tokens; /* estimated prompt + generated so far */
+};
+
+/* What one gateway knows about one pool; amounts and histograms are since its previous snapshot of
+ * that pool. */
+struct gateway_snapshot {
+    uint16_t pool; /* index in the routes of `generation` */
+    uint16_t gateway;
+    uint64_t generation;
+    int64_t t_ns;
+    int64_t span_ns; /* time covered by the amounts */
+    int64_t waiting_requests;
+    int64_t waiting_tokens;
+    int64_t in_flight_requests;
+    int64_t in_flight_tokens;
+    int64_t oldest_wait_ns;
+    int64_t idle_ns;  /* since the last byte of any request; 0 while something is in flight */
+    int64_t sessions; /* with activity in the last 5 min */
+    double arrived_requests;
+    double completed_requests;
+    double failed_requests;         /* ended in an error of ours or of the engine */
+    double refused_requests;        /* 429 and 503: not taught to anybody */
+    double good_requests;           /* met every objective of the pool */
+    double prompt_tokens;           /* of arrived requests, estimated */
+    double completed_prompt_tokens; /* of completed ones, measured where the engine tells */
+    double output_tokens;           /* generated in the span */
+    double completed_tokens;        /* prompt + output of completed ones: context length = this /
+                                       completed_requests */
+    double tool_calls;
+    struct histogram ttft_s;
+    struct histogram itl_s;
+    struct histogram e2e_s;
+    struct histogram queue_s;
+    size_t replica_count;
+    struct replica_load replica[REPLICAS_PER_POOL_MAX];
+};
+
+#endif

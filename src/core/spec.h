@@ -1,0 +1,176 @@
+/* spec.h - what a person asked for, as plain structs, and its compiled form.
+ *
+ * `struct pool_spec` is filled from the option tables (config, tests) and holds no pointers but
+ * those to policy configurations. `group_compile()` checks it, chooses the stages that act, lays
+ * out the state block and gives it a shape hash. A compiled group is immutable and may be read by
+ * any thread. */
+#ifndef SLUICE_CORE_SPEC_H
+#define SLUICE_CORE_SPEC_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/limits.h"
+#include "base/opt.h"
+#include "base/rc.h"
+#include "core/signal.h"
+
+struct policy_ops;
+
+enum pool_role { ROLE_NONE, ROLE_FRONTEND, ROLE_PREFILL, ROLE_DECODE };
+enum capacity_kind { CAPACITY_ON_DEMAND, CAPACITY_SPOT, CAPACITY_RESERVED };
+enum pool_mode { MODE_ACTIVE, MODE_OBSERVE }; /* observe: decide and record, apply nothing */
+enum combine_kind {
+    COMBINE_MAX,
+    COMBINE_MIN,
+    COMBINE_AVERAGE,
+    COMBINE_ANY_UP_ALL_DOWN,
+    COMBINE_FORMULA
+};
+
+struct class_spec {
+    char name[NAME_SIZE];
+    char gpu_type[NAME_SIZE];
+    char region[NAME_SIZE];
+    double gpus;            /* per replica; fractions share a GPU by memory */
+    double price_per_hour;  /* of one replica; NAN = unknown */
+    double capacity_factor; /* relative to the first class, > 0 */
+    int kind;               /* enum capacity_kind */
+    int64_t replicas_max;   /* of this class; REPLICAS_MAX = no own bound */
+};
+
+struct metric_spec {
+    struct signal_ref signal;
+    char type[NAME_SIZE]; /* as written; source of `signal` */
+    double target;        /* in the unit of the signal, per replica for sums and rates */
+    int64_t window_ns;    /* averagingWindow */
+    int64_t max_age_ns;   /* older readings are `failed` */
+    bool required;        /* failed = never below desired (R2) */
+};
+
+/* One direction of change. */
+struct pace_spec {
+    int64_t stabilization_ns; /* -1 = the policy's own default */
+    double change_percent;    /* per period; NAN = no limit */
+    int64_t change_absolute;  /* per period; -1 = no limit */
+    int64_t period_ns;        /* evaluation period of this direction; 0 = the tick */
+};
+
+enum cooldown_applies { COOLDOWN_DOWN, COOLDOWN_BOTH };
+
+struct behavior_spec {
+    struct pace_spec up;
+    struct pace_spec down;
+    int64_t cooldown_ns; /* after any applied change */
+    int cooldown_applies;
+    double tolerance; /* ratio around 1 that changes nothing */
+};
+
+struct slo_spec {
+    int64_t ttft_ns; /* 0 = no objective, for each */
+    int64_t inter_token_ns;
+    int64_t e2e_ns;
+    double tokens_per_second;
+    double availability_percent;
+    double attainment_percent; /* share of requests that must meet the objectives */
+};
+
+/* SLO response (stage 4). */
+struct slo_target_spec {
+    bool enabled;
+    double headroom_percent; /* aim this much better than the objective */
+    bool up_immediately;
+    int64_t max_scale_up;            /* replicas per start-up time in a breach */
+    double require_headroom_percent; /* no lowering while less is left */
+    int64_t check_ns;                /* for how long it must have been there */
+};
+
+#define SCHEDULES_MAX 16
+struct schedule_spec {
+    char name[NAME_SIZE];
+    char cron[NAME_SIZE];
+    char zone[NAME_SIZE]; /* IANA name; "" = UTC */
+    int64_t replicas;
+    int64_t duration_ns; /* 0 = until the next schedule fires */
+};
+
+struct last_replica_spec {
+    int64_t grace_ns;     /* at one replica without demand for at least this long */
+    int64_t retention_ns; /* counted from the last byte served */
+};
+
+struct warm_spec {
+    double percent; /* of max, kept warm */
+    int64_t replenish_delay_ns;
+    int64_t batch;
+    bool use;
+};
+
+struct forecast_spec {
+    bool enabled;
+    int64_t lookback_ns;
+    int64_t horizon_ns;
+    double min_confidence;
+};
+
+struct cost_spec {
+    double max_per_hour; /* NAN = none */
+    double daily_budget; /* NAN = none */
+};
+
+struct pool_spec {
+    char name[NAME_SIZE];
+    int role; /* enum pool_role */
+    int mode; /* enum pool_mode */
+    int64_t replicas_min;
+    int64_t replicas_max;
+    int64_t concurrency_limit; /* hard, per replica; 0 = none. Also total capacity for policies that
+                                  need one */
+    int64_t max_unready;       /* overdue replicas at which nothing more is added (R13) */
+    int64_t priority;          /* in allot(): higher first */
+    int64_t residence_ns;      /* minimum time before allot() may take a replica away again */
+
+    const struct policy_ops *policy;
+    void *policy_config; /* owned by the specification's creator; outlives it */
+    bool exact;          /* imitations: the peer's whole loop and no stage at all (3.4) */
+    struct {
+        const struct policy_ops *policy;
+        void *config;
+    } shadow[SHADOWS_PER_POOL_MAX];
+    size_t shadow_count;
+
+    int combine; /* enum combine_kind */
+    struct metric_spec metric[METRICS_PER_POOL_MAX];
+    size_t metric_count;
+    struct class_spec class_[CLASSES_PER_POOL_MAX]; /* the first is the default class */
+    size_t class_count;
+
+    struct behavior_spec behavior;
+    struct slo_spec slo;
+    struct slo_target_spec slo_target;
+    struct schedule_spec schedule[SCHEDULES_MAX];
+    size_t schedule_count;
+    struct last_replica_spec last_replica;
+    struct warm_spec warm;
+    struct forecast_spec forecast;
+    struct cost_spec cost;
+};
+
+/* Defaults of everything (opt rows), one default class, policy NULL. */
+void pool_spec_defaults(struct pool_spec *spec);
+/* Rows of the `autoscaling`-side members; the file layout of a pool is config's business. */
+extern const struct opt metric_options[], pace_options[], behavior_options[], slo_options[],
+    slo_target_options[], schedule_options[], last_replica_options[], warm_options[],
+    forecast_options[], cost_options[], class_options[];
+extern const size_t metric_option_count, pace_option_count, behavior_option_count, slo_option_count,
+    slo_target_option_count, schedule_option_count, last_replica_option_count, warm_option_count,
+    forecast_option_count, cost_option_count, class_option_count;
+
+/* Everything that is wrong inside one pool, most specific first: RC_RANGE, RC_INVALID, RC_MISSING.
+ */
+enum rc pool_spec_check(const struct pool_spec *spec, struct diag *diag) MUST_CHECK;
+
+struct group_spec; /* compiled; see core/group.h */
+
+#endif
