@@ -14,33 +14,9 @@
 #include "base/opt.h"
 #include "base/rc.h"
 #include "core/decision.h"
+#include "core/series.h"
 #include "core/signal.h"
 #include "core/spec.h"
-
-/* How samples of one signal are kept. */
-enum series_kind {
-    SERIES_MEAN,     /* time-bucketed mean of levels, several samples of one bucket are averaged */
-    SERIES_RATE,     /* amounts per second of the window (FOLD_RATE) */
-    SERIES_LAST,     /* newest value */
-    SERIES_MAX,      /* largest in the window */
-    SERIES_QUANTILE, /* histogram slots */
-    SERIES_RATIO,    /* weighted mean */
-    SERIES_KPA_LINEAR, /* Knative's bucketed average, conformance/kpa: samples of one bucket add up
-                        */
-    SERIES_KPA_WEIGHTED,
-};
-struct series_need {
-    struct signal_ref signal;
-    enum series_kind kind;
-    int64_t span_ns;
-    int64_t granularity_ns; /* 0 = span / 30, at least 1 s */
-    int64_t max_age_ns;     /* 0 = never stale by age (peers that have no such rule) */
-    bool required;
-};
-
-/* Fits signal, window and staleness of one metric of a pool: the series kind follows from the
- * catalogue. */
-struct series_need series_need_of_metric(const struct metric_spec *metric);
 
 struct policy_input {
     const struct pool_spec *pool;
@@ -53,7 +29,8 @@ struct policy_input {
     bool poke;                         /* an early tick; only policies with .pokes see it */
     const struct series_table *series; /* see series_read() */
 };
-/* Reading of the index-th series that this policy declared. */
+/* Reading of the index-th series that this policy (or stage) declared; absent when there is none.
+ */
 struct reading series_read(const struct policy_input *in, size_t index);
 /* Reading of the pool's index-th metric (pool_spec.metric). */
 struct reading metric_read(const struct policy_input *in, size_t index);
@@ -73,6 +50,8 @@ struct policy_ops {
     bool pokes;        /* wants early ticks */
     bool uses_metrics; /* reads pool_spec.metric */
     bool wakes_itself; /* proposes > 0 at 0 ready from absolute demand */
+    bool holds_itself; /* has its own hold time: stabilisation is 0 unless the pool sets it (others:
+                          up 0, down 5 min) */
 
     /* Beyond the range checks of the rows; may be NULL. */
     enum rc (*check)(const struct pool_spec *pool, const void *config, struct diag *diag);
@@ -87,7 +66,10 @@ struct policy_ops {
     /* A sample of this pool as it is filed, before the windows take it; may be NULL. */
     void (*sample)(const struct pool_spec *pool, const void *config, void *state,
                    const struct sample *sample);
+    /* One number per pool. Exactly one of propose and propose_metric is set. */
     struct proposal (*propose)(const struct policy_input *in);
+    /* One number per metric of the pool, put together by stage 1 (max, min, average, ...). */
+    struct proposal (*propose_metric)(const struct policy_input *in, size_t metric);
 };
 
 const struct policy_ops *policy_find(struct span name); /* NULL when unknown */

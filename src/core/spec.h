@@ -115,8 +115,10 @@ struct forecast_spec {
 };
 
 struct cost_spec {
-    double max_per_hour; /* NAN = none */
-    double daily_budget; /* NAN = none */
+    double max_per_hour;     /* NAN = none */
+    double daily_budget;     /* NAN = none */
+    double spot_max_percent; /* of the serving replicas, rounded down; 100 = all may be spot */
+    double spot_max_price;   /* per replica and hour; NAN = any */
 };
 
 struct pool_spec {
