@@ -1,0 +1,220 @@
+/* test_spawn.c - real processes: environment, output, groups, exit codes, refused programs,
+ * adoption by pid. */
+#include "base/mem.h"
+#include "target/spawn.h"
+
+#include <fcntl.h>
+#include <poll.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+static char output_path[] = "/tmp/sluice-test-spawn-XXXXXX";
+
+static int make_output(void **state)
+{
+    const int fd = mkstemp(output_path);
+
+    (void)state;
+    return fd < 0 ? -1 : close(fd);
+}
+
+static int remove_output(void **state)
+{
+    (void)state;
+    return unlink(output_path);
+}
+
+static const char *output(void)
+{
+    static char text[4096];
+    FILE *file = fopen(output_path, "re");
+
+    assert_non_null(file);
+    text[fread(text, 1, sizeof text - 1, file)] = '\0';
+    fclose(file);
+    return text;
+}
+
+static const char *const plain_env[] = {"PATH=/usr/bin:/bin", "MARK=here", NULL};
+
+static enum rc run(const char *script, struct child *child, struct diag *diag)
+{
+    const char *argv[] = {"sh", "-c", script, NULL};
+    const struct spawn_spec spec = {.argv = argv, .envp = plain_env, .output_path = output_path};
+
+    assert_int_equal(truncate(output_path, 0), 0);
+    return child_spawn(&spec, child, diag);
+}
+
+/* The pidfd tells when it has ended: no polling, no sleep. */
+static struct child_end wait_for(struct child *child)
+{
+    struct pollfd watch = {.fd = child->pidfd, .events = POLLIN};
+
+    assert_int_equal(poll(&watch, 1, 20000), 1);
+    return child_poll(child);
+}
+
+static void a_child_gets_its_environment_and_nothing_else(void **state)
+{
+    struct child child;
+
+    (void)state;
+    assert_int_equal(setenv("SLUICE_TEST_SECRET", "secret", 1), 0);
+    assert_int_equal(run("env; ls /proc/self/fd", &child, NULL), RC_OK);
+    const struct child_end end = wait_for(&child);
+
+    assert_true(end.ended && end.known);
+    assert_int_equal(end.exit_code, 0);
+    assert_non_null(strstr(output(), "MARK=here"));
+    assert_null(strstr(output(), "SLUICE_TEST_SECRET"));
+    assert_null(strstr(output(), "\n4\n")); /* 0 1 2 and the one that ls itself opens */
+    child_done(&child);
+}
+
+static void exit_codes_and_signals_are_told_apart(void **state)
+{
+    struct child child;
+    struct child_end end;
+
+    (void)state;
+    assert_int_equal(run("exit 7", &child, NULL), RC_OK);
+    end = wait_for(&child);
+    assert_int_equal(end.exit_code, 7);
+    assert_int_equal(end.signal, 0);
+    child_done(&child);
+    assert_int_equal(run("kill -SEGV $$", &child, NULL), RC_OK);
+    end = wait_for(&child);
+    assert_int_equal(end.signal, SIGSEGV);
+    child_done(&child);
+}
+
+static void fault_70_a_program_that_is_not_there_is_said_at_once(void **state)
+{
+    const char *argv[] = {"no-such-program-anywhere", NULL};
+    const char *folder_argv[] = {"/tmp", NULL};
+    struct spawn_spec spec = {.argv = argv, .envp = plain_env};
+    struct child child;
+    struct diag diag;
+
+    (void)state;
+    assert_int_equal(child_spawn(&spec, &child, &diag), RC_NOT_FOUND);
+    assert_non_null(strstr(diag.text, "no-such-program-anywhere"));
+    spec.argv = folder_argv;
+    assert_int_equal(child_spawn(&spec, &child, &diag), RC_DENIED);
+    spec.argv = (const char *[]){"sh", "-c", "true", NULL};
+    spec.workdir = "/no/such/folder";
+    assert_int_equal(child_spawn(&spec, &child, &diag), RC_NOT_FOUND);
+    assert_non_null(strstr(diag.text, "/no/such/folder"));
+}
+
+static void fault_71_grandchildren_end_with_the_group(void **state)
+{
+    struct child child;
+    char byte;
+
+    (void)state;
+    /* The grandchild holds a fifo open: its end is seen as end of file on our side. */
+    char fifo[64];
+
+    snprintf(fifo, sizeof fifo, "/tmp/sluice-test-fifo-%d", (int)getpid());
+    unlink(fifo);
+    assert_int_equal(mkfifo(fifo, 0600), 0);
+    char script[256];
+
+    snprintf(
+        script, sizeof script,
+        "trap '' TERM; (trap '' TERM; exec 9>%s; echo up >&9; while :; do read x; done) & wait",
+        fifo);
+    assert_int_equal(run(script, &child, NULL), RC_OK);
+    const int fd = open(fifo, O_RDONLY);
+
+    assert_int_equal(read(fd, &byte, 1), 1);
+    assert_int_equal(read(fd, &byte, 1), 1);
+    assert_int_equal(read(fd, &byte, 1), 1);
+    child_signal(&child, SIGTERM);
+    child_signal(&child, SIGKILL);
+    const struct child_end end = wait_for(&child);
+
+    assert_int_equal(end.signal, SIGKILL);
+    assert_int_equal(read(fd, &byte, 1), 0);
+    close(fd);
+    unlink(fifo);
+    child_done(&child);
+}
+
+static void fault_72_a_running_process_is_attached_by_pid_and_start_time(void **state)
+{
+    struct child child;
+    struct child again;
+
+    (void)state;
+    assert_int_equal(run("read x; exit 0", &child, NULL),
+                     RC_OK); /* stdin is /dev/null: ends soon */
+    (void)wait_for(&child);
+    child_done(&child);
+    assert_int_equal(run("exec sleep 60", &child, NULL), RC_OK);
+    assert_int_not_equal(child.start_ticks, 0);
+    assert_int_equal(child_attach(child.pid, child.start_ticks + 1, &again), RC_CONFLICT);
+    assert_int_equal(child_attach(child.pid, child.start_ticks, &again), RC_OK);
+    assert_false(child_poll(&again).ended);
+    child_signal(&again, SIGKILL);
+    assert_int_equal(wait_for(&child).signal, SIGKILL);
+    assert_true(child_poll(&again).ended);
+    child_done(&again);
+    child_done(&child);
+}
+
+static void limits_are_set_in_a_group_where_the_host_allows_it(void **state)
+{
+    const struct cgroup_limits limits = {.cpus = 0.5, .memory_bytes = 64.0 * 1024 * 1024};
+    const char *argv[] = {"sh", "-c", "cat /proc/self/cgroup; exec sleep 60", NULL};
+    struct cgroup group;
+    struct child child;
+    struct diag diag;
+    char name[64];
+
+    (void)state;
+    snprintf(name, sizeof name, "sluice-test-%d/one", (int)getpid());
+    if (cgroup_open(NULL, name, &limits, &group, &diag) != RC_OK) {
+        print_message("skipped: %s\n", diag.text);
+        skip();
+    }
+    const struct spawn_spec spec = {
+        .argv = argv, .envp = plain_env, .output_path = output_path, .group = &group};
+
+    assert_int_equal(child_spawn(&spec, &child, &diag), RC_OK);
+    assert_false(cgroup_close(&group)); /* somebody lives in it */
+    assert_true(cgroup_kill(&group) >= 1);
+    assert_int_equal(wait_for(&child).signal, SIGKILL);
+    assert_false(cgroup_oom_struck(&group));
+    assert_true(cgroup_close(&group));
+    snprintf(name, sizeof name, "sluice-test-%d", (int)getpid());
+    assert_int_equal(cgroup_open(NULL, name, &(struct cgroup_limits){0}, &group, &diag), RC_OK);
+    assert_true(cgroup_close(&group));
+    child_done(&child);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_child_gets_its_environment_and_nothing_else),
+        cmocka_unit_test(exit_codes_and_signals_are_told_apart),
+        cmocka_unit_test(fault_70_a_program_that_is_not_there_is_said_at_once),
+        cmocka_unit_test(fault_71_grandchildren_end_with_the_group),
+        cmocka_unit_test(fault_72_a_running_process_is_attached_by_pid_and_start_time),
+        cmocka_unit_test(limits_are_set_in_a_group_where_the_host_allows_it),
+    };
+
+    return cmocka_run_group_tests(tests, make_output, remove_output);
+}
