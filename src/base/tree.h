@@ -51,7 +51,9 @@ bool tree_int(const struct tree *node,
 bool tree_string(const struct tree *node, struct span *ret);
 const char *tree_kind_name(enum tree_kind kind); /* "an object", for messages */
 bool tree_equal(const struct tree *a,
-                const struct tree *b); /* values; member order ignored; numbers as doubles */
+                const struct tree *b); /* values; member order ignored; numbers as doubles;
+                                          false beyond TREE_EQUAL_DEPTH_MAX levels */
+#define TREE_EQUAL_DEPTH_MAX 512
 
 /* JSON text to tree: strict RFC 8259, UTF-8 checked, no recursion deeper than depth_max. */
 struct json_limits {
@@ -62,8 +64,9 @@ struct json_limits {
 enum rc json_read(struct arena *arena, struct span text, const struct json_limits *limits,
                   const struct tree **ret, struct diag *diag) MUST_CHECK;
 
-/* JSON writer over a buf. Commas and colons are its business; misuse is asserted. */
-#define JSON_DEPTH_MAX 32
+/* JSON writer over a buf. Commas and colons are its business; misuse is asserted. A tree nested
+ * deeper than JSON_DEPTH_MAX is outside data, not misuse: it makes the buffer `failed`. */
+#define JSON_DEPTH_MAX 128
 struct json_writer {
     struct buf *buf;
     int depth;
