@@ -11,7 +11,7 @@
 #define SHADOWS_PER_POOL_MAX 4
 #define SERIES_PER_POOL_MAX 32 /* windows of one pool: metrics, policy and shadows together */
 #define MODELS_PER_POOL_MAX 32
-#define TRAIL_MAX 24         /* entries of one decision */
+#define TRAIL_MAX 32         /* entries of one decision: a metric each and two per stage */
 #define REPLICAS_MAX 1000000 /* ceiling of any replica count */
 
 #define JSON_DEPTH_DEFAULT 64

@@ -49,7 +49,7 @@ struct pool_observation {
     int64_t schedule_now;  /* scheduled floor in force; NO_COUNT = none. Cron and zones: config +
                               shell */
     int64_t schedule_next; /* floor after the next firing ... */
-    int64_t schedule_next_ns; /* ... at this time; TIME_NONE = none */
+    int64_t schedule_next_ns; /* ... at this time, on the axis of wall_ns; TIME_NONE = none */
     int64_t start_p50_ns;     /* measured start-up time; 0 = unknown */
     int64_t start_p90_ns;
     double spent_today; /* money; NAN = unknown */
@@ -124,13 +124,15 @@ enum stage_id {
 };
 const char *stage_name(enum stage_id stage);
 
+/* 48 bytes: a decision is recorded thousands of times. */
 struct trail_entry {
     uint8_t stage; /* enum stage_id */
     uint8_t reserved;
     uint16_t reason; /* enum reason */
     uint16_t metric; /* index of the metric it is about, or UINT16_MAX */
-    int64_t before;
-    int64_t after;
+    uint16_t reserved_2;
+    int32_t before;
+    int32_t after;
     double number[4];
 };
 
@@ -146,6 +148,7 @@ struct decision {
     struct proposal proposal;
     struct proposal shadow[SHADOWS_PER_POOL_MAX];
     uint32_t trail_count;
+    uint32_t trail_dropped; /* entries that found no place */
     struct trail_entry trail[TRAIL_MAX];
 };
 

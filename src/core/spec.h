@@ -42,11 +42,12 @@ struct class_spec {
 
 struct metric_spec {
     struct signal_ref signal;
-    char type[NAME_SIZE]; /* as written; source of `signal` */
-    double target;        /* in the unit of the signal, per replica for sums and rates */
-    int64_t window_ns;    /* averagingWindow */
-    int64_t max_age_ns;   /* older readings are `failed` */
-    bool required;        /* failed = never below desired (R2) */
+    char type[NAME_SIZE];        /* as written; source of `signal` */
+    char target_text[NAME_SIZE]; /* as written; source of `target` */
+    double target;               /* in the unit of the signal, per replica for sums and rates */
+    int64_t window_ns;           /* averagingWindow */
+    int64_t max_age_ns;          /* older readings are `failed` */
+    bool required;               /* failed = never below desired (R2) */
 };
 
 /* One direction of change. */
@@ -161,16 +162,22 @@ struct pool_spec {
 
 /* Defaults of everything (opt rows), one default class, policy NULL. */
 void pool_spec_defaults(struct pool_spec *spec);
+/* Makes `signal` and `target` out of `type` and `target_text`, both as a person writes them: a
+ * latency as a duration or in seconds ("500ms", "0.5"), a ratio as such or in percent ("0.7", "70",
+ * "70%"), anything else as a quantity ("1000", "4k"). Errors of signal_parse(); RC_SYNTAX and
+ * RC_RANGE for the target. */
+enum rc metric_spec_resolve(struct metric_spec *metric, struct diag *diag) MUST_CHECK;
 /* Rows of the `autoscaling`-side members; the file layout of a pool is config's business. */
 extern const struct opt metric_options[], pace_options[], behavior_options[], slo_options[],
     slo_target_options[], schedule_options[], last_replica_options[], warm_options[],
     forecast_options[], cost_options[], class_options[];
+extern const struct opt_choice combine_choices[], role_choices[], mode_choices[];
 extern const size_t metric_option_count, pace_option_count, behavior_option_count, slo_option_count,
     slo_target_option_count, schedule_option_count, last_replica_option_count, warm_option_count,
     forecast_option_count, cost_option_count, class_option_count;
 
-/* Everything that is wrong inside one pool, most specific first: RC_RANGE, RC_INVALID, RC_MISSING.
- */
+/* The first thing that is wrong inside one pool, with its place: RC_RANGE, RC_INVALID, RC_MISSING,
+ * RC_UNSUPPORTED. */
 enum rc pool_spec_check(const struct pool_spec *spec, struct diag *diag) MUST_CHECK;
 
 struct group_spec; /* compiled; see core/group.h */

@@ -1,0 +1,328 @@
+/* decide.c - one tick of one group: policies by their own period, then the stages in order, then
+ * the records. A function of its arguments; allocates nothing. */
+#include <assert.h>
+#include <math.h>
+#include <string.h>
+
+#include "base/duration.h"
+#include "base/num.h"
+#include "core/classes.h"
+#include "core/combine.h"
+#include "core/plan.h"
+
+static_assert(sizeof(struct trail_entry) == 48, "no padding: decisions are compared as bytes");
+
+static void say(struct decision *d, enum stage_id stage, uint16_t metric, int64_t before,
+                int64_t after, uint16_t reason, const double number[4])
+{
+    if (d->trail_count == TRAIL_MAX) {
+        d->trail_dropped++;
+        return;
+    }
+    struct trail_entry *entry = &d->trail[d->trail_count++];
+    entry->stage = (uint8_t)stage;
+    entry->reason = reason;
+    entry->metric = metric;
+    entry->before = (int32_t)num_clamp(before, 0, REPLICAS_MAX);
+    entry->after = (int32_t)num_clamp(after, 0, REPLICAS_MAX);
+    if (number != NULL)
+        memcpy(entry->number, number, sizeof(entry->number));
+}
+
+void stage_say(struct stage_context *context, enum stage_id stage, int64_t after,
+               enum reason reason, const double number[4])
+{
+    say(context->decision, stage, UINT16_MAX, context->count, after, (uint16_t)reason, number);
+    context->count = after;
+}
+
+/* ---- policies ---- */
+
+/* A proposal enters our arithmetic: whatever a policy says is a count, and its padding is zero. */
+static struct proposal cleaned(const struct proposal *p)
+{
+    struct proposal clean;
+    memset(&clean, 0, sizeof(clean));
+    clean.abstain = p->abstain;
+    clean.urgent = p->urgent && !p->abstain;
+    clean.replicas = p->abstain ? 0 : num_clamp(p->replicas, 0, REPLICAS_MAX);
+    clean.exact = isnan(p->exact) ? (double)NAN : p->exact;
+    clean.reason = p->reason < REASON_COUNT ? p->reason : (uint16_t)REASON_NONE;
+    for (size_t i = 0; i < COUNT_OF(clean.number); i++)
+        clean.number[i] = isnan(p->number[i]) ? (double)NAN : p->number[i];
+    return clean;
+}
+
+/* One number per metric; the trail shows each when `trail` is given. */
+static struct proposal propose_metrics(const struct policy_plan *policy,
+                                       const struct policy_input *in, struct decision *trail)
+{
+    struct proposal each[METRICS_PER_POOL_MAX];
+    const size_t n = in->pool->metric_count;
+    if (n == 0)
+        return (struct proposal){.abstain = true, .exact = NAN, .reason = REASON_NO_SIGNAL};
+    for (size_t i = 0; i < n; i++) {
+        const struct proposal raw = policy->ops->propose_metric(in, i);
+        each[i] = cleaned(&raw);
+        if (trail != NULL && n > 1)
+            say(trail, STAGE_POLICY, (uint16_t)i, in->desired,
+                each[i].abstain ? in->desired : each[i].replicas, each[i].reason, each[i].number);
+    }
+    return combine_proposals((enum combine_kind)in->pool->combine, each, n, in->desired);
+}
+
+/* The next evaluation stays on the grid of the period, however late this tick came. */
+static void move_on(struct policy_state *state, const struct policy_plan *policy, int64_t now_ns)
+{
+    if (state->next_ns == TIME_NONE)
+        state->next_ns = now_ns;
+    if (now_ns < state->next_ns)
+        return; /* a poke between two evaluations */
+    const int64_t periods = (now_ns - state->next_ns) / policy->period_ns + 1;
+    state->next_ns = num_add_sat(state->next_ns, num_mul_sat(periods, policy->period_ns));
+}
+
+/* Runs the policy when it is due or poked; true when it ran. */
+static bool evaluate(const struct pool_plan *plan, const struct policy_plan *policy,
+                     struct group_state *group_state, struct policy_input in,
+                     struct decision *trail)
+{
+    struct policy_state *state = state_at(group_state, policy->offset);
+    const bool due = state->next_ns == TIME_NONE || in.now_ns >= state->next_ns;
+    if (!due && !(in.poke && policy->ops->pokes))
+        return false;
+    const struct series_table table = plan_table(plan, group_state, policy->reader);
+    in.config = policy->config;
+    in.state = state + 1;
+    in.series = &table;
+    in.poke = in.poke && !due;
+    const struct proposal raw = policy->ops->propose != NULL ? policy->ops->propose(&in)
+                                                             : propose_metrics(policy, &in, trail);
+    state->proposal = cleaned(&raw);
+    move_on(state, policy, in.now_ns);
+    return true;
+}
+
+static void run_policies(const struct pool_plan *plan, struct group_state *state,
+                         const struct policy_input *in, struct decision *d)
+{
+    d->evaluated = evaluate(plan, &plan->policy, state, *in, d);
+    const struct policy_state *own = state_at_const(state, plan->policy.offset);
+    d->proposal = own->proposal;
+    for (size_t i = 0; i < plan->spec->shadow_count; i++) {
+        (void)evaluate(plan, &plan->shadow[i], state, *in, NULL); /* shown beside, never applied */
+        const struct policy_state *shadow = state_at_const(state, plan->shadow[i].offset);
+        d->shadow[i] = shadow->proposal;
+    }
+    const int64_t after = d->proposal.abstain ? in->desired : d->proposal.replicas;
+    if (d->evaluated)
+        say(d, STAGE_POLICY, UINT16_MAX, in->desired, after, d->proposal.reason,
+            d->proposal.number);
+    else if (after != in->desired)
+        say(d, STAGE_POLICY, UINT16_MAX, in->desired, after, REASON_STANDS, NULL);
+}
+
+/* ---- what is known ---- */
+
+static bool gateway_zero(const struct pool_observation *o)
+{
+    return o->waiting_state == SIGNAL_VALUE && o->waiting_requests <= 0 && o->waiting_tokens <= 0 &&
+           o->in_flight_requests <= 0;
+}
+
+/* What a zero of a demand signal proves: nothing waits, nothing runs. */
+enum proof { PROOF_QUEUE = 1, PROOF_FLIGHT = 2 };
+
+static unsigned proof_of(enum signal_id signal)
+{
+    if (signal == SIGNAL_RUNNING_REQUESTS || signal == SIGNAL_TOKENS_IN_FLIGHT)
+        return PROOF_FLIGHT;
+    if (signal == SIGNAL_CONCURRENCY)
+        return PROOF_QUEUE | PROOF_FLIGHT; /* requests inside the pool, waiting ones included */
+    return signal == SIGNAL_REQUESTS_PER_SECOND ? 0 : PROOF_QUEUE;
+}
+
+/* Zero of every demand source that the pool has, and enough of them: the gateway, or for a native
+ * pool a queue and a count in flight, or for an imitation the demand it looks at itself. */
+static bool demand_zero(const struct pool_plan *plan, const struct group_state *state,
+                        const struct pool_observation *o, int64_t now_ns)
+{
+    if (o->waiting_state == SIGNAL_FAILED || (o->waiting_state == SIGNAL_VALUE && !gateway_zero(o)))
+        return false;
+    unsigned proof = 0;
+    bool any = false;
+    for (uint32_t i = 0; i < plan->demand_count; i++) {
+        const uint32_t n = plan->demand[i];
+        const struct reading r =
+            series_value(&plan->need[n], state_at_const(state, plan->need_offset[n]), now_ns);
+        if (r.state == SIGNAL_FAILED || (r.state == SIGNAL_VALUE && r.value > 0))
+            return false;
+        if (r.state != SIGNAL_VALUE)
+            continue;
+        any = true;
+        proof |= proof_of(plan->need[n].signal.id);
+    }
+    if (o->waiting_state == SIGNAL_VALUE)
+        return true;
+    return plan->spec->policy->imitation ? any : proof == (PROOF_QUEUE | PROOF_FLIGHT);
+}
+
+/* A required signal that we could not know; an absent demand signal counts, unless another source
+ * says an explicit zero. Returns SIGNAL_COUNT when all is known. */
+static enum signal_id failed_signal(const struct pool_plan *plan, const struct group_state *state,
+                                    const struct pool_observation *o, int64_t now_ns)
+{
+    enum signal_id absent = SIGNAL_COUNT;
+    for (uint32_t i = 0; i < plan->required_count; i++) {
+        const uint32_t n = plan->required[i];
+        const struct series_need *need = &plan->need[n];
+        const enum signal_state known =
+            series_state(need, state_at_const(state, plan->need_offset[n]), now_ns);
+        if (known == SIGNAL_FAILED)
+            return need->signal.id;
+        if (known == SIGNAL_ABSENT && signal_row(need->signal.id)->demand)
+            absent = need->signal.id;
+    }
+    if (absent == SIGNAL_COUNT || gateway_zero(o))
+        return SIGNAL_COUNT;
+    for (uint32_t i = 0; i < plan->demand_count; i++) {
+        const uint32_t n = plan->demand[i];
+        const struct reading r =
+            series_value(&plan->need[n], state_at_const(state, plan->need_offset[n]), now_ns);
+        if (r.state == SIGNAL_VALUE && r.value <= 0)
+            return SIGNAL_COUNT;
+    }
+    return absent;
+}
+
+/* ---- one pool ---- */
+
+/* One pool on its way through a tick. */
+struct walk {
+    const struct pool_plan *plan;
+    struct policy_input input;
+    struct stage_context context;
+};
+
+static void run_stage(struct walk *walk, struct group_state *state, const struct stage_plan *stage)
+{
+    const struct series_table table = plan_table(walk->plan, state, stage->reader);
+    walk->input.series = &table;
+    walk->context.state = state_at(state, stage->offset);
+    stage->ops->apply(&walk->context);
+    walk->input.series = NULL;
+}
+
+/* Somebody else set the count: that is what we compare with from now on (R16). */
+static void adopt(const struct pool_plan *plan, struct group_state *state, int64_t now_ns,
+                  int64_t count, struct decision *d)
+{
+    struct pool_state *pool = state_at(state, plan->offset);
+    say(d, STAGE_POLICY, UINT16_MAX, pool->desired, count, REASON_ADOPTED, NULL);
+    pool->desired = count;
+    for (uint32_t i = 0; i < plan->stage_count; i++)
+        if (plan->stage[i].ops->adopted != NULL)
+            plan->stage[i].ops->adopted(plan->spec, state_at(state, plan->stage[i].offset), now_ns,
+                                        count);
+}
+
+/* Doubt is only worked out where the answer can matter: somebody wants to lower. */
+static void find_doubt(struct walk *walk, const struct group_state *state)
+{
+    struct stage_context *c = &walk->context;
+    const enum signal_id failed = failed_signal(walk->plan, state, c->observation, c->now_ns);
+    c->required_failed = failed != SIGNAL_COUNT;
+    c->failed_signal = (uint16_t)failed;
+    if (c->desired <= 1 || c->count == 0)
+        c->demand_zero = demand_zero(walk->plan, state, c->observation, c->now_ns);
+}
+
+static void begin(struct walk *walk, const struct pool_plan *plan, struct group_state *state,
+                  const struct observation *o, size_t index, struct decision *d)
+{
+    struct pool_state *pool = state_at(state, plan->offset);
+    memset(d, 0, sizeof(*d));
+    d->previous = pool->desired;
+    if (o->pool[index].foreign_count >= 0)
+        adopt(plan, state, state->now_ns, num_clamp(o->pool[index].foreign_count, 0, REPLICAS_MAX),
+              d);
+    walk->plan = plan;
+    walk->input = (struct policy_input){
+        .pool = plan->spec,
+        .observation = &o->pool[index],
+        .now_ns = state->now_ns,
+        .wall_ns = o->wall_ns,
+        .desired = pool->desired,
+        .poke = o->cause != TICK_PERIOD && o->cause != TICK_START,
+    };
+    run_policies(plan, state, &walk->input, d);
+    walk->context = (struct stage_context){
+        .pool = plan->spec,
+        .observation = &o->pool[index],
+        .input = &walk->input,
+        .now_ns = state->now_ns,
+        .wall_ns = o->wall_ns,
+        .native = !plan->spec->policy->imitation,
+        .incomplete = o->incomplete != 0,
+        .desired = pool->desired,
+        .count = d->proposal.abstain ? pool->desired : d->proposal.replicas,
+        .decision = d,
+    };
+    d->proposal.urgent = walk->context.native && d->proposal.urgent;
+}
+
+static void finish(struct walk *walk, struct group_state *state)
+{
+    struct stage_context *c = &walk->context;
+    const struct pool_plan *plan = walk->plan;
+    struct pool_state *pool = state_at(state, plan->offset);
+    struct decision *d = c->decision;
+    c->count = num_clamp(c->count, 0, REPLICAS_MAX);
+    for (uint32_t i = 0; i < plan->stage_count; i++) {
+        c->state = state_at(state, plan->stage[i].offset);
+        if (plan->stage[i].ops->record != NULL)
+            plan->stage[i].ops->record(c, pool->desired, c->count);
+    }
+    d->desired = c->count;
+    d->wake = d->wake && c->desired == 0 && c->count > 0;
+    d->urgent = d->urgent && c->count > c->desired;
+    classes_split(plan->spec, c->observation, c->count, d->class_desired);
+    pool->before = pool->desired;
+    pool->desired = c->count;
+}
+
+/* Requests that wait in front of any role wake all of them. */
+static bool group_waits(const struct group_spec *group, const struct observation *o)
+{
+    for (size_t i = 0; i < group->pool_count; i++)
+        if (o->pool[i].waiting_state == SIGNAL_VALUE && o->pool[i].waiting_requests > 0)
+            return true;
+    return false;
+}
+
+void decide(const struct group_spec *group, struct group_state *state,
+            const struct observation *observation, struct decision *decision)
+{
+    struct walk walks[POOLS_PER_GROUP_MAX];
+    const bool waits = group_waits(group, observation);
+    bool serves = false;
+    if (observation->now_ns > state->now_ns)
+        state->now_ns = observation->now_ns;
+    for (size_t i = 0; i < group->pool_count; i++) {
+        struct walk *walk = &walks[i];
+        const struct pool_plan *plan = &group->pool[i];
+        begin(walk, plan, state, observation, i, &decision[i]);
+        walk->context.group_waits = waits;
+        if (plan->stage_count > 0)
+            find_doubt(walk, state);
+        for (uint32_t s = 0; s < plan->fleet_stage; s++)
+            run_stage(walk, state, &plan->stage[s]);
+        serves |= walk->context.count > 0;
+    }
+    for (size_t i = 0; i < group->pool_count; i++) {
+        walks[i].context.group_serves = serves;
+        for (uint32_t s = group->pool[i].fleet_stage; s < group->pool[i].stage_count; s++)
+            run_stage(&walks[i], state, &group->pool[i].stage[s]);
+        finish(&walks[i], state);
+    }
+}

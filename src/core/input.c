@@ -1,0 +1,23 @@
+/* input.c - what a policy or stage reads through its input. */
+#include <math.h>
+
+#include "core/policy.h"
+
+static const struct reading none = {
+    .state = SIGNAL_ABSENT, .value = NAN, .low = NAN, .high = NAN, .age_ns = INT64_MAX};
+
+struct reading series_read(const struct policy_input *in, size_t index)
+{
+    const struct series_table *t = in->series;
+    if (index >= t->own_count)
+        return none;
+    return series_value(&t->own[index], t->base + t->own_offset[index], in->now_ns);
+}
+
+struct reading metric_read(const struct policy_input *in, size_t index)
+{
+    const struct series_table *t = in->series;
+    if (index >= t->metric_count)
+        return none;
+    return series_value(&t->metric[index], t->base + t->metric_offset[index], in->now_ns);
+}

@@ -1,0 +1,23 @@
+/* bounds.c - stage 11: the minimum and maximum in force (R4). */
+#include "core/stage.h"
+
+static bool used(const struct pool_spec *pool)
+{
+    (void)pool;
+    return true;
+}
+
+static void apply(struct stage_context *c)
+{
+    if (c->count < c->pool->replicas_min)
+        stage_say(c, STAGE_BOUNDS, c->pool->replicas_min, REASON_BOUND_MIN, NULL);
+    else if (c->count > c->pool->replicas_max)
+        stage_say(c, STAGE_BOUNDS, c->pool->replicas_max, REASON_BOUND_MAX, NULL);
+}
+
+const struct stage_ops stage_bounds = {
+    .id = STAGE_BOUNDS,
+    .summary = "Keeps the count between minimum and maximum.",
+    .used = used,
+    .apply = apply,
+};

@@ -1,0 +1,33 @@
+/* unknown.c - stage 5: doubt never lowers (R1, R2, R10), and to zero only on an explicit zero of
+ * every demand source. Limits set by a person come later and win. */
+#include "core/stage.h"
+
+static bool used(const struct pool_spec *pool)
+{
+    (void)pool;
+    return true;
+}
+
+static void hold(struct stage_context *c, int64_t at, enum reason reason, const double number[4])
+{
+    c->decision->held = true;
+    stage_say(c, STAGE_UNKNOWN, at, reason, number);
+}
+
+static void apply(struct stage_context *c)
+{
+    if (c->count < c->desired && c->required_failed)
+        hold(c, c->desired, REASON_SIGNAL_FAILED, (double[4]){(double)c->failed_signal});
+    else if (c->count < c->desired && c->incomplete)
+        hold(c, c->desired, REASON_START_INCOMPLETE, NULL);
+    /* Native pools have the last-replica gate for this, with its grace. */
+    if (!c->native && c->count == 0 && c->desired > 0 && !c->demand_zero)
+        hold(c, 1, REASON_ZERO_UNPROVEN, NULL);
+}
+
+const struct stage_ops stage_unknown = {
+    .id = STAGE_UNKNOWN,
+    .summary = "Never lowers while a required signal is unknown.",
+    .used = used,
+    .apply = apply,
+};
