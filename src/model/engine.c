@@ -1,0 +1,118 @@
+#include "model/engine.h"
+
+#include <assert.h>
+#include <inttypes.h>
+
+#include "base/duration.h"
+#include "model/engine_base.h"
+
+struct engine *engine_new(const struct engine_ops *ops, const struct engine_profile *profile)
+{
+    if (profile_check(profile, NULL) != RC_OK)
+        return NULL;
+    struct engine *engine = ops->create(profile);
+    if (engine == NULL)
+        return NULL;
+    engine->ops = ops;
+    engine->profile = *profile;
+    engine->block_capacity = profile->kv_tokens / profile->kv_block_tokens;
+    engine->now_ns = INT64_MIN;
+    return engine;
+}
+
+void engine_free(struct engine *engine)
+{
+    if (engine != NULL)
+        engine->ops->destroy(engine);
+}
+
+const struct engine_profile *engine_profile_of(const struct engine *engine)
+{
+    return &engine->profile;
+}
+
+static int64_t move_on(struct engine *engine, int64_t now_ns)
+{
+    if (now_ns > engine->now_ns)
+        engine->now_ns = now_ns;
+    return engine->now_ns;
+}
+
+enum rc engine_submit(struct engine *engine, int64_t now_ns, const struct engine_request *request,
+                      struct diag *diag)
+{
+    if (request->prompt_tokens < 1 || request->prompt_tokens > ENGINE_TOKENS_MAX ||
+        request->output_tokens < 1 || request->output_tokens > ENGINE_TOKENS_MAX ||
+        request->cached_tokens < 0)
+        return fail(diag, RC_RANGE,
+                    "request has %" PRId64 " prompt and %" PRId64
+                    " output tokens, at least 1 of each are needed",
+                    request->prompt_tokens, request->output_tokens);
+    /* The last token is never stored, so this is the most KV that it will ever hold. */
+    const int64_t needed = request->prompt_tokens + request->output_tokens - 1;
+    const int64_t capacity = engine->block_capacity * engine->profile.kv_block_tokens;
+    if (needed > capacity)
+        return fail(diag, RC_LIMIT,
+                    "request needs %" PRId64 " tokens of KV cache, the engine has %" PRId64, needed,
+                    capacity);
+    enum rc rc = engine->ops->submit(engine, move_on(engine, now_ns), request);
+    if (rc != RC_OK)
+        return fail(diag, rc, rc == RC_LIMIT ? "the engine's queue is full" : "out of memory");
+    engine->counters.submitted++;
+    return RC_OK;
+}
+
+bool engine_cancel(struct engine *engine, int64_t now_ns, uint64_t id)
+{
+    if (!engine->ops->cancel(engine, move_on(engine, now_ns), id))
+        return false;
+    engine->counters.cancelled++;
+    return true;
+}
+
+int64_t engine_next_ns(const struct engine *engine)
+{
+    return engine->ops->next_ns(engine);
+}
+
+size_t engine_advance(struct engine *engine, int64_t until_ns, struct engine_event *ret, size_t cap)
+{
+    return engine->ops->advance(engine, move_on(engine, until_ns), ret, cap);
+}
+
+void engine_load_of(const struct engine *engine, struct engine_load *ret)
+{
+    engine->ops->load(engine, ret);
+    assert(ret->kv_blocks <= ret->kv_capacity);
+}
+
+const struct engine_counters *engine_counters_of(const struct engine *engine)
+{
+    return &engine->counters;
+}
+
+double engine_kv_usage_ratio(const struct engine *engine)
+{
+    struct engine_load load;
+    engine_load_of(engine, &load);
+    return (double)load.kv_blocks / (double)load.kv_capacity;
+}
+
+int64_t engine_iteration_bucket_bound(size_t index)
+{
+    if (index == 0)
+        return 1;
+    return index + 1 < ENGINE_ITERATION_BUCKETS ? INT64_C(4) << index : INT64_MAX;
+}
+
+void engine_count_iteration(struct engine *engine, int64_t tokens, int64_t length_ns)
+{
+    struct engine_counters *counters = &engine->counters;
+    size_t index = 0;
+    while (tokens > engine_iteration_bucket_bound(index))
+        index++;
+    counters->iteration_tokens_bucket[index]++;
+    counters->iteration_tokens_sum += (uint64_t)tokens;
+    counters->iterations++;
+    counters->busy_ns += length_ns;
+}
