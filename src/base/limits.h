@@ -18,6 +18,10 @@
 #define CONFIG_BYTES_MAX (8U << 20)
 #define CONFIG_NODES_MAX 500000
 #define YAML_ALIAS_EXPANSIONS_MAX 10000
+#define YAML_DEPTH_MAX 64
+#define YAML_DOCUMENTS_MAX 1000
+#define CONFIG_POOLS_MAX 100000
+#define PROBLEMS_MAX 200 /* kept of one file; the others are counted */
 
 #define HTTP_HEAD_BYTES_MAX (16U << 10)
 #define HTTP_HEADERS_MAX 100
