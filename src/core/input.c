@@ -4,7 +4,7 @@
 #include "core/policy.h"
 
 static const struct reading none = {
-    .state = SIGNAL_ABSENT, .value = NAN, .low = NAN, .high = NAN, .age_ns = INT64_MAX};
+    .state = SIGNAL_ABSENT, .value = NAN, .coverage = 1, .age_ns = INT64_MAX};
 
 struct reading series_read(const struct policy_input *in, size_t index)
 {

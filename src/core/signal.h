@@ -108,11 +108,11 @@ struct sample {
 /* What a policy or stage sees. */
 struct reading {
     enum signal_state state;
-    double value;   /* defined only for SIGNAL_VALUE */
-    double low;     /* missing replicas counted as 0 (R3, for "up") */
-    double high;    /* missing replicas counted at target (R3, for "down"); NAN when all reported */
-    int64_t age_ns; /* of the newest sample that holds a value; INT64_MAX when there is none */
-    double weight;  /* observations behind a quantile or ratio */
+    double value;    /* defined only for SIGNAL_VALUE */
+    double coverage; /* share of the replicas that reported, (0, 1]; 1 when not per replica. R3: a
+                        missing one counts as 0 for "up" and at target for "down" */
+    int64_t age_ns;  /* of the newest sample that holds a value; INT64_MAX when there is none */
+    double weight;   /* observations behind a quantile or ratio */
 };
 
 #endif

@@ -1,0 +1,370 @@
+/* series.c - windows as rings of buckets: the number of a bucket tells whether it is still inside,
+ * so nothing has to be cleaned as time goes on. */
+#include "core/series.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "base/duration.h"
+#include "base/histogram.h"
+#include "base/num.h"
+#include "base/rc.h"
+#include "core/spec.h"
+
+#define SPAN_MAX_NS (31 * DAY_NS)
+#define BUCKETS_MAX 4096
+#define BUCKETS_DEFAULT 30
+#define QUANTILE_SLOTS 6 /* a histogram is large: a window of latencies moves in sixths */
+
+/* Begin of every series. `state` and the times are of the newest sample and the newest value. */
+struct series_head {
+    int64_t newest_ns; /* TIME_NONE = no sample ever */
+    int64_t value_ns;  /* TIME_NONE = no value ever */
+    int64_t first_ns;  /* of the first value: a short history is no thin one */
+    double value;      /* newest value */
+    double coverage;
+    uint8_t state; /* enum signal_state */
+    uint8_t reserved[7];
+};
+
+/* Bucket `number` holds the times [number, number + 1) * granularity; -1 = empty. */
+struct bucket {
+    int64_t number;
+    double sum;    /* of values; of value * weight; or the largest */
+    double weight; /* how many; or sum of weights */
+};
+
+struct slot {
+    int64_t number;
+    struct histogram histogram;
+};
+
+/* ---- shape ---- */
+
+static bool is_kpa(const struct series_need *need)
+{
+    return need->kind == SERIES_KPA_LINEAR || need->kind == SERIES_KPA_WEIGHTED;
+}
+
+static int64_t granularity_of(const struct series_need *need)
+{
+    if (need->granularity_ns > 0)
+        return need->granularity_ns;
+    if (need->kind == SERIES_QUANTILE)
+        return num_clamp(need->span_ns / QUANTILE_SLOTS, SECOND_NS, SPAN_MAX_NS);
+    return num_clamp(need->span_ns / BUCKETS_DEFAULT, SECOND_NS, SPAN_MAX_NS);
+}
+
+/* One more than fit the span: the oldest is only partly inside. */
+static size_t bucket_count(const struct series_need *need)
+{
+    if (need->kind == SERIES_LAST)
+        return 0;
+    const int64_t granularity_ns = granularity_of(need);
+    return (size_t)((need->span_ns + granularity_ns - 1) / granularity_ns) + 1;
+}
+
+size_t series_size(const struct series_need *need)
+{
+    if (need->kind == SERIES_LAST)
+        return sizeof(struct series_head);
+    if (is_kpa(need) || need->span_ns < SECOND_NS || need->span_ns > SPAN_MAX_NS ||
+        need->granularity_ns < 0 || need->granularity_ns > need->span_ns)
+        return 0;
+    const size_t n = bucket_count(need);
+    if (n > BUCKETS_MAX)
+        return 0;
+    const size_t each = need->kind == SERIES_QUANTILE ? sizeof(struct slot) : sizeof(struct bucket);
+    return sizeof(struct series_head) + n * each;
+}
+
+bool series_same_window(const struct series_need *a, const struct series_need *b)
+{
+    return a->kind == b->kind && a->signal.id == b->signal.id &&
+           strcmp(a->signal.external, b->signal.external) == 0 &&
+           (a->kind == SERIES_LAST ||
+            (a->span_ns == b->span_ns && granularity_of(a) == granularity_of(b)));
+}
+
+struct series_need series_need_of_metric(const struct metric_spec *metric)
+{
+    static const enum series_kind kinds[] = {
+        [FOLD_SUM] = SERIES_MEAN,  [FOLD_MEAN] = SERIES_MEAN,         [FOLD_MAX] = SERIES_MAX,
+        [FOLD_RATE] = SERIES_RATE, [FOLD_QUANTILE] = SERIES_QUANTILE, [FOLD_RATIO] = SERIES_RATIO,
+    };
+    return (struct series_need){
+        .signal = metric->signal,
+        .kind = kinds[signal_row(metric->signal.id)->fold],
+        .span_ns = metric->window_ns,
+        .max_age_ns = metric->max_age_ns,
+        .required = metric->required,
+    };
+}
+
+/* ---- buckets ---- */
+
+static struct bucket *buckets_of(void *state)
+{
+    return (struct bucket *)((struct series_head *)state + 1);
+}
+
+static const struct bucket *buckets_of_const(const void *state)
+{
+    return (const struct bucket *)((const struct series_head *)state + 1);
+}
+
+static struct slot *slots_of(void *state)
+{
+    return (struct slot *)((struct series_head *)state + 1);
+}
+
+static const struct slot *slots_of_const(const void *state)
+{
+    return (const struct slot *)((const struct series_head *)state + 1);
+}
+
+static int64_t number_of(int64_t t_ns, int64_t granularity_ns)
+{
+    const int64_t quotient = t_ns / granularity_ns;
+    return t_ns % granularity_ns < 0 ? quotient - 1 : quotient;
+}
+
+static size_t place_of(int64_t number, size_t n)
+{
+    const int64_t rest = number % (int64_t)n;
+    return (size_t)(rest < 0 ? rest + (int64_t)n : rest);
+}
+
+void series_init(const struct series_need *need, void *state)
+{
+    memset(state, 0, series_size(need));
+    struct series_head *head = state;
+    head->newest_ns = TIME_NONE;
+    head->value_ns = TIME_NONE;
+    head->first_ns = TIME_NONE;
+    head->coverage = 1;
+    head->state = SIGNAL_ABSENT;
+    const size_t n = bucket_count(need);
+    for (size_t i = 0; i < n; i++) {
+        if (need->kind == SERIES_QUANTILE)
+            slots_of(state)[i].number = INT64_MIN;
+        else
+            buckets_of(state)[i].number = INT64_MIN;
+    }
+}
+
+/* ---- record ---- */
+
+static void record_bucket(const struct series_need *need, void *state, const struct sample *s)
+{
+    const int64_t number = number_of(s->t_ns, granularity_of(need));
+    struct bucket *b = &buckets_of(state)[place_of(number, bucket_count(need))];
+    if (b->number > number)
+        return; /* older than the window */
+    if (b->number < number)
+        *b = (struct bucket){.number = number};
+    if (need->kind == SERIES_MAX) {
+        b->sum = b->weight > 0 ? fmax(b->sum, s->value) : s->value;
+        b->weight = 1;
+        return;
+    }
+    const double weight = need->kind == SERIES_RATIO ? s->weight : 1;
+    b->sum += s->value * weight;
+    b->weight += weight;
+}
+
+static void record_slot(const struct series_need *need, void *state, const struct sample *s)
+{
+    const int64_t number = number_of(s->t_ns, granularity_of(need));
+    struct slot *slot = &slots_of(state)[place_of(number, bucket_count(need))];
+    if (slot->number > number)
+        return;
+    if (slot->number < number) {
+        slot->number = number;
+        histogram_clear(&slot->histogram);
+    }
+    histogram_record(&slot->histogram, s->value, s->weight);
+}
+
+/* Of samples at one time a value beats a failure beats an absence. */
+static void note_state(struct series_head *head, const struct sample *s)
+{
+    static const uint8_t strength[] = {
+        [SIGNAL_ABSENT] = 0, [SIGNAL_FAILED] = 1, [SIGNAL_VALUE] = 2};
+    if (s->t_ns < head->newest_ns ||
+        (s->t_ns == head->newest_ns && strength[s->state] < strength[head->state]))
+        return;
+    head->newest_ns = s->t_ns;
+    head->state = s->state;
+}
+
+void series_record(const struct series_need *need, void *state, const struct sample *sample)
+{
+    struct series_head *head = state;
+    note_state(head, sample);
+    if (sample->state != SIGNAL_VALUE)
+        return;
+    if (head->first_ns == TIME_NONE || sample->t_ns < head->first_ns)
+        head->first_ns = sample->t_ns;
+    if (sample->t_ns >= head->value_ns) {
+        head->value_ns = sample->t_ns;
+        head->value = sample->value;
+        head->coverage = sample->expected > 0 && sample->covered > 0
+                             ? (double)sample->covered / (double)sample->expected
+                             : 1;
+    }
+    if (need->kind == SERIES_QUANTILE)
+        record_slot(need, state, sample);
+    else if (need->kind != SERIES_LAST)
+        record_bucket(need, state, sample);
+}
+
+/* ---- read ---- */
+
+enum signal_state series_state(const struct series_need *need, const void *state, int64_t now_ns)
+{
+    const struct series_head *head = state;
+    if (head->newest_ns == TIME_NONE)
+        return SIGNAL_ABSENT;
+    if (need->max_age_ns > 0 && num_add_sat(now_ns, -head->newest_ns) > need->max_age_ns)
+        return SIGNAL_FAILED;
+    return (enum signal_state)head->state;
+}
+
+struct window_sum {
+    double of_means;
+    double sum;
+    double weight;
+    double largest;
+    size_t count;
+};
+
+static struct window_sum sum_of(const struct series_need *need, const void *state, int64_t now_ns)
+{
+    const struct bucket *buckets = buckets_of_const(state);
+    const size_t n = bucket_count(need);
+    const int64_t newest = number_of(now_ns, granularity_of(need));
+    const int64_t oldest = newest - (int64_t)n + 1;
+    struct window_sum total = {0};
+    /* In the order of time, not of places: sums of doubles depend on it. */
+    size_t at = place_of(oldest, n);
+    for (int64_t number = oldest; number <= newest; number++) {
+        const struct bucket *b = &buckets[at];
+        at = at + 1 == n ? 0 : at + 1;
+        if (b->number != number || b->weight <= 0)
+            continue;
+        total.largest = total.count == 0 ? b->sum : fmax(total.largest, b->sum);
+        total.of_means += b->sum / b->weight;
+        total.sum += b->sum;
+        total.weight += b->weight;
+        total.count++;
+    }
+    return total;
+}
+
+/* Amounts per second of the window; a history shorter than the window is taken as long as it is,
+ * but at least one bucket. */
+static double rate_of(const struct series_need *need, const struct series_head *head, double sum,
+                      int64_t now_ns)
+{
+    const int64_t known_ns = num_add_sat(now_ns, -head->first_ns);
+    const int64_t least_ns = granularity_of(need);
+    const int64_t span_ns =
+        num_clamp(known_ns, least_ns < need->span_ns ? least_ns : need->span_ns, need->span_ns);
+    const double per_second = sum / seconds_of(span_ns);
+    return need->signal.id == SIGNAL_TOOL_CALL_RATE ? 60 * per_second : per_second;
+}
+
+static void read_quantile(const struct series_need *need, const void *state, int64_t now_ns,
+                          struct reading *r)
+{
+    const struct slot *slots = slots_of_const(state);
+    const size_t n = bucket_count(need);
+    const int64_t newest = number_of(now_ns, granularity_of(need));
+    struct histogram all;
+    histogram_clear(&all);
+    for (int64_t number = newest - (int64_t)n + 1; number <= newest; number++) {
+        const struct slot *slot = &slots[place_of(number, n)];
+        if (slot->number == number)
+            histogram_merge(&all, &slot->histogram);
+    }
+    r->weight = all.count;
+    r->value = histogram_quantile(&all, need->signal.quantile);
+}
+
+struct reading series_value(const struct series_need *need, const void *state, int64_t now_ns)
+{
+    const struct series_head *head = state;
+    struct reading r = {.state = series_state(need, state, now_ns),
+                        .value = NAN,
+                        .coverage = head->coverage,
+                        .age_ns = INT64_MAX};
+    if (head->value_ns != TIME_NONE)
+        r.age_ns = num_add_sat(now_ns, -head->value_ns);
+    if (r.state != SIGNAL_VALUE)
+        return r;
+    if (need->kind == SERIES_LAST) {
+        r.value = head->value;
+        r.weight = 1;
+    } else if (need->kind == SERIES_QUANTILE) {
+        read_quantile(need, state, now_ns, &r);
+    } else {
+        const struct window_sum total = sum_of(need, state, now_ns);
+        r.weight = total.weight;
+        if (total.count > 0 && need->kind == SERIES_MAX)
+            r.value = total.largest;
+        else if (total.count > 0 && need->kind == SERIES_RATE)
+            r.value = rate_of(need, head, total.sum, now_ns);
+        else if (total.count > 0 && need->kind == SERIES_RATIO)
+            r.value = total.sum / total.weight;
+        else if (total.count > 0)
+            r.value = total.of_means / (double)total.count;
+    }
+    if (isnan(r.value))
+        r.state = SIGNAL_ABSENT; /* nothing of it lies in the window any more */
+    return r;
+}
+
+/* ---- resize ---- */
+
+void series_resize(const struct series_need *old, const void *old_state,
+                   const struct series_need *need, void *state, int64_t now_ns)
+{
+    (void)now_ns;
+    series_init(need, state);
+    memcpy(state, old_state, sizeof(struct series_head));
+    const int64_t from_ns = need->kind == SERIES_LAST ? 1 : granularity_of(old);
+    const size_t n = bucket_count(old);
+    int64_t newest = INT64_MIN;
+    for (size_t i = 0; i < n; i++) {
+        const int64_t number = old->kind == SERIES_QUANTILE ? slots_of_const(old_state)[i].number
+                                                            : buckets_of_const(old_state)[i].number;
+        newest = number > newest ? number : newest;
+    }
+    if (newest == INT64_MIN)
+        return;
+    /* Oldest first; a bucket moves as a whole to the place of its begin. */
+    for (int64_t number = newest - (int64_t)n + 1; number <= newest; number++) {
+        const int64_t moved = number_of(num_mul_sat(number, from_ns), granularity_of(need));
+        const size_t to = place_of(moved, bucket_count(need));
+        if (need->kind == SERIES_QUANTILE) {
+            const struct slot *from = &slots_of_const(old_state)[place_of(number, n)];
+            struct slot *slot = &slots_of(state)[to];
+            if (from->number != number)
+                continue;
+            if (slot->number != moved)
+                *slot = (struct slot){.number = moved};
+            histogram_merge(&slot->histogram, &from->histogram);
+            continue;
+        }
+        const struct bucket *from = &buckets_of_const(old_state)[place_of(number, n)];
+        struct bucket *bucket = &buckets_of(state)[to];
+        if (from->number != number)
+            continue;
+        if (bucket->number != moved)
+            *bucket = (struct bucket){.number = moved};
+        bucket->sum =
+            need->kind == SERIES_MAX ? fmax(bucket->sum, from->sum) : bucket->sum + from->sum;
+        bucket->weight = need->kind == SERIES_MAX ? 1 : bucket->weight + from->weight;
+    }
+}
