@@ -25,7 +25,11 @@
 
 #define HTTP_HEAD_BYTES_MAX (16U << 10)
 #define HTTP_HEADERS_MAX 100
-#define HTTP_TARGET_BYTES_MAX (8U << 10)
+#define HTTP_FIELD_BYTES_MAX 8000U /* one header field; other servers stop at 8 KiB to 8190 bytes  \
+                                    */
+#define HTTP_TARGET_BYTES_MAX 4000U
+#define HTTP_CHUNK_LINE_BYTES_MAX 256U /* size and extensions of one chunk */
+#define HTTP_TRAILER_BYTES_MAX (8U << 10)
 #define HTTP_BODY_BYTES_MAX (64U << 20)
 #define BODY_PEEK_BYTES_MAX (1U << 20)
 #define STREAM_BUFFER_BYTES_MAX (1U << 20)

@@ -1,0 +1,228 @@
+/* http1_fields.c - framing, Host, connection and target rules of RFC 9112. */
+#include "io/http1_fields.h"
+
+#include "io/http1_chars.h"
+
+static enum http_refusal note_length(struct span value, struct http_facts *facts,
+                                     struct http_head *head)
+{
+    if (facts->has_length)
+        return HTTP_REFUSED_LENGTH_TWICE;
+    facts->has_length = true;
+    if (value.len == 0)
+        return HTTP_REFUSED_LENGTH;
+    uint64_t length = 0;
+    for (size_t i = 0; i < value.len; i++) {
+        const char c = value.ptr[i];
+        if (c < '0' || c > '9' || length > (uint64_t)INT64_MAX / 10 - 1)
+            return HTTP_REFUSED_LENGTH;
+        length = length * 10 + (uint64_t)(c - '0');
+    }
+    head->content_length = length;
+    return HTTP_FINE;
+}
+
+static enum http_refusal note_coding(struct span value, struct http_facts *facts,
+                                     struct http_head *head)
+{
+    (void)head; /* the signature is that of all rows */
+    if (facts->has_coding)
+        return HTTP_REFUSED_CODING_TWICE;
+    facts->has_coding = true;
+    return span_equal_text_nocase(value, "chunked") ? HTTP_FINE : HTTP_REFUSED_CODING;
+}
+
+static enum http_refusal note_host(struct span value, struct http_facts *facts,
+                                   struct http_head *head)
+{
+    (void)head;
+    if (facts->has_host)
+        return HTTP_REFUSED_HOST_TWICE;
+    facts->has_host = true;
+    for (size_t i = 0; i < value.len; i++)
+        if (!char_is(value.ptr[i], CHAR_HOST))
+            return HTTP_REFUSED_HOST;
+    facts->host = value;
+    return HTTP_FINE;
+}
+
+static enum http_refusal note_connection(struct span value, struct http_facts *facts,
+                                         struct http_head *head)
+{
+    (void)head;
+    struct span option;
+    while (span_split(&value, ',', &option)) {
+        option = span_trim(option);
+        facts->close |= span_equal_text_nocase(option, "close");
+        facts->keep_alive |= span_equal_text_nocase(option, "keep-alive");
+        facts->upgrade_listed |= span_equal_text_nocase(option, "upgrade");
+    }
+    return HTTP_FINE;
+}
+
+static enum http_refusal note_expect(struct span value, struct http_facts *facts,
+                                     struct http_head *head)
+{
+    (void)facts;
+    head->expect_continue |= span_equal_text_nocase(value, "100-continue");
+    return HTTP_FINE;
+}
+
+static enum http_refusal note_upgrade(struct span value, struct http_facts *facts,
+                                      struct http_head *head)
+{
+    (void)facts;
+    head->upgrade |= value.len > 0;
+    return HTTP_FINE;
+}
+
+/* No two of one length, so that most headers cost one comparison of lengths per row. */
+static const struct {
+    size_t len;
+    const char *name;
+    enum http_refusal (*note)(struct span value, struct http_facts *facts, struct http_head *head);
+} notes[] = {
+    {4,  "host",              note_host      },
+    {14, "content-length",    note_length    },
+    {17, "transfer-encoding", note_coding    },
+    {10, "connection",        note_connection},
+    {6,  "expect",            note_expect    },
+    {7,  "upgrade",           note_upgrade   },
+};
+
+enum http_refusal http_field_note(const struct http_header *field, struct http_facts *facts,
+                                  struct http_head *head)
+{
+    for (size_t i = 0; i < COUNT_OF(notes); i++) {
+        if (field->name.len != notes[i].len)
+            continue;
+        if (span_equal_text_nocase(field->name, notes[i].name))
+            return notes[i].note(field->value, facts, head);
+        break;
+    }
+    return HTTP_FINE;
+}
+
+/* host[:port] of an absolute target up to its path; the text behind it is left in *rest. */
+static bool take_authority(struct span *rest, struct http_facts *facts)
+{
+    size_t end = 0;
+    size_t start = 0;
+    while (end < rest->len && rest->ptr[end] != '/' && rest->ptr[end] != '?') {
+        if (rest->ptr[end] == '@')
+            start = end + 1;
+        else if (!char_is(rest->ptr[end], CHAR_HOST))
+            return false;
+        end++;
+    }
+    if (start == end)
+        return false;
+    facts->authority = span_slice(*rest, start, end - start);
+    *rest = span_slice(*rest, end, rest->len);
+    return true;
+}
+
+static void split_query(struct span rest, struct http_head *head)
+{
+    const size_t mark = span_find_byte(rest, '?', 0);
+    head->path = span_slice(rest, 0, mark);
+    head->query =
+        mark == SIZE_MAX ? span_slice(rest, rest.len, 0) : span_slice(rest, mark + 1, rest.len);
+}
+
+enum http_refusal http_target_split(struct http_head *head, struct http_facts *facts)
+{
+    const struct span target = head->target;
+    struct span rest = target;
+    head->query = span_slice(target, target.len, 0);
+    if (span_equal_text(head->method, "CONNECT")) {
+        for (size_t i = 0; i < target.len; i++)
+            if (!char_is(target.ptr[i], CHAR_HOST))
+                return HTTP_REFUSED_TARGET;
+        head->path = span_slice(target, target.len, 0);
+        return span_find_byte(target, ':', 0) != SIZE_MAX ? HTTP_FINE : HTTP_REFUSED_TARGET;
+    }
+    if (span_equal_text(target, "*")) {
+        head->path = target;
+        return span_equal_text(head->method, "OPTIONS") ? HTTP_FINE : HTTP_REFUSED_TARGET;
+    }
+    if (target.ptr[0] != '/') {
+        const bool plain = span_equal_text_nocase(span_slice(target, 0, 7), "http://");
+        facts->authority_tls = span_equal_text_nocase(span_slice(target, 0, 8), "https://");
+        if (!plain && !facts->authority_tls)
+            return HTTP_REFUSED_TARGET;
+        rest = span_slice(target, plain ? 7 : 8, target.len);
+        if (!take_authority(&rest, facts))
+            return HTTP_REFUSED_TARGET;
+    }
+    split_query(rest, head);
+    return HTTP_FINE;
+}
+
+/* Without the port that the scheme means anyway. */
+static struct span without_port(struct span authority, bool tls)
+{
+    const char *port = tls ? ":443" : ":80";
+    if (span_ends_with(authority, port))
+        authority.len -= tls ? 4 : 3;
+    return authority;
+}
+
+static void set_keep_alive(const struct http_facts *facts, struct http_head *head)
+{
+    head->keep_alive = !facts->close && (head->version_minor == 1 || facts->keep_alive);
+    head->upgrade = head->upgrade && facts->upgrade_listed && head->version_minor == 1;
+}
+
+static enum http_refusal check_framing(const struct http_facts *facts, struct http_head *head)
+{
+    if (facts->has_coding && facts->has_length)
+        return HTTP_REFUSED_LENGTH_AND_CODING;
+    if (facts->has_coding && head->version_minor == 0)
+        return HTTP_REFUSED_CODING_OLD;
+    head->body = HTTP_BODY_NONE;
+    if (facts->has_coding)
+        head->body = HTTP_BODY_CHUNKED;
+    else if (facts->has_length)
+        head->body = HTTP_BODY_LENGTH;
+    return HTTP_FINE;
+}
+
+enum http_refusal http_request_finish(const struct http_facts *facts, struct http_head *head)
+{
+    const enum http_refusal refusal = check_framing(facts, head);
+    if (refusal != HTTP_FINE)
+        return refusal;
+    set_keep_alive(facts, head);
+    head->expect_continue = head->expect_continue && head->version_minor == 1;
+    if (facts->has_host && facts->authority.ptr &&
+        !span_equal_nocase(without_port(facts->host, facts->authority_tls),
+                           without_port(facts->authority, facts->authority_tls)))
+        return HTTP_REFUSED_HOST;
+    /* The last check of all: everything else in *head is complete when it fails. */
+    if (!facts->has_host && head->version_minor == 1)
+        return HTTP_REFUSED_HOST_MISSING;
+    return HTTP_FINE;
+}
+
+enum http_refusal http_response_finish(const struct http_facts *facts, struct span request_method,
+                                       struct http_head *head)
+{
+    const enum http_refusal refusal = check_framing(facts, head);
+    if (refusal != HTTP_FINE)
+        return refusal;
+    set_keep_alive(facts, head);
+    const bool interim = head->status < 200;
+    if ((interim || head->status == 204) && (facts->has_coding || head->content_length > 0))
+        return HTTP_REFUSED_BODY;
+    const bool connected =
+        span_equal_text(request_method, "CONNECT") && head->status >= 200 && head->status < 300;
+    if (interim || connected || head->status == 204 || head->status == 304 ||
+        span_equal_text(request_method, "HEAD")) {
+        head->body = HTTP_BODY_NONE;
+    } else if (head->body == HTTP_BODY_NONE) {
+        head->body = HTTP_BODY_UNTIL_CLOSE;
+        head->keep_alive = false;
+    }
+    return HTTP_FINE;
+}
