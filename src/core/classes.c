@@ -67,6 +67,7 @@ int64_t classes_room(const struct pool_spec *pool, const struct pool_observation
         else
             firm += cap;
     }
+    firm = num_clamp(firm, 0, REPLICAS_MAX);
     const double share = pool->cost.spot_max_percent / 100;
     if (!(share < 1))
         return num_clamp(firm + spot, 0, REPLICAS_MAX);

@@ -76,6 +76,8 @@ struct observation {
     uint8_t incomplete; /* R10: some source has not answered since the start: nothing is lowered */
     struct pool_observation pool[POOLS_PER_GROUP_MAX];
 };
+/* A world without replicas, gateway, limits, pins and schedules, in which nothing is known. */
+void observation_defaults(struct observation *o);
 
 /* What a policy says. */
 struct proposal {
@@ -98,6 +100,8 @@ enum reason {
 };
 const char *reason_code(enum reason reason);
 const char *reason_words(enum reason reason);
+/* REASON_COUNT when no reason has this code. */
+enum reason reason_find(struct span code);
 
 /* Stages in the order of DESIGN 3.3; their number is their place. */
 #define STAGE_MAP(X)                                                                               \
@@ -123,6 +127,7 @@ enum stage_id {
         STAGE_COUNT
 };
 const char *stage_name(enum stage_id stage);
+enum stage_id stage_find(struct span name); /* STAGE_COUNT when unknown */
 
 /* 48 bytes: a decision is recorded thousands of times. */
 struct trail_entry {

@@ -81,9 +81,19 @@ static void print_one(enum field_kind kind, const unsigned char *at, struct json
     }
 }
 
-void fields_print(const struct field *rows, size_t count, const void *base, struct json_writer *w)
+static bool differs(const struct field *row, const void *a, const void *b)
+{
+    const unsigned char *x = (const unsigned char *)a + row->offset;
+    const unsigned char *y = (const unsigned char *)b + row->offset;
+    return memcmp(x, y, row->count * size_of(row->kind)) != 0;
+}
+
+void fields_print(const struct field *rows, size_t count, const void *base, const void *defaults,
+                  struct json_writer *w)
 {
     for (size_t i = 0; i < count; i++) {
+        if (defaults != NULL && !differs(&rows[i], base, defaults))
+            continue;
         const unsigned char *at = (const unsigned char *)base + rows[i].offset;
         json_key(w, rows[i].name);
         if (rows[i].count == 1) {

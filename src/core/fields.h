@@ -13,8 +13,9 @@
 #include "base/rc.h"
 #include "base/tree.h"
 
-/* Members of the object that is open in `w`. */
-void fields_print(const struct field *rows, size_t count, const void *base, struct json_writer *w);
+/* Members of the object that is open in `w`; with `defaults` only those that differ from it. */
+void fields_print(const struct field *rows, size_t count, const void *base, const void *defaults,
+                  struct json_writer *w);
 /* Reads the members that are there; with `all` a missing one is RC_MISSING. Unknown members are not
  * looked at. RC_INVALID with the member's name when a value does not fit. */
 enum rc fields_parse(const struct field *rows, size_t count, const struct tree *object, bool all,

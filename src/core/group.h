@@ -68,13 +68,20 @@ void decide(const struct group_spec *group, struct group_state *state,
 void group_applied(const struct group_spec *group, struct group_state *state, size_t pool,
                    int64_t count);
 
+/* ---- as JSON: everything that is needed to work a decision out again comes back bit for bit (R17)
+ * ---- */
+
+/* One object. Members with their default value are left out. */
 void decision_print(const struct group_spec *group, size_t pool, const struct decision *decision,
                     struct json_writer *w);
+enum rc decision_parse(const struct group_spec *group, size_t pool, const struct tree *json,
+                       struct decision *ret, struct diag *diag) MUST_CHECK;
 /* One sentence per trail entry, words made from codes and numbers. */
 void trail_words(const struct group_spec *group, size_t pool, const struct trail_entry *entry,
                  struct buf *out);
 void observation_print(const struct group_spec *group, const struct observation *o,
                        struct json_writer *w);
+/* What is not named has the value of observation_defaults(); unknown pools are RC_UNKNOWN. */
 enum rc observation_parse(const struct group_spec *group, const struct tree *json,
                           struct observation *ret, struct diag *diag) MUST_CHECK;
 void sample_print(const struct group_spec *group, const struct sample *s, struct json_writer *w);
@@ -84,8 +91,9 @@ enum rc sample_parse(const struct group_spec *group, const struct tree *json, st
 /* ---- allot: one round over all groups that want to raise ---- */
 
 struct allot_inventory {
-    double gpus_free;           /* not held by anyone; INFINITY = no inventory described */
-    int64_t starts_left;        /* R5: new replicas that may be started now; NO_COUNT = unlimited */
+    double gpus_free;    /* not held by anyone; INFINITY = no inventory described */
+    double gpus_coming;  /* held by replicas that drain already: nobody yields for them again */
+    int64_t starts_left; /* R5: new replicas that may be started now; NO_COUNT = unlimited */
     double money_left_per_hour; /* INFINITY = no budget */
 };
 struct allot_want {
@@ -102,7 +110,10 @@ struct allot_grant {
     int64_t yield;   /* idle replicas that this pool must give up for another */
     uint16_t reason; /* enum reason when granted < want or yield > 0 */
 };
-/* now is used for ages only. n <= 100,000; grants[i] belongs to wants[i]. scratch: n size_t. */
+/* By priority, then age of the want, then index. What is short of GPUs makes idle replicas of pools
+ * of the same or a lower priority yield, the lowest and youngest first; their GPUs are granted in a
+ * later round, when they are free. now_ns is used for ages only. n <= 100,000; grants[i] belongs to
+ * wants[i]. scratch: n size_t. */
 void allot(const struct allot_inventory *inventory, int64_t now_ns, const struct allot_want *wants,
            struct allot_grant *grants, size_t n, size_t *scratch);
 

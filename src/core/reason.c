@@ -41,3 +41,19 @@ const char *stage_name(enum stage_id stage)
     assert((size_t)stage < STAGE_COUNT);
     return stages[stage];
 }
+
+enum reason reason_find(struct span code)
+{
+    size_t i = 0;
+    while (i < REASON_COUNT && !span_equal_text(code, reasons[i].code))
+        i++;
+    return (enum reason)i;
+}
+
+enum stage_id stage_find(struct span name)
+{
+    size_t i = 0;
+    while (i < STAGE_COUNT && !span_equal_text(name, stages[i]))
+        i++;
+    return (enum stage_id)i;
+}
