@@ -53,9 +53,12 @@ static enum http_refusal note_connection(struct span value, struct http_facts *f
     struct span option;
     while (span_split(&value, ',', &option)) {
         option = span_trim(option);
-        facts->close |= span_equal_text_nocase(option, "close");
-        facts->keep_alive |= span_equal_text_nocase(option, "keep-alive");
-        facts->upgrade_listed |= span_equal_text_nocase(option, "upgrade");
+        if (option.len == 5)
+            facts->close |= span_equal_text_nocase(option, "close");
+        else if (option.len == 10)
+            facts->keep_alive |= span_equal_text_nocase(option, "keep-alive");
+        else if (option.len == 7)
+            facts->upgrade_listed |= span_equal_text_nocase(option, "upgrade");
     }
     return HTTP_FINE;
 }
@@ -76,31 +79,34 @@ static enum http_refusal note_upgrade(struct span value, struct http_facts *fact
     return HTTP_FINE;
 }
 
-/* No two of one length, so that most headers cost one comparison of lengths per row. */
+/* No two of one length: a header is compared with one name at most. */
 static const struct {
-    size_t len;
     const char *name;
     enum http_refusal (*note)(struct span value, struct http_facts *facts, struct http_head *head);
 } notes[] = {
-    {4,  "host",              note_host      },
-    {14, "content-length",    note_length    },
-    {17, "transfer-encoding", note_coding    },
-    {10, "connection",        note_connection},
-    {6,  "expect",            note_expect    },
-    {7,  "upgrade",           note_upgrade   },
+    {"",                  NULL           },
+    {"host",              note_host      },
+    {"expect",            note_expect    },
+    {"upgrade",           note_upgrade   },
+    {"connection",        note_connection},
+    {"content-length",    note_length    },
+    {"transfer-encoding", note_coding    },
 };
+static const uint8_t row_of_length[] = {0, 0, 0, 0, 1, 0, 2, 3, 0, 0, 4, 0, 0, 0, 5, 0, 0, 6};
 
 enum http_refusal http_field_note(const struct http_header *field, struct http_facts *facts,
                                   struct http_head *head)
 {
-    for (size_t i = 0; i < COUNT_OF(notes); i++) {
-        if (field->name.len != notes[i].len)
-            continue;
-        if (span_equal_text_nocase(field->name, notes[i].name))
-            return notes[i].note(field->value, facts, head);
-        break;
-    }
-    return HTTP_FINE;
+    const struct span name = field->name;
+    if (name.len >= COUNT_OF(row_of_length))
+        return HTTP_FINE;
+    const uint8_t row = row_of_length[name.len];
+    if (row == 0)
+        return HTTP_FINE;
+    for (size_t i = 0; i < name.len; i++)
+        if ((name.ptr[i] | 0x20) != notes[row].name[i]) /* no other token byte folds to these */
+            return HTTP_FINE;
+    return notes[row].note(field->value, facts, head);
 }
 
 /* host[:port] of an absolute target up to its path; the text behind it is left in *rest. */
@@ -135,14 +141,14 @@ enum http_refusal http_target_split(struct http_head *head, struct http_facts *f
     const struct span target = head->target;
     struct span rest = target;
     head->query = span_slice(target, target.len, 0);
-    if (span_equal_text(head->method, "CONNECT")) {
+    if (head->method.len == 7 && span_equal_text(head->method, "CONNECT")) {
         for (size_t i = 0; i < target.len; i++)
             if (!char_is(target.ptr[i], CHAR_HOST))
                 return HTTP_REFUSED_TARGET;
         head->path = span_slice(target, target.len, 0);
         return span_find_byte(target, ':', 0) != SIZE_MAX ? HTTP_FINE : HTTP_REFUSED_TARGET;
     }
-    if (span_equal_text(target, "*")) {
+    if (target.len == 1 && target.ptr[0] == '*') {
         head->path = target;
         return span_equal_text(head->method, "OPTIONS") ? HTTP_FINE : HTTP_REFUSED_TARGET;
     }
