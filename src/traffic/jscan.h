@@ -22,10 +22,15 @@ struct jscan_edge {
     const char *key;
     uint8_t key_len;
     uint8_t node;
+    bool any_case; /* key is in lower case, members match in any */
 };
 #define JSCAN_EDGE(key_, node_)                                                                    \
     {                                                                                              \
         .key = (key_), .key_len = sizeof(key_) - 1, .node = (node_)                                \
+    }
+#define JSCAN_EDGE_ANY_CASE(key_, node_)                                                           \
+    {                                                                                              \
+        .key = (key_), .key_len = sizeof(key_) - 1, .node = (node_), .any_case = true              \
     }
 struct jscan_node {
     const struct jscan_edge *edges; /* members by name */

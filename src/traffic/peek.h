@@ -15,20 +15,11 @@
 
 #include "base/limits.h"
 #include "base/span.h"
+#include "traffic/form.h"
 #include "traffic/jscan.h"
 
-#define PEEK_FORM_LINE_MAX 512 /* of a part's header line or a value of interest */
-#define PEEK_BOUNDARY_MAX 70   /* RFC 2046 */
-
-enum peek_format { PEEK_NONE, PEEK_JSON, PEEK_MULTIPART, PEEK_URLENCODED };
 /* By the Content-Type of the request; JSON also when it is empty or unknown text. */
 enum peek_format peek_format_of(struct span content_type);
-
-enum peek_state {
-    PEEK_MORE,   /* feed on */
-    PEEK_DONE,   /* the body is complete as its grammar goes */
-    PEEK_BROKEN, /* damaged or too deep; what was found stands */
-};
 
 /* Results. The gateway may route as soon as `model_len` > 0, but learns of ambiguity only at the
  * end of what it peeks. */
@@ -62,15 +53,7 @@ struct peek {
     uint64_t user_session;
     union {
         struct jscan scan;
-        struct {
-            char boundary[PEEK_BOUNDARY_MAX + 5];
-            char line[PEEK_FORM_LINE_MAX];
-            uint16_t boundary_len;
-            uint16_t line_len;
-            uint8_t mode;
-            uint8_t field;
-            bool long_line;
-        } form;
+        struct form form;
     } u;
 };
 

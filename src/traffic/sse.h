@@ -26,15 +26,22 @@ enum sse_format {
 /* By the Content-Type of the answer. */
 enum sse_format sse_format_of(struct span content_type);
 
-#define SSE_NAME_SIZE 48
-#define SSE_FACTS(X)                                                                               \
-    X(TEXT)         /* output text in this event */                                                \
-    X(USAGE)        /* usage with at least one number */                                           \
-    X(CHOICES)      /* has choices */                                                              \
-    X(CHOICES_NONE) /* choices is an empty array */                                                \
-    X(FINISH)       /* a finish reason */                                                          \
-    X(DONE)         /* last event of its family */                                                 \
-    X(ERROR)        /* error event or error object */
+#define SSE_NAME_SIZE 40 /* of event names and types; longer ones are cut and match nothing */
+
+/* What one event told, until its end proves it whole. Private. */
+struct sse_event {
+    uint32_t facts;
+    int64_t calls;
+    int64_t prompt_tokens;
+    int64_t output_tokens;
+    int64_t cached_tokens;
+    int64_t input_tokens; /* Anthropic: prompt = input + cache read + cache creation */
+    int64_t cache_read;
+    int64_t cache_creation;
+    uint64_t text_bytes;
+    uint8_t type_len;
+    char type[SSE_NAME_SIZE];
+};
 
 struct sse {
     enum sse_format format;
@@ -57,19 +64,11 @@ struct sse {
     uint8_t line_len;
     uint8_t head_len;
     uint8_t name_len;
-    uint8_t type_len;
-    bool payload;
     bool data_seen;
-    bool broken;
-    uint32_t facts;
-    uint64_t text_len;
     char line_head[8];
     char head[8]; /* first bytes of the payload, for [DONE] */
     char name[SSE_NAME_SIZE];
-    char type[SSE_NAME_SIZE];
-    int64_t input_tokens; /* Anthropic: prompt = input + cache read + cache creation */
-    int64_t cache_read;
-    int64_t cache_creation;
+    struct sse_event event;
     struct jscan scan;
 };
 
