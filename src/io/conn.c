@@ -1,0 +1,385 @@
+/* conn.c - see conn.h. */
+#include "io/conn.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <netinet/tcp.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/mem.h"
+#include "io/clock.h"
+
+#define OUT_KEEP_BYTES 4096       /* a drained buffer larger than this is given back */
+#define DISCARD_BYTES_MAX (1U << 20) /* read and dropped from a peer that was told no more */
+
+enum conn_state { CONN_CONNECTING, CONN_OPEN, CONN_LINGER, CONN_DEAD };
+
+struct conn {
+    struct task task; /* flush, or free when dead */
+    struct loop *loop;
+    struct watch *watch;
+    const struct conn_ops *ops;
+    void *user;
+    struct conn_limits limits;
+    struct timer stall; /* write stall; also the linger limit */
+    struct buf out;
+    size_t out_sent; /* bytes at the front of out that the kernel took */
+    size_t discarded;
+    int fd;
+    enum conn_state state;
+    bool paused;
+    bool ended;     /* closed was called, or the peer ended its side */
+    bool above;     /* unsent passed the high-water mark */
+    bool blocked;   /* the kernel takes no more; waits for WATCH_WRITE */
+    bool shut_down; /* our side was ended */
+    bool refused;   /* connect() itself said so: told at the end of the callback */
+    bool half_heard; /* paused, and the peer ended behind bytes we have not read yet */
+};
+
+static void conn_watch(struct conn *conn)
+{
+    unsigned events = 0;
+    if (conn->state == CONN_CONNECTING)
+        events = WATCH_WRITE;
+    else if (!conn->ended)
+        events = !conn->paused ? WATCH_READ : conn->half_heard ? 0 : WATCH_HANGUP;
+    if (conn->blocked)
+        events |= WATCH_WRITE;
+    watch_set(conn->watch, events);
+}
+
+static void conn_bury(struct conn *conn)
+{
+    if (conn->state == CONN_DEAD)
+        return;
+    conn->state = CONN_DEAD;
+    conn->ops = NULL;
+    watch_free(conn->watch);
+    (void)close(conn->fd); /* nothing can be done about a failing close of a socket */
+    timer_done(&conn->stall);
+    struct fd_budget *budget = loop_fd_budget(conn->loop);
+    if (budget)
+        atomic_fetch_sub_explicit(&budget->used, 1, memory_order_relaxed);
+    loop_defer(conn->loop, &conn->task);
+}
+
+static void conn_tell_closed(struct conn *conn, enum rc why)
+{
+    if (conn->ended && why == RC_CLOSED)
+        return;
+    if (conn->state == CONN_LINGER) {
+        conn_bury(conn);
+        return;
+    }
+    conn->ended = true;
+    conn_watch(conn);
+    if (conn->ops)
+        conn->ops->closed(conn->user, why);
+}
+
+size_t conn_unsent(const struct conn *conn)
+{
+    return conn->out.len - conn->out_sent;
+}
+
+bool conn_over_high_water(const struct conn *conn)
+{
+    return conn_unsent(conn) > conn->limits.high_water_bytes;
+}
+
+/* Everything was sent: keep a small buffer, end our side when lingering. */
+static void conn_emptied(struct conn *conn)
+{
+    conn->out_sent = 0;
+    if (conn->out.cap > OUT_KEEP_BYTES)
+        buf_done(&conn->out);
+    else
+        buf_clear(&conn->out);
+    if (conn->state == CONN_LINGER && !conn->shut_down) {
+        conn->shut_down = true;
+        (void)shutdown(conn->fd, SHUT_WR); /* a peer that is gone already needs no end */
+        if (conn->ended)
+            conn_bury(conn);
+        else
+            timer_after(&conn->stall, CONN_LINGER_NS);
+    } else if (conn->state != CONN_LINGER) {
+        timer_stop(&conn->stall);
+    }
+}
+
+static void conn_flush(struct conn *conn)
+{
+    if (conn->refused) {
+        conn->refused = false;
+        conn_tell_closed(conn, RC_REFUSED);
+        return;
+    }
+    if (conn->state == CONN_CONNECTING || conn->blocked)
+        return;
+    if (conn->out.failed) {
+        conn_tell_closed(conn, RC_LIMIT);
+        return;
+    }
+    const size_t unsent = conn_unsent(conn);
+    if (unsent > 0) {
+        const ssize_t n =
+            send(conn->fd, conn->out.ptr + conn->out_sent, unsent, MSG_NOSIGNAL | MSG_DONTWAIT);
+        if (n < 0 && errno != EAGAIN && errno != EINTR) {
+            conn_tell_closed(conn, RC_IO);
+            return;
+        }
+        conn->out_sent += n > 0 ? (size_t)n : 0;
+        if (n > 0 && conn->limits.write_stall_ns > 0 && conn_unsent(conn) > 0)
+            timer_after(&conn->stall, conn->limits.write_stall_ns);
+    }
+    if (conn_unsent(conn) == 0) {
+        conn_emptied(conn);
+    } else {
+        conn->blocked = true;
+        if (conn->limits.write_stall_ns > 0 && conn->stall.deadline_ns == TIME_NONE)
+            timer_after(&conn->stall, conn->limits.write_stall_ns);
+        conn_watch(conn);
+        conn->above = conn->above || conn_over_high_water(conn);
+    }
+    if (conn->state == CONN_OPEN && conn->above &&
+        conn_unsent(conn) <= conn->limits.low_water_bytes) {
+        conn->above = false;
+        if (conn->ops->drained)
+            conn->ops->drained(conn->user);
+    }
+}
+
+static void conn_task(struct task *task)
+{
+    struct conn *conn = (struct conn *)task; /* the first member */
+    if (conn->state == CONN_DEAD) {
+        buf_done(&conn->out);
+        free(conn);
+        return;
+    }
+    conn_flush(conn);
+}
+
+static void conn_stalled(void *user)
+{
+    struct conn *conn = user;
+    if (conn->state == CONN_LINGER)
+        conn_bury(conn);
+    else
+        conn_tell_closed(conn, RC_TIMEOUT);
+}
+
+static void conn_read(struct conn *conn)
+{
+    char *bytes = loop_read_buffer(conn->loop);
+    const ssize_t n = recv(conn->fd, bytes, LOOP_READ_BYTES, MSG_DONTWAIT);
+    if (n < 0 && (errno == EAGAIN || errno == EINTR))
+        return;
+    if (n <= 0) {
+        conn_tell_closed(conn, n == 0 ? RC_CLOSED : RC_IO);
+        return;
+    }
+    if (conn->state == CONN_LINGER) {
+        conn->discarded += (size_t)n;
+        if (conn->discarded > DISCARD_BYTES_MAX)
+            conn_bury(conn);
+        return;
+    }
+    conn->ops->data(conn->user, span_of(bytes, (size_t)n));
+}
+
+static void conn_connected(struct conn *conn)
+{
+    int error = 0;
+    socklen_t size = sizeof(error);
+    if (getsockopt(conn->fd, SOL_SOCKET, SO_ERROR, &error, &size) != 0 || error != 0) {
+        conn_tell_closed(conn, RC_REFUSED);
+        return;
+    }
+    conn->state = CONN_OPEN;
+    conn_watch(conn);
+    loop_defer(conn->loop, &conn->task);
+    if (conn->ops->connected)
+        conn->ops->connected(conn->user);
+}
+
+/* A paused connection only learns that the peer ended or reset: find out which, without reading. */
+static void conn_hangup(struct conn *conn)
+{
+    char byte;
+    const ssize_t n = recv(conn->fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT);
+    if (n < 0 && (errno == EAGAIN || errno == EINTR))
+        return;
+    if (n > 0) {
+        conn->half_heard = true; /* its end is told after those bytes, when reading goes on */
+        conn_watch(conn);
+        return;
+    }
+    conn_tell_closed(conn, n < 0 ? RC_IO : RC_CLOSED);
+}
+
+static void on_conn(void *user, unsigned events)
+{
+    struct conn *conn = user;
+    if (conn->state == CONN_CONNECTING) {
+        conn_connected(conn);
+        return;
+    }
+    if (events & WATCH_WRITE && conn->blocked) {
+        conn->blocked = false;
+        conn_watch(conn);
+        conn_flush(conn);
+        if (conn->state == CONN_DEAD)
+            return;
+    }
+    if (conn->ended)
+        return;
+    if (!conn->paused && events & WATCH_READ)
+        conn_read(conn);
+    else if (events & WATCH_HANGUP)
+        conn_hangup(conn);
+}
+
+static struct conn *conn_new(struct loop *loop, int fd, const struct conn_limits *limits,
+                             const struct conn_ops *ops, void *user)
+{
+    struct conn *conn = mem_new(1, sizeof(*conn));
+    if (!conn)
+        return NULL;
+    conn->loop = loop;
+    conn->fd = fd;
+    conn->ops = ops;
+    conn->user = user;
+    conn->limits = *limits;
+    conn->task.run = conn_task;
+    conn->watch = watch_new(loop, fd, on_conn, conn);
+    if (!conn->watch || timer_init(&conn->stall, loop, conn_stalled, conn) != RC_OK) {
+        watch_free(conn->watch);
+        free(conn);
+        return NULL;
+    }
+    buf_init(&conn->out, CONN_OUT_BYTES_MAX);
+    const int one = 1;
+    /* Without it small events would wait for the peer's acknowledgement; a socket that does not
+     * know the option still works. */
+    (void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
+    struct fd_budget *budget = loop_fd_budget(loop);
+    if (budget)
+        atomic_fetch_add_explicit(&budget->used, 1, memory_order_relaxed);
+    return conn;
+}
+
+struct conn *conn_accept(struct loop *loop, int fd, const struct conn_limits *limits,
+                         const struct conn_ops *ops, void *user)
+{
+    struct conn *conn = conn_new(loop, fd, limits, ops, user);
+    if (!conn) {
+        (void)close(fd); /* refused for lack of memory */
+        return NULL;
+    }
+    conn->state = CONN_OPEN;
+    conn_watch(conn);
+    return conn;
+}
+
+struct conn *conn_connect(struct loop *loop, const struct address *address,
+                          const struct conn_limits *limits, const struct conn_ops *ops, void *user)
+{
+    const int fd =
+        socket(address->u.any.sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, IPPROTO_TCP);
+    if (fd < 0)
+        return NULL;
+    const int rc = connect(fd, &address->u.any, address->size);
+    /* On loopback the refusal comes at once; it is told like a late one, by callback. So are errors
+     * before any packet (no route, no ports left). */
+    const bool refused = rc != 0 && errno != EINPROGRESS;
+    struct conn *conn = conn_new(loop, fd, limits, ops, user);
+    if (!conn) {
+        (void)close(fd); /* no memory for it */
+        return NULL;
+    }
+    conn->state = CONN_CONNECTING;
+    conn->refused = refused;
+    if (refused)
+        loop_defer(loop, &conn->task);
+    else
+        conn_watch(conn);
+    return conn;
+}
+
+void conn_set_owner(struct conn *conn, const struct conn_ops *ops, void *user)
+{
+    conn->ops = ops;
+    conn->user = user;
+}
+
+struct buf *conn_out(struct conn *conn)
+{
+    return &conn->out;
+}
+
+void conn_wrote(struct conn *conn)
+{
+    conn->above = conn->above || conn_over_high_water(conn);
+    loop_defer(conn->loop, &conn->task);
+}
+
+void conn_write(struct conn *conn, struct span bytes)
+{
+    buf_span(&conn->out, bytes);
+    conn_wrote(conn);
+}
+
+void conn_pause(struct conn *conn)
+{
+    conn->paused = true;
+    conn_watch(conn);
+}
+
+void conn_resume(struct conn *conn)
+{
+    conn->paused = false;
+    conn_watch(conn);
+}
+
+bool conn_paused(const struct conn *conn)
+{
+    return conn->paused;
+}
+
+bool conn_ended(const struct conn *conn)
+{
+    return conn->ended;
+}
+
+void conn_finish(struct conn *conn)
+{
+    assert(conn->state != CONN_DEAD);
+    if (conn->state != CONN_OPEN || (conn->ended && conn_unsent(conn) == 0)) {
+        conn_bury(conn);
+        return;
+    }
+    conn->state = CONN_LINGER;
+    conn->ops = NULL;
+    conn->paused = false;
+    conn_watch(conn);
+    if (conn->stall.deadline_ns == TIME_NONE)
+        timer_after(&conn->stall, conn->limits.write_stall_ns > 0 ? conn->limits.write_stall_ns
+                                                                  : CONN_LINGER_NS);
+    loop_defer(conn->loop, &conn->task);
+}
+
+void conn_close(struct conn *conn)
+{
+    conn_bury(conn);
+}
+
+void conn_reset(struct conn *conn)
+{
+    const struct linger hard = {.l_onoff = 1, .l_linger = 0};
+    /* Without it the close is an orderly one: the best that is left then. */
+    (void)setsockopt(conn->fd, SOL_SOCKET, SO_LINGER, &hard, sizeof(hard));
+    conn_bury(conn);
+}
