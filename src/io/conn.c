@@ -17,7 +17,8 @@
 enum conn_state { CONN_CONNECTING, CONN_OPEN, CONN_LINGER, CONN_DEAD };
 
 struct conn {
-    struct task task; /* flush, or free when dead */
+    struct task task;     /* flush, or free when dead */
+    struct orphan orphan; /* while lingering */
     struct loop *loop;
     struct watch *watch;
     const struct conn_ops *ops;
@@ -54,6 +55,8 @@ static void conn_bury(struct conn *conn)
 {
     if (conn->state == CONN_DEAD)
         return;
+    if (conn->state == CONN_LINGER)
+        loop_orphan_done(conn->loop, &conn->orphan);
     conn->state = CONN_DEAD;
     conn->ops = NULL;
     watch_free(conn->watch);
@@ -354,6 +357,11 @@ bool conn_ended(const struct conn *conn)
     return conn->ended;
 }
 
+static void conn_bury_orphan(struct orphan *orphan)
+{
+    conn_bury((struct conn *)(void *)((char *)orphan - offsetof(struct conn, orphan)));
+}
+
 void conn_finish(struct conn *conn)
 {
     assert(conn->state != CONN_DEAD);
@@ -362,6 +370,8 @@ void conn_finish(struct conn *conn)
         return;
     }
     conn->state = CONN_LINGER;
+    conn->orphan.bury = conn_bury_orphan;
+    loop_orphan(conn->loop, &conn->orphan);
     conn->ops = NULL;
     conn->paused = false;
     conn_watch(conn);

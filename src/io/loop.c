@@ -48,6 +48,25 @@ void loop_defer(struct loop *loop, struct task *task)
     loop->task_last = task;
 }
 
+void loop_orphan(struct loop *loop, struct orphan *orphan)
+{
+    orphan->prev = NULL;
+    orphan->next = loop->orphan;
+    if (loop->orphan)
+        loop->orphan->prev = orphan;
+    loop->orphan = orphan;
+}
+
+void loop_orphan_done(struct loop *loop, struct orphan *orphan)
+{
+    if (orphan->prev)
+        orphan->prev->next = orphan->next;
+    else
+        loop->orphan = orphan->next;
+    if (orphan->next)
+        orphan->next->prev = orphan->prev;
+}
+
 static void on_prepare(uv_prepare_t *prepare)
 {
     struct loop *loop = prepare->data;
@@ -182,6 +201,9 @@ void loop_free(struct loop *loop)
 {
     if (!loop)
         return;
+    loop_settle(loop);
+    while (loop->orphan)
+        loop->orphan->bury(loop->orphan);
     loop_settle(loop);
     uv_mutex_lock(&loop->post_lock);
     loop->closing = true;

@@ -88,6 +88,16 @@ enum rc loop_post(struct loop *loop, post_fn *fn, void *user) MUST_CHECK;
 typedef void signal_fn(void *user, int signal_number);
 enum rc loop_on_signal(struct loop *loop, int signal_number, signal_fn *fn, void *user) MUST_CHECK;
 
+/* Something without an owner that ends by itself (a connection that still sends its last bytes);
+ * loop_free() buries what is left. */
+struct orphan {
+    struct orphan *prev;
+    struct orphan *next;
+    void (*bury)(struct orphan *orphan); /* must call loop_orphan_done() */
+};
+void loop_orphan(struct loop *loop, struct orphan *orphan);
+void loop_orphan_done(struct loop *loop, struct orphan *orphan);
+
 /* For code that gets callbacks from libuv itself: run the deferred tasks before returning. */
 void loop_settle(struct loop *loop);
 

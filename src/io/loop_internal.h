@@ -26,8 +26,10 @@ struct loop {
     bool closing; /* under post_lock */
     struct task *task_first;
     struct task *task_last;
+    struct orphan *orphan;
     char *read_buffer;
     struct fd_budget *fd_budget;
+    int64_t jobs; /* in the worker pool */
 
     /* Timers: binary heap by armed_ns; one timerfd armed for its head. */
     struct timer **heap;
