@@ -70,8 +70,9 @@ enum rc address_parse_listen(struct span text, struct address *ret, struct diag 
     struct span host = {0};
     uint16_t port = 0;
     if (address_split(text, 0, &host, &port) != RC_OK)
-        return fail(diag, RC_SYNTAX, "'%.*s' is not an address; wanted is HOST:PORT, as in "
-                                     "127.0.0.1:8080",
+        return fail(diag, RC_SYNTAX,
+                    "'%.*s' is not an address; wanted is HOST:PORT, as in "
+                    "127.0.0.1:8080",
                     SPAN_ARG(text));
     if (host.len == 0)
         host = span_from("0.0.0.0");

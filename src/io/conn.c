@@ -11,7 +11,7 @@
 #include "base/mem.h"
 #include "io/clock.h"
 
-#define OUT_KEEP_BYTES 4096       /* a drained buffer larger than this is given back */
+#define OUT_KEEP_BYTES 4096          /* a drained buffer larger than this is given back */
 #define DISCARD_BYTES_MAX (1U << 20) /* read and dropped from a peer that was told no more */
 
 enum conn_state { CONN_CONNECTING, CONN_OPEN, CONN_LINGER, CONN_DEAD };
@@ -31,11 +31,11 @@ struct conn {
     int fd;
     enum conn_state state;
     bool paused;
-    bool ended;     /* closed was called, or the peer ended its side */
-    bool above;     /* unsent passed the high-water mark */
-    bool blocked;   /* the kernel takes no more; waits for WATCH_WRITE */
-    bool shut_down; /* our side was ended */
-    bool refused;   /* connect() itself said so: told at the end of the callback */
+    bool ended;      /* closed was called, or the peer ended its side */
+    bool above;      /* unsent passed the high-water mark */
+    bool blocked;    /* the kernel takes no more; waits for WATCH_WRITE */
+    bool shut_down;  /* our side was ended */
+    bool refused;    /* connect() itself said so: told at the end of the callback */
     bool half_heard; /* paused, and the peer ended behind bytes we have not read yet */
 };
 
@@ -376,8 +376,8 @@ void conn_finish(struct conn *conn)
     conn->paused = false;
     conn_watch(conn);
     if (conn->stall.deadline_ns == TIME_NONE)
-        timer_after(&conn->stall, conn->limits.write_stall_ns > 0 ? conn->limits.write_stall_ns
-                                                                  : CONN_LINGER_NS);
+        timer_after(&conn->stall,
+                    conn->limits.write_stall_ns > 0 ? conn->limits.write_stall_ns : CONN_LINGER_NS);
     loop_defer(conn->loop, &conn->task);
 }
 

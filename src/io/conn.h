@@ -18,11 +18,13 @@
 #include "io/loop.h"
 
 #define CONN_OUT_BYTES_MAX (72U << 20) /* more unsent bytes break the connection */
-#define CONN_LINGER_NS (2 * SECOND_NS) /* a finished connection waits so long for the peer's end */
+#define CONN_LINGER_NS (2 * SECOND_NS) /* a finished connection waits so long for the peer's end   \
+                                        */
 
 struct conn;
 
-/* All callbacks are optional but data and closed. Inside any of them the connection may be freed. */
+/* All callbacks are optional but data and closed. Inside any of them the connection may be freed.
+ */
 struct conn_ops {
     void (*connected)(void *user);
     void (*data)(void *user, struct span bytes); /* valid during the call */
@@ -49,7 +51,7 @@ struct conn *conn_connect(struct loop *loop, const struct address *address,
 void conn_set_owner(struct conn *conn, const struct conn_ops *ops, void *user);
 
 void conn_write(struct conn *conn, struct span bytes); /* failures come as `closed` */
-struct buf *conn_out(struct conn *conn); /* to write in place; then conn_wrote() */
+struct buf *conn_out(struct conn *conn);               /* to write in place; then conn_wrote() */
 void conn_wrote(struct conn *conn);
 size_t conn_unsent(const struct conn *conn);
 bool conn_over_high_water(const struct conn *conn);

@@ -12,7 +12,8 @@
 enum rc file_read(const char *path, size_t limit_bytes, struct buf *into,
                   struct diag *diag) MUST_CHECK;
 /* The file holds the old or the new bytes, never a mixture, also after a power loss. */
-enum rc file_replace(const char *path, struct span bytes, mode_t mode, struct diag *diag) MUST_CHECK;
+enum rc file_replace(const char *path, struct span bytes, mode_t mode,
+                     struct diag *diag) MUST_CHECK;
 /* For a file that others append to (engine output): when it is longer than cap_bytes only its last
  * half cap stays, cut at a line. Writers must have opened it with O_APPEND. *ret_dropped counts the
  * bytes lost. */

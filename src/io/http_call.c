@@ -10,10 +10,10 @@
 #define ANSWER_BYTES_KEPT_MAX (2U * LOOP_READ_BYTES + HTTP_HEAD_BYTES_MAX)
 
 static const char *const failure_names[] = {
-    [HTTP_FAILED_CONNECT] = "connect",     [HTTP_FAILED_CONNECT_TIMEOUT] = "connect-timeout",
-    [HTTP_FAILED_STALE] = "stale",         [HTTP_FAILED_RESET] = "reset",
+    [HTTP_FAILED_CONNECT] = "connect",      [HTTP_FAILED_CONNECT_TIMEOUT] = "connect-timeout",
+    [HTTP_FAILED_STALE] = "stale",          [HTTP_FAILED_RESET] = "reset",
     [HTTP_FAILED_FIRST_BYTE] = "no-answer", [HTTP_FAILED_GAP] = "stalled",
-    [HTTP_FAILED_WRITE] = "write-stalled", [HTTP_FAILED_MALFORMED] = "malformed",
+    [HTTP_FAILED_WRITE] = "write-stalled",  [HTTP_FAILED_MALFORMED] = "malformed",
 };
 
 const char *http_failure_name(enum http_failure why)

@@ -133,8 +133,7 @@ static bool call_open(struct http_call *call, const struct address *address)
     const struct conn_limits limits = {.high_water_bytes = config->high_water_bytes,
                                        .low_water_bytes = config->high_water_bytes / 4,
                                        .write_stall_ns = config->write_stall_ns};
-    call->conn =
-        conn_connect(call->origin->client->loop, address, &limits, &call_conn_ops, call);
+    call->conn = conn_connect(call->origin->client->loop, address, &limits, &call_conn_ops, call);
     if (!call->conn)
         return false;
     if (call->early.len > 0)

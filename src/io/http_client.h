@@ -20,9 +20,9 @@ struct http_client_config {
     int64_t first_byte_timeout_ns; /* from the last request byte written to the answer's head */
     int64_t gap_timeout_ns;        /* between bytes of the answer; 0 = none */
     int64_t write_stall_ns;
-    int64_t keep_ns;               /* an idle connection is closed after this */
-    int64_t keep_max;              /* idle connections per origin */
-    size_t high_water_bytes;       /* of unsent request bytes */
+    int64_t keep_ns;         /* an idle connection is closed after this */
+    int64_t keep_max;        /* idle connections per origin */
+    size_t high_water_bytes; /* of unsent request bytes */
 };
 /* 5 s connect, 10 min first byte, no gap limit, 30 s write stall, 60 s keep, 256 kept, 256 KiB. */
 void http_client_defaults(struct http_client_config *config);
@@ -40,11 +40,11 @@ void http_origin_unref(struct http_origin *origin);
 void http_origin_forget_idle(struct http_origin *origin);
 
 enum http_failure {
-    HTTP_FAILED_CONNECT,   /* refused, unreachable, no descriptor */
+    HTTP_FAILED_CONNECT, /* refused, unreachable, no descriptor */
     HTTP_FAILED_CONNECT_TIMEOUT,
-    HTTP_FAILED_STALE,     /* a kept connection ended before any byte of the answer: not the
-                              server's fault, a new try on the same server is fair */
-    HTTP_FAILED_RESET,     /* ended before the answer was whole */
+    HTTP_FAILED_STALE, /* a kept connection ended before any byte of the answer: not the
+                          server's fault, a new try on the same server is fair */
+    HTTP_FAILED_RESET, /* ended before the answer was whole */
     HTTP_FAILED_FIRST_BYTE,
     HTTP_FAILED_GAP,
     HTTP_FAILED_WRITE,     /* the server takes no bytes */

@@ -69,8 +69,8 @@ struct http_client {
 
 /* http_client.c */
 struct http_call *call_take_idle(struct http_origin *origin);
-bool call_connect(struct http_call *call);       /* or starts the name's lookup */
-void call_to_idle(struct http_call *call);       /* or lets go of it */
+bool call_connect(struct http_call *call); /* or starts the name's lookup */
+void call_to_idle(struct http_call *call); /* or lets go of it */
 void call_bury(struct http_call *call, bool reset);
 void call_list_add(struct http_call **list, struct http_call *call);
 void call_list_remove(struct http_call **list, struct http_call *call);

@@ -183,8 +183,9 @@ static enum rc fetch_prepare(struct http_fetch *fetch, struct http_client *clien
     if (out->failed || !fetch->origin)
         return fail(&fetch->diag, RC_NO_MEMORY, "no memory for the request");
     if (!fetch_send(fetch))
-        return fail(&fetch->diag, RC_REFUSED, "no connection could be made; are descriptors used "
-                                              "up?");
+        return fail(&fetch->diag, RC_REFUSED,
+                    "no connection could be made; are descriptors used "
+                    "up?");
     return RC_OK;
 }
 

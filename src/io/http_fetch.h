@@ -10,11 +10,11 @@
 struct http_fetch;
 
 struct http_fetch_options {
-    const char *method;  /* NULL = GET, or POST when there is a body */
-    struct span url;     /* "http://host:port/path?query" */
-    struct span lines;   /* further "Name: value\r\n" lines */
-    struct span body;    /* ptr NULL = none */
-    int64_t timeout_ns;  /* for all of it; 0 = 30 s */
+    const char *method;    /* NULL = GET, or POST when there is a body */
+    struct span url;       /* "http://host:port/path?query" */
+    struct span lines;     /* further "Name: value\r\n" lines */
+    struct span body;      /* ptr NULL = none */
+    int64_t timeout_ns;    /* for all of it; 0 = 30 s */
     size_t body_bytes_max; /* of the answer; 0 = 16 MiB; more is RC_LIMIT */
 };
 

@@ -123,8 +123,8 @@ static void on_listen(void *user, unsigned events)
             return;
         }
         struct address address = {.size = sizeof(address.u)};
-        const int fd = accept4(server->fd, &address.u.any, &address.size,
-                               SOCK_NONBLOCK | SOCK_CLOEXEC);
+        const int fd =
+            accept4(server->fd, &address.u.any, &address.size, SOCK_NONBLOCK | SOCK_CLOEXEC);
         if (fd >= 0) {
             server_take(server, fd, &address);
         } else if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {
@@ -162,8 +162,9 @@ static enum rc server_listen(struct http_server *server, struct diag *diag)
         (void)setsockopt(server->fd, SOL_SOCKET, SO_REUSEPORT, &one, sizeof(one));
     if (bind(server->fd, &a->u.any, a->size) != 0 ||
         listen(server->fd, server->config.backlog > 0 ? server->config.backlog : 1024) != 0)
-        return fail(diag, RC_IO, "cannot listen on %s: %s; choose another address or stop what "
-                                 "listens there",
+        return fail(diag, RC_IO,
+                    "cannot listen on %s: %s; choose another address or stop what "
+                    "listens there",
                     server->config.listen, strerror(errno));
     server->address.size = sizeof(server->address.u);
     if (getsockname(server->fd, &server->address.u.any, &server->address.size) != 0)

@@ -1,10 +1,10 @@
 /* http_server.h - HTTP/1.1 server on one loop: listeners, keep-alive, pipelining in order, streamed
  * requests and answers, limits and deadlines.
  *
- * The server parses strictly (http1.h) and refuses what it must on its own: 400, 408, 413, 414, 431,
- * 501, 505, then closes. Every other request is handed to `request` as a handle on which the handler
- * answers, now or later. One request per connection at a time; what a client pipelines waits.
- * Client gone (also: its sending side ended before the answer) is told at once. */
+ * The server parses strictly (http1.h) and refuses what it must on its own: 400, 408, 413, 414,
+ * 431, 501, 505, then closes. Every other request is handed to `request` as a handle on which the
+ * handler answers, now or later. One request per connection at a time; what a client pipelines
+ * waits. Client gone (also: its sending side ended before the answer) is told at once. */
 #ifndef SLUICE_IO_HTTP_SERVER_H
 #define SLUICE_IO_HTTP_SERVER_H
 
@@ -17,18 +17,18 @@ struct http_server;
 struct http_request;
 
 struct http_server_config {
-    const char *listen;           /* "127.0.0.1:0" */
-    bool reuse_port;              /* several loops on one port */
-    int backlog;                  /* 0 = 1024 */
-    int64_t header_timeout_ns;    /* from the first byte of a head to its end */
-    int64_t idle_timeout_ns;      /* between requests; clients expect at least 75 s */
-    int64_t body_timeout_ns;      /* a body must bring body_bytes_min in each such span */
+    const char *listen;        /* "127.0.0.1:0" */
+    bool reuse_port;           /* several loops on one port */
+    int backlog;               /* 0 = 1024 */
+    int64_t header_timeout_ns; /* from the first byte of a head to its end */
+    int64_t idle_timeout_ns;   /* between requests; clients expect at least 75 s */
+    int64_t body_timeout_ns;   /* a body must bring body_bytes_min in each such span */
     int64_t body_bytes_min;
-    int64_t write_stall_ns;       /* without one byte taken by the client */
+    int64_t write_stall_ns; /* without one byte taken by the client */
     int64_t connections_max;
     int64_t connections_per_address_max;
-    uint64_t body_bytes_max;      /* larger claims are refused with 413 before reading */
-    size_t high_water_bytes;      /* of unsent answer bytes */
+    uint64_t body_bytes_max; /* larger claims are refused with 413 before reading */
+    size_t high_water_bytes; /* of unsent answer bytes */
 };
 /* 10 s headers, 90 s idle, 1 KiB body per 10 s, 60 s write stall, 65536 connections, 16384 per
  * address, HTTP_BODY_BYTES_MAX, high water 256 KiB. */

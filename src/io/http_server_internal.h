@@ -1,7 +1,7 @@
 /* http_server_internal.h - what the files of the HTTP server share. Not for others.
  *
- * http_server.c: listener, limits per address, server life. http_session.c: one connection, bytes to
- * requests. http_response.c: the answer. */
+ * http_server.c: listener, limits per address, server life. http_session.c: one connection, bytes
+ * to requests. http_response.c: the answer. */
 #ifndef SLUICE_IO_HTTP_SERVER_INTERNAL_H
 #define SLUICE_IO_HTTP_SERVER_INTERNAL_H
 
@@ -10,8 +10,8 @@
 #include "io/http_server.h"
 
 #define PEER_BUCKETS 256
-#define REQUESTS_KEPT_MAX 64        /* recycled request objects */
-#define PIPELINE_BYTES_MAX 65536    /* kept from a client that sends ahead; then it is not read */
+#define REQUESTS_KEPT_MAX 64     /* recycled request objects */
+#define PIPELINE_BYTES_MAX 65536 /* kept from a client that sends ahead; then it is not read */
 
 struct peer {
     struct peer *next;
@@ -35,10 +35,10 @@ struct http_request {
     uint64_t length_left;   /* of the answer, when it has a length */
     bool body_ended;
     bool paused;
-    bool continued;     /* 100 was sent or is not wanted */
-    bool begun;         /* the answer's head was written */
+    bool continued; /* 100 was sent or is not wanted */
+    bool begun;     /* the answer's head was written */
     bool chunked_out;
-    bool bodiless;      /* HEAD, 204, 304 */
+    bool bodiless; /* HEAD, 204, 304 */
     bool until_close;
     bool close_after;
     struct buf collected; /* http_request_collect() */

@@ -361,7 +361,8 @@ struct http_session *session_new(struct http_server *server, int fd, const struc
                                        .low_water_bytes = server->config.high_water_bytes / 4,
                                        .write_stall_ns = server->config.write_stall_ns};
     struct conn *conn = conn_accept(server->loop, fd, &limits, &session_ops, session);
-    if (!session || !conn || timer_init(&session->timer, server->loop, on_deadline, session) != RC_OK) {
+    if (!session || !conn ||
+        timer_init(&session->timer, server->loop, on_deadline, session) != RC_OK) {
         if (conn)
             conn_close(conn);
         free(session);

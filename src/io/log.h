@@ -1,9 +1,9 @@
 /* log.h - one line per event: time, level, event name, key=value pairs. Events are rows of
  * log_event.def; their level says whether a person must act.
  *
- * Values from outside are quoted and escaped: no byte of them can end a line or forge a pair. A line
- * leaves as one write(); a full disk or closed pipe loses lines, never time. Safe from any thread
- * once opened. */
+ * Values from outside are quoted and escaped: no byte of them can end a line or forge a pair. A
+ * line leaves as one write(); a full disk or closed pipe loses lines, never time. Safe from any
+ * thread once opened. */
 #ifndef SLUICE_IO_LOG_H
 #define SLUICE_IO_LOG_H
 
@@ -42,7 +42,7 @@ struct log {
     enum log_level level; /* lower ones are not written */
     bool owned;
 };
-void log_init(struct log *log, enum log_level level); /* to stderr */
+void log_init(struct log *log, enum log_level level);                              /* to stderr */
 enum rc log_open(struct log *log, const char *path, struct diag *diag) MUST_CHECK; /* appends */
 void log_done(struct log *log);
 enum rc log_level_parse(struct span text, enum log_level *ret) MUST_CHECK;

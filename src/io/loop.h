@@ -16,8 +16,9 @@
 #include "base/duration.h"
 #include "base/rc.h"
 
-#define LOOP_POSTS_MAX 65536           /* messages from other threads that wait */
-#define LOOP_READ_BYTES (64U * 1024U)  /* one read at most; the buffer is shared by all connections */
+#define LOOP_POSTS_MAX 65536 /* messages from other threads that wait */
+#define LOOP_READ_BYTES                                                                            \
+    (64U * 1024U) /* one read at most; the buffer is shared by all connections */
 #define LOOP_SIGNALS_MAX 8
 
 struct loop;
@@ -32,7 +33,7 @@ void loop_stop_from_any_thread(struct loop *loop);
 /* One turn: waits for an event when `wait`. For tests and commands that run a loop until done. */
 void loop_turn(struct loop *loop, bool wait);
 struct uv_loop_s *loop_uv(struct loop *loop); /* for uv_queue_work and uv_getaddrinfo */
-char *loop_read_buffer(struct loop *loop);    /* LOOP_READ_BYTES; valid until the callback returns */
+char *loop_read_buffer(struct loop *loop); /* LOOP_READ_BYTES; valid until the callback returns */
 
 /* How many descriptors this process may hold; shared by all loops. Reserved ones (log, store, pipes
  * of engines) are taken off the limit. */
@@ -40,8 +41,8 @@ struct fd_budget {
     int64_t limit;
     _Atomic int64_t used;
 };
-void fd_budget_init(struct fd_budget *budget, int64_t reserved); /* from RLIMIT_NOFILE */
-double fd_budget_ratio(struct fd_budget *budget); /* used / limit; 0 for NULL */
+void fd_budget_init(struct fd_budget *budget, int64_t reserved);      /* from RLIMIT_NOFILE */
+double fd_budget_ratio(struct fd_budget *budget);                     /* used / limit; 0 for NULL */
 void loop_set_fd_budget(struct loop *loop, struct fd_budget *budget); /* NULL = not counted */
 struct fd_budget *loop_fd_budget(struct loop *loop);
 
@@ -77,7 +78,7 @@ void timer_done(struct timer *timer); /* also of a zeroed or half-built timer */
 struct watch;
 typedef void watch_fn(void *user, unsigned events);
 struct watch *watch_new(struct loop *loop, int fd, watch_fn *fn, void *user); /* NULL: cannot */
-void watch_set(struct watch *watch, unsigned events); /* 0 = none */
+void watch_set(struct watch *watch, unsigned events);                         /* 0 = none */
 void watch_free(struct watch *watch); /* also inside its own callback; then close the descriptor */
 
 /* Runs fn(user) on the loop's thread; from any thread. RC_LIMIT when LOOP_POSTS_MAX wait, RC_CLOSED
