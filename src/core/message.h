@@ -1,9 +1,8 @@
-/* message.h - the words between gateways and control (DESIGN 10). Plain data; encoder for streams
- * in message.c.
+/* message.h - the words between gateways and control (DESIGN 10). Plain data.
  *
  * Down: routes(generation), drain(replica), undrain, limits. Up: snapshot, wake, drained, suspect.
  * In one process the structs travel by queue; between processes as lines of JSON over HTTP, made by
- * message_print() and message_parse(). */
+ * message_print() and message_parse(): what comes out is what went in, bit for bit. */
 #ifndef SLUICE_CORE_MESSAGE_H
 #define SLUICE_CORE_MESSAGE_H
 
@@ -20,6 +19,8 @@
 #define MESSAGE_VERSION 1
 #define ADDRESS_SIZE 64
 #define REPLICAS_PER_POOL_MAX 1024 /* of a routed pool */
+#define ROUTED_POOLS_MAX 10000
+#define ROUTED_MODELS_MAX 100000
 
 /* One routed replica. Ids are never used twice within one installation. */
 struct route_replica {
@@ -97,5 +98,41 @@ struct gateway_snapshot {
     size_t replica_count;
     struct replica_load replica[REPLICAS_PER_POOL_MAX];
 };
+
+/* Hard limits of one pool as its gateways keep them. */
+struct pool_limits {
+    int64_t concurrency; /* per replica; 0 = none */
+    int64_t queue_requests;
+    int64_t queue_tokens;
+    int64_t queue_timeout_ns;
+};
+
+enum message_kind {
+    MESSAGE_ROUTES,   /* down: routes */
+    MESSAGE_DRAIN,    /* down: replica, generation */
+    MESSAGE_UNDRAIN,  /* down: replica, generation */
+    MESSAGE_LIMITS,   /* down: pool, generation, limits */
+    MESSAGE_SNAPSHOT, /* up: snapshot */
+    MESSAGE_WAKE,     /* up: pool, snapshot */
+    MESSAGE_DRAINED,  /* up: replica, generation */
+    MESSAGE_SUSPECT,  /* up: replica, text */
+};
+
+struct message {
+    enum message_kind kind;
+    uint16_t pool; /* index in the routes of `generation` */
+    uint64_t replica;
+    uint64_t generation;
+    struct pool_limits limits;
+    char text[TEXT_SIZE];                    /* why a replica is suspect, for people */
+    const struct routes *routes;             /* borrowed; of the arena after message_parse() */
+    const struct gateway_snapshot *snapshot; /* as routes */
+};
+
+/* One object, without a line end. */
+void message_print(const struct message *message, struct json_writer *w);
+/* Builds everything in the arena. RC_VERSION, RC_MISSING, RC_INVALID, RC_LIMIT, RC_NO_MEMORY. */
+enum rc message_parse(struct arena *arena, const struct tree *json, struct message *ret,
+                      struct diag *diag) MUST_CHECK;
 
 #endif
