@@ -1,0 +1,59 @@
+/* dialect.c - the registry of dialects and the choice by apiVersion and kind. */
+#include "config/dialect/dialect.h"
+
+#include <stdio.h>
+
+const struct dialect dialect_native = {
+    .name = "native",
+    .summary = "A sluice file: pools by name, no apiVersion, no kind.",
+};
+
+#define DIALECT(name_) extern const struct dialect dialect_##name_;
+#include "config/dialect/registry.def"
+#undef DIALECT
+
+static const struct dialect *const dialects[] = {
+#define DIALECT(name_) &dialect_##name_,
+#include "config/dialect/registry.def"
+#undef DIALECT
+};
+
+const struct dialect *dialect_at(size_t index)
+{
+    return index < COUNT_OF(dialects) ? dialects[index] : NULL;
+}
+
+const struct dialect *dialect_of(const struct tree *document)
+{
+    struct span kind = {NULL, 0}, version = {NULL, 0}, group = {NULL, 0};
+    const bool foreign = tree_string(tree_get(document, "kind"), &kind) |
+                         tree_string(tree_get(document, "apiVersion"), &version);
+    (void)span_split(&version, '/', &group);
+    for (size_t i = 0; i < COUNT_OF(dialects); i++) {
+        const struct dialect *d = dialects[i];
+        if (foreign ? d->kind && span_equal_text(kind, d->kind) &&
+                          span_equal_text(group, d->api_version)
+                    : !d->kind)
+            return d;
+    }
+    return NULL;
+}
+
+bool dialect_is_native(struct reader *r, const struct tree *document)
+{
+    const struct dialect *d = dialect_of(document);
+    char known[256], words[READ_VALUE_MAX];
+    size_t n = 0;
+    if (d && !d->kind)
+        return true;
+    known[0] = '\0';
+    for (size_t i = 0; i < COUNT_OF(dialects) && n < sizeof(known); i++)
+        n +=
+            (size_t)snprintf(known + n, sizeof(known) - n, "%s%s", i > 0 ? ", " : "",
+                             dialects[i]->kind ? dialects[i]->kind : "native files without a kind");
+    const struct tree *kind = tree_get(document, "kind");
+    reader_error(r, kind ? kind : tree_get(document, "apiVersion"), RC_UNSUPPORTED,
+                 "kind %s is not supported yet (supported: %s)", read_value_words(kind, words),
+                 known);
+    return false;
+}
