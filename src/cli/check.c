@@ -12,8 +12,8 @@ struct check_config {
 };
 
 static const struct cli_opt check_options[] = {
-    CLI_SWITCH(check_config, strict, "strict", "Warnings make the exit code 1, too."),
-    CLI_SWITCH(check_config, json, "json", "One JSON object for all files."),
+    CLI_SWITCH(struct check_config, strict, "strict", "Warnings make the exit code 1, too."),
+    CLI_SWITCH(struct check_config, json, "json", "One JSON object for all files."),
 };
 
 static void json_file(struct json_writer *w, const char *file, const struct config *config,

@@ -26,15 +26,17 @@ static size_t go_to(struct reader *r, const char *path)
 static void check_counts(struct reader *r, const struct pool_config *pool)
 {
     const struct pool_spec *spec = &pool->core;
+    const struct tree *node = at(pool, "minReplicas"), *most = at(pool, "maxReplicas");
+    int64_t value;
     if (spec->replicas_min <= spec->replicas_max)
         return;
-    const struct tree *node = at(pool, "minReplicas");
+    if (most && (!tree_int(most, &value) || value != spec->replicas_max))
+        return; /* the maximum itself is wrong, which is told */
     const char *name = node ? "minReplicas" : "maxReplicas";
     const size_t up = go_to(r, name);
     reader_error(r, node ? node : at(pool, name), RC_RANGE,
                  "minReplicas is %" PRId64 ", above maxReplicas, which is %" PRId64 "%s",
-                 spec->replicas_min, spec->replicas_max,
-                 at(pool, "maxReplicas") ? "" : " unless it is set");
+                 spec->replicas_min, spec->replicas_max, most ? "" : " unless it is set");
     reader_up(r, up);
 }
 
