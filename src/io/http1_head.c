@@ -78,9 +78,13 @@ static const char *skip_token(const char *p, const char *end)
 
 static enum http_refusal take_line_end(struct cursor *c)
 {
+    if (c->p == c->end)
+        return NEED_MORE;
+    if (c->p[0] != '\r')
+        return HTTP_REFUSED_LINE_END;
     if (c->end - c->p < 2)
         return NEED_MORE;
-    if (c->p[0] != '\r' || c->p[1] != '\n')
+    if (c->p[1] != '\n')
         return HTTP_REFUSED_LINE_END;
     c->p += 2;
     return HTTP_FINE;
@@ -131,9 +135,9 @@ static enum http_refusal take_field(struct cursor *c, struct http_header *ret)
 /* "HTTP/1.1" or "HTTP/1.0". */
 static enum http_refusal take_version(struct cursor *c, int *ret_minor)
 {
-    if (c->end - c->p < 8)
-        return NEED_MORE;
     const char *p = c->p;
+    if (c->end - p < 8) /* a line that ends before is wrong at once, not when more arrives */
+        return memchr(p, '\n', (size_t)(c->end - p)) ? HTTP_REFUSED_LINE : NEED_MORE;
     if (memcmp(p, "HTTP/", 5) != 0 || p[5] < '0' || p[5] > '9' || p[6] != '.' || p[7] < '0' ||
         p[7] > '9')
         return HTTP_REFUSED_LINE;
@@ -256,9 +260,11 @@ static enum rc refuse(struct http_head *head, enum http_refusal refusal, struct 
     return fail(diag, refusals[row].code, "%s", refusals[row].words);
 }
 
-/* What the end of the bytes, or a fault in the line that starts at `line`, comes to. */
+/* What the end of the bytes, or a fault in the line that starts at `line`, comes to. Of too long a
+ * line `too_long` is said. */
 static enum rc conclude(struct span bytes, const char *line, enum http_refusal refusal,
-                        size_t *scanned, struct http_head *head, struct diag *diag)
+                        enum http_refusal too_long, size_t *scanned, struct http_head *head,
+                        struct diag *diag)
 {
     const bool full = bytes.len >= HTTP_HEAD_BYTES_MAX;
     const size_t left = (size_t)(bytes.ptr + bytes.len - line);
@@ -266,8 +272,7 @@ static enum rc conclude(struct span bytes, const char *line, enum http_refusal r
     if (refusal != NEED_MORE && (complete || full))
         return refuse(head, refusal, diag);
     if (full)
-        return refuse(head, line == bytes.ptr ? HTTP_REFUSED_TARGET_LONG : HTTP_REFUSED_HEAD_LONG,
-                      diag);
+        return refuse(head, too_long, diag);
     *scanned = bytes.len;
     return RC_AGAIN;
 }
@@ -291,10 +296,11 @@ enum rc http_parse_request(struct span bytes, size_t *scanned, struct http_head 
     bytes = span_slice(bytes, 0, HTTP_HEAD_BYTES_MAX);
     struct http_facts facts = {.has_host = false};
     struct cursor c = {bytes.ptr, bytes.ptr + bytes.len};
-    const char *line = c.p;
     enum http_refusal refusal = HTTP_FINE;
     if (*c.p == '\r' || *c.p == '\n')
         refusal = take_line_end(&c);
+    const char *first = c.p;
+    const char *line = first;
     if (refusal == HTTP_FINE)
         refusal = take_request_line(&c, &facts, ret);
     if (refusal == HTTP_FINE)
@@ -303,7 +309,9 @@ enum rc http_parse_request(struct span bytes, size_t *scanned, struct http_head 
         refusal = http_request_finish(&facts, ret);
     ret->head_bytes = (size_t)(c.p - bytes.ptr);
     if (refusal != HTTP_FINE)
-        return conclude(bytes, line, refusal, scanned, ret, diag);
+        return conclude(bytes, line, refusal,
+                        line == first ? HTTP_REFUSED_TARGET_LONG : HTTP_REFUSED_HEAD_LONG, scanned,
+                        ret, diag);
     return RC_OK;
 }
 
@@ -326,6 +334,6 @@ enum rc http_parse_response(struct span bytes, size_t *scanned, struct span requ
         refusal = http_response_finish(&facts, request_method, ret);
     ret->head_bytes = (size_t)(c.p - bytes.ptr);
     if (refusal != HTTP_FINE)
-        return conclude(bytes, line, refusal, scanned, ret, diag);
+        return conclude(bytes, line, refusal, HTTP_REFUSED_HEAD_LONG, scanned, ret, diag);
     return RC_OK;
 }
