@@ -8,8 +8,9 @@
 #include "core/stage/pace.h"
 #include "core/stage/pace_log.h"
 
-#define TICK_NS (2 * SECOND_NS) /* period 0 means the native tick: early ticks do not count twice  \
-                                 */
+#define TICK_NS                                                                                    \
+    (2 * SECOND_NS) /* period 0 means the native tick: early ticks do not count twice              \
+                     */
 
 struct rate_state {
     struct pace_log added;
@@ -61,12 +62,14 @@ static int64_t change_of(const struct pace_spec *pace, int64_t base, bool up)
     return most;
 }
 
-/* Base is the count at the begin of the sliding period. */
-static int64_t base_of(const struct rate_state *s, const struct stage_context *c, int64_t period_ns)
+/* The count at the begin of the sliding period, without the changes of this direction: what the
+ * other direction did in it must not add to the bound. */
+static int64_t base_of(const struct rate_state *s, const struct stage_context *c, bool up,
+                       int64_t period_ns)
 {
-    const int64_t added = pace_log_sum(&s->added, c->now_ns, period_ns);
-    const int64_t removed = pace_log_sum(&s->removed, c->now_ns, period_ns);
-    return num_clamp(c->desired - added + removed, 0, REPLICAS_MAX);
+    const int64_t changed = up ? -pace_log_sum(&s->added, c->now_ns, period_ns)
+                               : pace_log_sum(&s->removed, c->now_ns, period_ns);
+    return num_clamp(c->desired + changed, 0, REPLICAS_MAX);
 }
 
 static void apply(struct stage_context *c)
@@ -77,7 +80,7 @@ static void apply(struct stage_context *c)
     if (c->count == c->desired || !limits(pace))
         return;
     const int64_t period_ns = period_of(pace);
-    const int64_t base = base_of(s, c, period_ns);
+    const int64_t base = base_of(s, c, up, period_ns);
     const int64_t most = change_of(pace, base, up);
     const double number[4] = {(double)most, seconds_of(period_ns)};
     if (up) {
