@@ -62,6 +62,8 @@ static int64_t fits(double left, double each, int64_t most)
 
 static void spend(struct allot_inventory *left, const struct allot_want *want, int64_t n)
 {
+    if (n == 0)
+        return; /* an unknown price times nothing is no price */
     left->gpus_free -= want->gpus_each * (double)n;
     if (isfinite(left->money_left_per_hour))
         left->money_left_per_hour -= want->price_each * (double)n;

@@ -86,6 +86,10 @@ enum rc signal_parse(struct span text, struct signal_ref *ret, struct diag *diag
             *ret = ref;
             return RC_OK;
         }
+        const size_t stem = strlen(rows[i].name) - strlen("-p");
+        if (text.len == stem && memcmp(text.ptr, rows[i].name, stem) == 0)
+            return fail(diag, RC_UNKNOWN, "\"%.*s\" needs a quantile: write %s95", SPAN_ARG(text),
+                        rows[i].name);
         if (!span_starts_with(text, rows[i].name))
             continue;
         const struct span digits = span_slice(text, strlen(rows[i].name), text.len);

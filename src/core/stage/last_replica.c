@@ -18,6 +18,21 @@ static bool used(const struct pool_spec *pool)
     return pool->replicas_min == 0;
 }
 
+/* Where no gateway tells, engines and brokers must: their newest word, and it must be fresh. */
+#define FRESH_NS MINUTE_NS
+static const enum signal_id demand[] = {SIGNAL_QUEUE_DEPTH, SIGNAL_CONCURRENCY,
+                                        SIGNAL_RUNNING_REQUESTS, SIGNAL_WAITING_REQUESTS,
+                                        SIGNAL_QUEUE_LAG};
+
+static size_t series(const struct pool_spec *pool, struct series_need *ret, size_t max)
+{
+    (void)pool;
+    for (size_t i = 0; i < COUNT_OF(demand) && i < max; i++)
+        ret[i] = (struct series_need){
+            .signal = {.id = demand[i]}, .kind = SERIES_LAST, .max_age_ns = FRESH_NS};
+    return COUNT_OF(demand);
+}
+
 static void state_init(const struct pool_spec *pool, void *state, int64_t now_ns, int64_t desired)
 {
     (void)pool;
@@ -61,6 +76,7 @@ const struct stage_ops stage_last_replica = {
     .field_count = COUNT_OF(fields),
     .state_size = sizeof(struct last_replica_state),
     .used = used,
+    .series = series,
     .state_init = state_init,
     .apply = apply,
 };

@@ -20,6 +20,7 @@
 #include "base/num.h"
 #include "core/group.h"
 #include "core/policy.h"
+#include "core/stage.h"
 
 /* What the probe policy proposes now. */
 struct probe_config {
