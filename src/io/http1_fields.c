@@ -3,6 +3,28 @@
 
 #include "io/http1_chars.h"
 
+/* host, host:port, [address] or [address]:port; an empty port is allowed by RFC 3986. */
+static bool host_is_sound(struct span text)
+{
+    size_t colon = span_find_byte(text, ':', 0);
+    const bool literal = text.len > 0 && text.ptr[0] == '[';
+    if (literal) {
+        const size_t close = span_find_byte(text, ']', 0);
+        if (close == SIZE_MAX)
+            return false;
+        colon = close + 1;
+        if (colon < text.len && text.ptr[colon] != ':')
+            return false;
+    }
+    for (size_t i = 0; i < text.len; i++) {
+        const char c = text.ptr[i];
+        const bool bracket = literal && (i == 0 || i + 1 == colon);
+        if (i > colon ? c < '0' || c > '9' : !char_is(c, CHAR_HOST) && !bracket)
+            return false;
+    }
+    return true;
+}
+
 static enum http_refusal note_length(struct span value, struct http_facts *facts,
                                      struct http_head *head)
 {
@@ -39,9 +61,8 @@ static enum http_refusal note_host(struct span value, struct http_facts *facts,
     if (facts->has_host)
         return HTTP_REFUSED_HOST_TWICE;
     facts->has_host = true;
-    for (size_t i = 0; i < value.len; i++)
-        if (!char_is(value.ptr[i], CHAR_HOST))
-            return HTTP_REFUSED_HOST;
+    if (!host_is_sound(value))
+        return HTTP_REFUSED_HOST;
     facts->host = value;
     return HTTP_FINE;
 }
@@ -109,21 +130,24 @@ enum http_refusal http_field_note(const struct http_header *field, struct http_f
     return notes[row].note(field->value, facts, head);
 }
 
-/* host[:port] of an absolute target up to its path; the text behind it is left in *rest. */
+/* host[:port] of an absolute target up to its path; the text behind it is left in *rest. Userinfo
+ * is skipped; a second '@' is not told from the first by all parsers. */
 static bool take_authority(struct span *rest, struct http_facts *facts)
 {
     size_t end = 0;
-    size_t start = 0;
-    while (end < rest->len && rest->ptr[end] != '/' && rest->ptr[end] != '?') {
-        if (rest->ptr[end] == '@')
-            start = end + 1;
-        else if (!char_is(rest->ptr[end], CHAR_HOST))
-            return false;
+    while (end < rest->len && rest->ptr[end] != '/' && rest->ptr[end] != '?')
         end++;
+    struct span authority = span_slice(*rest, 0, end);
+    const size_t at = span_find_byte(authority, '@', 0);
+    if (at != SIZE_MAX) {
+        for (size_t i = 0; i < at; i++)
+            if (!char_is(authority.ptr[i], CHAR_HOST))
+                return false;
+        authority = span_slice(authority, at + 1, authority.len);
     }
-    if (start == end)
+    if (authority.len == 0 || !host_is_sound(authority))
         return false;
-    facts->authority = span_slice(*rest, start, end - start);
+    facts->authority = authority;
     *rest = span_slice(*rest, end, rest->len);
     return true;
 }
@@ -142,11 +166,9 @@ enum http_refusal http_target_split(struct http_head *head, struct http_facts *f
     struct span rest = target;
     head->query = span_slice(target, target.len, 0);
     if (head->method.len == 7 && span_equal_text(head->method, "CONNECT")) {
-        for (size_t i = 0; i < target.len; i++)
-            if (!char_is(target.ptr[i], CHAR_HOST))
-                return HTTP_REFUSED_TARGET;
         head->path = span_slice(target, target.len, 0);
-        return span_find_byte(target, ':', 0) != SIZE_MAX ? HTTP_FINE : HTTP_REFUSED_TARGET;
+        const bool port = span_find_byte(target, ':', 0) != SIZE_MAX;
+        return port && host_is_sound(target) ? HTTP_FINE : HTTP_REFUSED_TARGET;
     }
     if (target.len == 1 && target.ptr[0] == '*') {
         head->path = target;
