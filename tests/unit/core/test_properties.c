@@ -188,7 +188,7 @@ static void random_observation(struct rng *rng, struct world *w)
         o->schedule_now = maybe(rng, 4, absurd_count(rng), NO_COUNT);
         o->schedule_next = maybe(rng, 4, absurd_count(rng), NO_COUNT);
         o->schedule_next_ns = maybe(rng, 4, w->o.wall_ns + MINUTE_NS, TIME_NONE);
-        o->start_p90_ns = absurd_count(rng) * SECOND_NS / 4;
+        o->start_p90_ns = num_mul_sat(absurd_count(rng), SECOND_NS / 4);
         o->spent_today = absurd_value(rng);
         for (size_t k = 0; k < CLASSES_PER_POOL_MAX; k++)
             o->class_notice[k] = maybe(rng, 10, absurd_count(rng), 0);
