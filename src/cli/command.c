@@ -31,6 +31,8 @@ void command_print_help(FILE *out, const struct command_ops *command)
         (void)fprintf(out, "\n%s\n", command->about);
     (void)fputs("\nOptions:\n", out);
     args_print_help(out, command->options, command->option_count);
+    if (command->more != NULL)
+        command->more(out);
 }
 
 int command_args(const struct command_ops *command, int argc, char **argv, void *config,

@@ -17,6 +17,7 @@ struct command_ops {
     const char *summary; /* one line of `sluice help`, no full stop */
     const char *usage;   /* what follows "sluice NAME" */
     const char *about;   /* paragraphs of `sluice NAME --help`, lines <= 80 columns; may be NULL */
+    void (*more)(FILE *out); /* prints what follows the options in the help; may be NULL */
     const struct cli_opt *options;
     size_t option_count;
     /* argv[0] is the command's name. Returns an exit code. --help never gets here. */

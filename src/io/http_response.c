@@ -266,6 +266,12 @@ void http_respond(struct http_request *request, int status, const char *content_
     buf_done(&lines);
 }
 
+void http_response_cut(struct http_request *request)
+{
+    request->ops = NULL; /* the handler knows */
+    session_free(request->session, false);
+}
+
 static void collect_body(void *user, struct span data)
 {
     struct http_request *request = user;
