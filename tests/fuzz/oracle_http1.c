@@ -179,9 +179,13 @@ static bool read_by_ours(struct span text, struct seen *seen)
     buf_span(&seen->head, head.target);
     buf_printf(&seen->head, " %d\n", head.version_minor);
     for (size_t i = 0; i < head.header_count; i++) {
-        buf_span(&seen->head, head.header[i].name);
+        const struct http_header *field = &head.header[i];
+        /* llhttp 8.1 refuses tabs behind the digits of Content-Length. */
+        if (field->name.len == 14 && field->value.ptr[field->value.len] != '\r')
+            return false;
+        buf_span(&seen->head, field->name);
         buf_byte(&seen->head, ':');
-        buf_span(&seen->head, head.header[i].value);
+        buf_span(&seen->head, field->value);
         buf_byte(&seen->head, '\n');
     }
     seen->used = head.head_bytes;
