@@ -58,18 +58,30 @@ static const char *skip_value(const char *p, const char *end)
     return p;
 }
 
+/* High bit set in every byte that is neither a letter nor '-': what most names consist of. */
+static uint64_t unusual_bytes(uint64_t word)
+{
+    const uint64_t low = (word | (ONES * 0x20)) & ~HIGHS; /* lower case; no carry leaves a byte */
+    const uint64_t letter = (low + ONES * (0x80 - 'a')) & ~(low + ONES * (0x7F - 'z'));
+    const uint64_t dash = ~(((word & ~HIGHS) ^ (ONES * '-')) + ONES * 0x7F);
+    return (~(letter | dash) | word) & HIGHS;
+}
+
 /* First byte from p on that no token holds, or end. */
 static const char *skip_token(const char *p, const char *end)
 {
-    for (; end - p >= 4; p += 4) { /* four steps per bounds check */
-        if (!char_is(p[0], CHAR_TOKEN))
+    while (end - p >= 8) {
+        uint64_t word;
+        memcpy(&word, p, sizeof(word));
+        const uint64_t unusual = unusual_bytes(le64toh(word));
+        if (unusual == 0) {
+            p += 8;
+            continue;
+        }
+        p += __builtin_ctzll(unusual) >> 3;
+        if (!char_is(*p, CHAR_TOKEN))
             return p;
-        if (!char_is(p[1], CHAR_TOKEN))
-            return p + 1;
-        if (!char_is(p[2], CHAR_TOKEN))
-            return p + 2;
-        if (!char_is(p[3], CHAR_TOKEN))
-            return p + 3;
+        p++; /* a digit or a rarer byte */
     }
     while (p < end && char_is(*p, CHAR_TOKEN))
         p++;

@@ -180,8 +180,9 @@ static bool read_by_ours(struct span text, struct seen *seen)
     buf_printf(&seen->head, " %d\n", head.version_minor);
     for (size_t i = 0; i < head.header_count; i++) {
         const struct http_header *field = &head.header[i];
-        /* llhttp 8.1 refuses tabs behind the digits of Content-Length. */
-        if (field->name.len == 14 && field->value.ptr[field->value.len] != '\r')
+        /* llhttp 8.1 refuses tabs behind a Content-Length or a Transfer-Encoding. */
+        if ((field->name.len == 14 || field->name.len == 17) &&
+            field->value.ptr[field->value.len] != '\r')
             return false;
         buf_span(&seen->head, field->name);
         buf_byte(&seen->head, ':');
