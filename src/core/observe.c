@@ -11,8 +11,9 @@ static struct sample screened(const struct sample *s)
 {
     struct sample clean = *s;
     const struct signal_row *row = signal_row((enum signal_id)s->signal);
-    if (s->state == SIGNAL_VALUE &&
-        !(s->value >= 0 && s->value <= row->ceiling && s->weight >= 0 && s->weight <= WEIGHT_MAX))
+    const bool nobody = s->expected > 0 && s->covered == 0;
+    if (s->state == SIGNAL_VALUE && !(!nobody && s->value >= 0 && s->value <= row->ceiling &&
+                                      s->weight >= 0 && s->weight <= WEIGHT_MAX))
         clean.state = SIGNAL_FAILED;
     if (clean.state != SIGNAL_VALUE) {
         clean.value = 0; /* never read; equal bytes for equal meaning */

@@ -221,13 +221,19 @@ void series_record(const struct series_need *need, void *state, const struct sam
 
 /* ---- read ---- */
 
+/* Latencies and ratios come with requests: without traffic there are none, which is no failure. */
+static bool of_events(const struct series_need *need)
+{
+    return need->kind == SERIES_QUANTILE || need->kind == SERIES_RATIO;
+}
+
 enum signal_state series_state(const struct series_need *need, const void *state, int64_t now_ns)
 {
     const struct series_head *head = state;
     if (head->newest_ns == TIME_NONE)
         return SIGNAL_ABSENT;
     if (need->max_age_ns > 0 && num_add_sat(now_ns, -head->newest_ns) > need->max_age_ns)
-        return SIGNAL_FAILED;
+        return of_events(need) && head->state != SIGNAL_FAILED ? SIGNAL_ABSENT : SIGNAL_FAILED;
     return (enum signal_state)head->state;
 }
 

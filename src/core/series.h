@@ -56,7 +56,8 @@ void series_init(const struct series_need *need, void *state);
 void series_record(const struct series_need *need, void *state, const struct sample *sample);
 
 /* Only the state, cheaper than series_value(). No sample ever: absent. The newest sample (value,
- * absent or failed) decides; when it is older than max_age_ns the series is failed. */
+ * absent or failed) decides; when it is older than max_age_ns the series is failed, but absent where
+ * samples come with requests only (quantiles, ratios): silence of those is no traffic. */
 enum signal_state series_state(const struct series_need *need, const void *state, int64_t now_ns);
 /* The quantile and max_age_ns of `need` count. NaN never comes out of a SIGNAL_VALUE reading. */
 struct reading series_value(const struct series_need *need, const void *state, int64_t now_ns);
