@@ -170,14 +170,15 @@ struct config_change {
     enum opt_change change;
     const char *path; /* "pools.chat.queue.timeout" */
 };
-enum pool_change {
-    POOL_UNCHANGED,
-    POOL_LIVE,
-    POOL_NEXT_START,
-    POOL_REPLACE, /* replicas are replaced one by one, drained */
-    POOL_ADDED,
-    POOL_REMOVED, /* replicas stay as they are unless the operator says otherwise */
-    POOL_RESTART, /* an option that needs sluice itself to start again: the old value stays */
+enum pool_change { /* stronger ones are greater */
+                   POOL_UNCHANGED,
+                   POOL_LIVE,
+                   POOL_NEXT_START,
+                   POOL_REPLACE, /* replicas are replaced one by one, drained */
+                   POOL_ADDED,
+                   POOL_REMOVED, /* replicas stay as they are unless the operator says otherwise */
+                   POOL_RESTART, /* an option that needs sluice itself to start again: the old value
+                                    stays */
 };
 struct pool_diff {
     const char *name;
