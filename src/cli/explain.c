@@ -4,6 +4,7 @@
 
 #include "cli/command.h"
 #include "cli/load.h"
+#include "config/read.h"
 #include "config/resolved.h"
 
 struct explain {
@@ -37,11 +38,19 @@ static void print_place(struct explain *e, const struct resolved *value)
         buf_text(&e->out, "default");
 }
 
+static void print_value(struct explain *e, const struct resolved *value)
+{
+    if (value->node && value->row->kind != OPT_TREE && read_is_from_environment(value->node))
+        buf_span(&e->out, value->node->source);
+    else
+        resolved_print(&e->out, value->row, value->base);
+}
+
 static void print_long(struct explain *e, const struct resolved *value)
 {
     const struct opt *row = value->row;
     buf_printf(&e->out, "%s: ", value->path);
-    resolved_print(&e->out, row, value->base);
+    print_value(e, value);
     buf_printf(&e->out, "\n  %s\n  from     ", row->help);
     print_place(e, value);
     buf_text(&e->out, "\n  default  ");
@@ -76,7 +85,7 @@ static bool on_value(void *user, const struct resolved *value)
     }
     const size_t start = e->out.len;
     buf_printf(&e->out, "%s: ", value->path);
-    resolved_print(&e->out, value->row, value->base);
+    print_value(e, value);
     const size_t width = e->out.len - start;
     buf_printf(&e->out, "%*s  # ", width < 60 ? (int)(60 - width) : 0, "");
     print_place(e, value);
@@ -96,27 +105,34 @@ const struct command_ops command_explain = {
     .run = run,
 };
 
-/* Any member of any known path that is near. */
+/* The option with the nearest name, first of all one that stands where it was looked for. */
 struct nearest {
     struct span path;
-    char best[256];
+    char beside[256];
+    char anywhere[256];
 };
+
+static struct span split_last(struct span path, struct span *ret_leaf)
+{
+    size_t dot = path.len;
+    while (dot > 0 && path.ptr[dot - 1] != '.')
+        dot--;
+    *ret_leaf = span_slice(path, dot, path.len - dot);
+    return span_slice(path, 0, dot);
+}
 
 static bool on_name(void *user, const struct resolved *value)
 {
     struct nearest *n = user;
-    const char *known[] = {value->path};
-    const char *const last = strrchr(value->path, '.');
-    const struct span asked = n->path;
-    size_t dot = asked.len;
-    while (dot > 0 && asked.ptr[dot - 1] != '.')
-        dot--;
-    if (n->best[0] == '\0' && last) {
-        const char *leaf[] = {last + 1};
-        if (name_nearest(asked, known, 1) ||
-            name_nearest(span_slice(asked, dot, asked.len - dot), leaf, 1))
-            (void)snprintf(n->best, sizeof(n->best), "%s", value->path);
-    }
+    struct span asked, leaf;
+    const struct span asked_parent = split_last(n->path, &asked);
+    const struct span parent = split_last(span_from(value->path), &leaf);
+    const char *names[] = {leaf.ptr};
+    if (!name_nearest(asked, names, 1))
+        return true;
+    char *best = span_equal(parent, asked_parent) ? n->beside : n->anywhere;
+    if (best[0] == '\0')
+        (void)snprintf(best, sizeof(n->beside), "%s", value->path);
     return true;
 }
 
@@ -131,8 +147,9 @@ static int explain(const struct config *config, const char *path)
         return EXIT_OK;
     struct nearest n = {.path = span_from(path)};
     config_visit(config, on_name, &n);
+    const char *best = n.beside[0] ? n.beside : n.anywhere;
     fprintf(stderr, "sluice explain: there is no option \"%s\"%s%s%s\n", path,
-            n.best[0] ? "; did you mean \"" : "", n.best, n.best[0] ? "\"?" : "");
+            best[0] ? "; did you mean \"" : "", best, best[0] ? "\"?" : "");
     return EXIT_FAILED;
 }
 

@@ -77,12 +77,13 @@ static void check_pool(struct config *c, struct reader *r, const struct pool_con
 {
     const struct tree *node = tree_get(pool->source, "minReplicas");
     if (pool->target.kind == TARGET_PROCESS && pool->core.replicas_min == 0 && !can_wake(c, pool)) {
-        const size_t up = reader_down(r, span_from("minReplicas"));
+        const size_t here = reader_down(r, span_from("minReplicas"));
         reader_error(r, node, RC_INVALID,
                      "is 0, but nothing could wake the pool: it needs listen.gateway and a model, "
                      "or a metric that is measured from outside (queue-lag, external:NAME)");
-        reader_up(r, up);
+        reader_up(r, here);
     }
+    const size_t up = reader_down(r, span_from("keys"));
     for (size_t i = 0; i < pool->keys.count; i++) {
         bool found = false;
         for (size_t k = 0; k < c->key_count && !found; k++)
@@ -91,6 +92,7 @@ static void check_pool(struct config *c, struct reader *r, const struct pool_con
             reader_error(r, pool->keys_source, RC_NOT_FOUND, "there is no key \"%.64s\"",
                          pool->keys.item[i]);
     }
+    reader_up(r, up);
 }
 
 /* Roles and groups are told apart by name, so pools of one group must agree to exist. */

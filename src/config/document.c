@@ -121,8 +121,8 @@ static void put_list(struct example *e, const struct opt *row, size_t depth)
     for (size_t i = 0; i < row->sub_count; i++) {
         const size_t before = down(e, row->sub[i].name, "");
         put_notes(e, depth + 2, &row->sub[i]);
-        buf_printf(e->out, "%*s%s%s%s: ", (int)(2 * depth), "", e->note ? "# #" : "#",
-                   i == 0 ? "  - " : "    ", row->sub[i].name);
+        buf_printf(e->out, "%*s%s%s%s: ", (int)(2 * depth + (i == 0 ? 2 : 4)), "",
+                   e->note ? "# #" : "#", i == 0 ? "- " : "", row->sub[i].name);
         put_value(e, &row->sub[i]);
         buf_byte(e->out, '\n');
         up(e, before);

@@ -45,6 +45,7 @@ static size_t reference(struct expander *x, const struct tree *node, struct span
     if (end == SIZE_MAX) {
         reader_error(x->r, node, RC_SYNTAX,
                      "${env: is not closed with }; $${env: is the plain text");
+        buf_span(out, text);
         return text.len;
     }
     struct span name = span_slice(text, 6, end - 6), value = {NULL, 0};
@@ -86,8 +87,10 @@ static bool expand_text(struct expander *x, const struct tree *node, struct tree
     const bool good = !out.failed && text.ptr;
     buf_done(&out);
     copy->text = text;
-    copy->source = text;
-    return good && (node->quoted || !node->source.ptr || yaml_type_plain(x->arena, text, copy));
+    const bool typed =
+        node->quoted || !node->source.ptr || !good || yaml_type_plain(x->arena, text, copy);
+    copy->source = node->text; /* messages show the reference: the value may be a secret */
+    return good && typed;
 }
 
 static struct tree *copy_node(struct arena *arena, const struct tree *node)

@@ -66,6 +66,7 @@ static void read_process(struct reader *r, struct arena *arena, struct process_t
 static void read_http(struct reader *r, struct arena *arena, struct pool_config *pool)
 {
     struct http_target *h = &pool->target.http;
+    char words[READ_VALUE_MAX];
     const size_t up = reader_down(r, span_from("endpoints"));
     list_read(r, arena, h->endpoints_source, TARGET_ENDPOINTS_MAX, &h->endpoints);
     if (h->endpoints_source && h->endpoints.count == 0)
@@ -78,8 +79,8 @@ static void read_http(struct reader *r, struct arena *arena, struct pool_config 
                                       : h->endpoints_source;
         if ((!span_starts_with(url, "http://") && !span_starts_with(url, "https://")) ||
             span_ends_with(url, "//"))
-            reader_error(r, node, RC_SYNTAX, "is \"%.*s\", http://HOST:PORT is wanted",
-                         SPAN_ARG(span_slice(url, 0, 80)));
+            reader_error(r, node, RC_SYNTAX, "is %s, http://HOST:PORT is wanted",
+                         read_value_words(node, words));
         reader_up(r, at);
     }
     reader_up(r, up);
@@ -126,23 +127,20 @@ static size_t policy_names(const char *names[POLICY_NAMES_MAX])
 static void unknown_policy(struct reader *r, const struct tree *node, const char *name)
 {
     const char *names[POLICY_NAMES_MAX];
-    char all[256];
+    struct buf all;
     const size_t n = policy_names(names);
     const char *nearest = name_nearest(span_from(name), names, n);
-    size_t len = 0;
-    all[0] = '\0';
-    for (size_t i = 0; i < n; i++) {
-        const size_t more = strlen(names[i]);
-        if (len + more + 3 > sizeof(all))
-            break;
-        memcpy(all + len, ", ", i > 0 ? 3 : 0);
-        len += i > 0 ? 2 : 0;
-        memcpy(all + len, names[i], more + 1);
-        len += more;
+    if (nearest) {
+        reader_error(r, node, RC_UNKNOWN, "there is no policy \"%.64s\"; did you mean \"%s\"?",
+                     name, nearest);
+        return;
     }
-    reader_error(r, node, RC_UNKNOWN, "there is no policy \"%.64s\"; allowed is %s%s%s%s", name,
-                 all, nearest ? "; did you mean \"" : "", nearest ? nearest : "",
-                 nearest ? "\"?" : "");
+    buf_init(&all, 400);
+    for (size_t i = 0; i < n; i++)
+        buf_printf(&all, "%s%s", i > 0 ? ", " : "", names[i]);
+    reader_error(r, node, RC_UNKNOWN, "there is no policy \"%.64s\"; allowed is %s", name,
+                 buf_cstr(&all));
+    buf_done(&all);
 }
 
 static void read_policies(struct reader *r, struct arena *arena, const struct layout *layout,

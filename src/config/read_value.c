@@ -8,6 +8,11 @@
 #include "base/duration.h"
 #include "base/num.h"
 
+bool read_is_from_environment(const struct tree *node)
+{
+    return node->source.ptr && span_find(node->source, span_from("${env"), 0) != SIZE_MAX;
+}
+
 const char *read_value_words(const struct tree *node, char ret[READ_VALUE_MAX])
 {
     struct span text;
@@ -16,6 +21,9 @@ const char *read_value_words(const struct tree *node, char ret[READ_VALUE_MAX])
     else if (!read_text(node, &text))
         (void)snprintf(ret, READ_VALUE_MAX, "%s",
                        node->kind == TREE_ARRAY ? "a list" : "an object");
+    else if (read_is_from_environment(node))
+        (void)snprintf(ret, READ_VALUE_MAX, "%.*s",
+                       (int)(node->source.len < 60 ? node->source.len : 60), node->source.ptr);
     else
         (void)snprintf(ret, READ_VALUE_MAX, "%s%.*s%s%s", node->kind == TREE_STRING ? "\"" : "",
                        (int)(text.len < 60 ? text.len : 60), text.ptr, text.len > 60 ? "..." : "",
@@ -32,10 +40,12 @@ bool read_text(const struct tree *node, struct span *ret)
         *ret = node->text;
         return true;
     case TREE_NUMBER:
-        *ret = node->source.ptr ? node->source : node->text;
+        *ret = node->source.ptr && !read_is_from_environment(node) ? node->source : node->text;
         return true;
     case TREE_BOOL:
-        *ret = node->source.ptr ? node->source : span_from(node->truth ? "true" : "false");
+        *ret = node->source.ptr && !read_is_from_environment(node)
+                   ? node->source
+                   : span_from(node->truth ? "true" : "false");
         return true;
     case TREE_NULL:
     case TREE_ARRAY:

@@ -8,6 +8,7 @@
 
 #include "base/duration.h"
 #include "base/num.h"
+#include "config/read.h"
 
 #define RESOLVED_PATH_MAX 512
 
@@ -154,6 +155,35 @@ static void print_texts(struct buf *out, const struct opt *row, const void *base
     json_array_end(&w);
 }
 
+/* As it was written: what came from the environment stays a reference. */
+static void write_tree(struct json_writer *w, const struct tree *node)
+{
+    const bool object = node->kind == TREE_OBJECT;
+    if (node->kind == TREE_STRING && read_is_from_environment(node)) {
+        json_string(w, node->source);
+        return;
+    }
+    if (!object && node->kind != TREE_ARRAY) {
+        json_tree(w, node);
+        return;
+    }
+    if (object)
+        json_object(w);
+    else
+        json_array(w);
+    for (const struct tree *t = node->first; t; t = t->next) {
+        char key[TEXT_SIZE];
+        (void)span_copy(t->key, key, sizeof(key));
+        if (object)
+            json_key(w, key);
+        write_tree(w, t);
+    }
+    if (object)
+        json_object_end(w);
+    else
+        json_array_end(w);
+}
+
 static void print_tree(struct buf *out, const void *member)
 {
     const struct tree *node;
@@ -161,7 +191,7 @@ static void print_tree(struct buf *out, const void *member)
     memcpy(&node, member, sizeof(node));
     json_init(&w, out);
     if (node)
-        json_tree(&w, node);
+        write_tree(&w, node);
     else
         buf_text(out, "unset");
 }

@@ -22,8 +22,13 @@ static bool is_space(char c)
 
 static void skip_spaces(struct splitter *s)
 {
-    while (s->at < s->text.len && is_space(s->text.ptr[s->at]))
+    while (s->at < s->text.len) {
+        if (span_starts_with(span_slice(s->text, s->at, 2), "\\\n"))
+            s->at++; /* the line goes on */
+        else if (!is_space(s->text.ptr[s->at]))
+            break;
         s->at++;
+    }
 }
 
 /* One word into out (room for the whole text); its length, or SIZE_MAX for an open quote. */

@@ -404,6 +404,15 @@ static enum rc on_event(struct builder *b, const yaml_event_t *event)
     return RC_OK;
 }
 
+/* The line at the start of text holds braces that YAML takes for its own. */
+static bool has_bare_reference(struct span text)
+{
+    struct span line = {NULL, 0};
+    (void)span_split(&text, '\n', &line);
+    return span_find(line, span_from("${"), 0) != SIZE_MAX ||
+           span_find(line, span_from("{port}"), 0) != SIZE_MAX;
+}
+
 static enum rc parser_failed(struct builder *b, const yaml_parser_t *parser)
 {
     if (parser->error == YAML_MEMORY_ERROR)
@@ -423,9 +432,21 @@ static enum rc parser_failed(struct builder *b, const yaml_parser_t *parser)
         diag_position(b->diag, line, (uint32_t)(before.len - start + 1));
         return RC_SYNTAX;
     }
-    (void)fail(b->diag, RC_SYNTAX, "%s%s%s", parser->problem ? parser->problem : "not YAML",
-               parser->context ? " " : "", parser->context ? parser->context : "");
-    return at_mark(b, &parser->problem_mark, RC_SYNTAX);
+    uint32_t line, column;
+    position(b, &parser->problem_mark, &line, &column);
+    const size_t at = b->line_offset + column - 1;
+    if (at < b->text.len && b->text.ptr[at] == '\t')
+        (void)fail(b->diag, RC_SYNTAX,
+                   "a tab stands where only spaces may: YAML is indented with "
+                   "spaces");
+    else
+        (void)fail(b->diag, RC_SYNTAX, "%s%s%s%s", parser->problem ? parser->problem : "not YAML",
+                   parser->context ? " " : "", parser->context ? parser->context : "",
+                   has_bare_reference(span_slice(b->text, b->line_offset, b->text.len))
+                       ? "; inside brackets a text with braces needs quotes: \"${env:NAME}\""
+                       : "");
+    diag_position(b->diag, line, column);
+    return RC_SYNTAX;
 }
 
 static enum rc read_events(struct builder *b)
