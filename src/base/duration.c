@@ -37,30 +37,42 @@ static const struct unit *find_unit(struct span name)
     return NULL;
 }
 
+/* unit_ns times the decimal fraction 0.DIGITS, rounded down. Working from the last digit, each
+ * division by ten may round down without spoiling the result. */
+static int64_t fraction_ns(struct span digits, int64_t unit_ns)
+{
+    int64_t ns = 0;
+    for (size_t i = digits.len; i > 0; i--)
+        ns = ((digits.ptr[i - 1] - '0') * unit_ns + ns) / 10;
+    return ns;
+}
+
+static size_t digit_run(struct span s, size_t from)
+{
+    size_t i = from;
+    while (i < s.len && is_digit(s.ptr[i]))
+        i++;
+    return i - from;
+}
+
 /* One "1.5h": cuts it from the front of *rest and adds it to *sum. */
 static enum rc take_part(struct span *rest, int128 *sum)
 {
-    size_t i = 0;
+    const size_t whole_len = digit_run(*rest, 0);
     int128 whole = 0;
-    int128 fraction = 0;
-    int64_t scale = 1;
-    for (; i < rest->len && is_digit(rest->ptr[i]); i++) {
+    for (size_t i = 0; i < whole_len; i++) {
         whole = whole * 10 + (rest->ptr[i] - '0');
         if (whole > INT64_MAX)
             return RC_RANGE;
     }
-    size_t digits = i;
+    size_t i = whole_len;
+    struct span fraction = {NULL, 0};
     if (i < rest->len && rest->ptr[i] == '.') {
-        const size_t point = i++;
-        for (; i < rest->len && is_digit(rest->ptr[i]); i++) {
-            if (scale >= INT64_C(1000000000000000000))
-                continue; /* below a nanosecond of a day */
-            scale *= 10;
-            fraction = fraction * 10 + (rest->ptr[i] - '0');
-        }
-        digits += i - point - 1;
+        i++;
+        fraction = span_slice(*rest, i, digit_run(*rest, i));
+        i += fraction.len;
     }
-    if (digits == 0)
+    if (whole_len + fraction.len == 0)
         return RC_SYNTAX;
     const size_t name_at = i;
     while (i < rest->len && !is_digit(rest->ptr[i]) && rest->ptr[i] != '.')
@@ -68,7 +80,7 @@ static enum rc take_part(struct span *rest, int128 *sum)
     const struct unit *unit = find_unit(span_slice(*rest, name_at, i - name_at));
     if (!unit)
         return RC_SYNTAX;
-    *sum += whole * unit->ns + fraction * unit->ns / scale;
+    *sum += whole * unit->ns + fraction_ns(fraction, unit->ns);
     if (*sum > (int128)INT64_MAX + 1)
         return RC_RANGE;
     *rest = span_slice(*rest, i, rest->len);

@@ -28,8 +28,9 @@
 
 #define HTTP_HEAD_BYTES_MAX (16U << 10)
 #define HTTP_HEADERS_MAX 100
-#define HTTP_FIELD_BYTES_MAX 8000U /* one header field; other servers stop at 8 KiB to 8190 bytes  \
-                                    */
+#define HTTP_FIELD_BYTES_MAX                                                                       \
+    8000U /* one header field; other servers stop at 8 KiB to 8190 bytes                           \
+           */
 #define HTTP_TARGET_BYTES_MAX 4000U
 #define HTTP_CHUNK_LINE_BYTES_MAX 256U /* size and extensions of one chunk */
 #define HTTP_TRAILER_BYTES_MAX (8U << 10)

@@ -332,7 +332,11 @@ static int digits_of(double value, int count, char digits[20], int *ret_count)
     while (n > 1 && digits[n - 1] == '0')
         n--;
     *ret_count = n;
-    return atoi(p + 1) + 1;
+    const bool minus = p[1] == '-';
+    int exponent = 0;
+    for (p += 2; *p != '\0'; p++)
+        exponent = exponent * 10 + (*p - '0');
+    return (minus ? -exponent : exponent) + 1;
 }
 
 static size_t print_positive(double value, char *out)

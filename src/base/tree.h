@@ -25,10 +25,11 @@ struct tree {
     uint32_t column;   /* 1-based, bytes */
     uint32_t key_line; /* of the member name, 0 outside an object */
     uint32_t key_column;
-    struct span key;    /* member name when the parent is an object */
-    struct span text;   /* TREE_STRING: the decoded string; TREE_NUMBER: the number as written */
-    struct span source; /* YAML scalar as it was written, where `text` is normalised (0x1F, +1, ~) */
-    size_t count;       /* children of an array or object */
+    struct span key;  /* member name when the parent is an object */
+    struct span text; /* TREE_STRING: the decoded string; TREE_NUMBER: the number as written */
+    struct span
+        source;   /* YAML scalar as it was written, where `text` is normalised (0x1F, +1, ~) */
+    size_t count; /* children of an array or object */
     struct tree *first; /* first child */
     struct tree *last;  /* last child */
     struct tree *next;  /* next sibling */
