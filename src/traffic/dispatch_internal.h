@@ -1,0 +1,78 @@
+/* dispatch_internal.h - the dispatcher's insides, shared by dispatch.c (what happens to requests)
+ * and dispatch_report.c (what is told about them). */
+#ifndef SLUICE_TRAFFIC_DISPATCH_INTERNAL_H
+#define SLUICE_TRAFFIC_DISPATCH_INTERNAL_H
+
+#include "traffic/balancer.h"
+#include "traffic/dispatch.h"
+#include "traffic/limits.h"
+#include "traffic/meter.h"
+#include "traffic/queue.h"
+#include "traffic/wait_clock.h"
+
+#define REQUEST_SLOT_BITS 20 /* of a handle; the rest is a serial number */
+
+enum request_state { REQUEST_FREE, REQUEST_HELD, REQUEST_IN_FLIGHT };
+
+struct request {
+    uint64_t handle;
+    uint64_t cookie;
+    uint64_t session;
+    uint64_t key;
+    enum request_state state;
+    uint32_t priority;
+    uint32_t weight;
+    uint32_t limit_slot;
+    uint32_t replica_slot;
+    uint32_t avoid;
+    uint32_t next_free;
+    bool stream;
+    bool byte_sent;
+    int64_t tries;
+    int64_t prompt_tokens;
+    int64_t prompt_bytes;
+    int64_t output_tokens;
+    int64_t output_expected;
+    int64_t arrived_ns;
+    int64_t arrived_clock_ns;
+    int64_t first_token_ns;
+    int64_t last_token_ns;
+};
+
+struct dispatch {
+    struct dispatch_config config;
+    struct request *requests;
+    size_t request_cap;
+    size_t request_count; /* used slots, free ones included */
+    uint32_t request_free;
+    uint64_t serial;
+    struct queue queue;
+    struct limits limits;
+    struct balancer balancer;
+    struct meter meter;
+    struct wait_clock clock;
+    double retries; /* left in the budget */
+    uint64_t generation;
+    int64_t starting;
+    int64_t ready_ns; /* expected time of readiness; TIME_NONE */
+    bool start_failed;
+    bool wake;
+    bool jump;
+    bool jump_told;
+    int64_t wake_ns; /* last time a wake was told */
+    int64_t jump_above;
+    int64_t in_flight;
+    int64_t in_flight_tokens;
+    int64_t seen_ns;   /* latest time told to dispatch_next() */
+    int64_t active_ns; /* last time anything moved */
+    int64_t snapshot_ns;
+    char reason[TEXT_SIZE];
+};
+
+/* True while nothing ready is there and nothing will come. */
+bool dispatch_given_up(const struct dispatch *d);
+struct request *dispatch_request(const struct dispatch *d, uint64_t handle);
+/* Expected wait of the one at this place, -1 when unknown. */
+int64_t dispatch_eta_ns(const struct dispatch *d, int64_t position, int64_t now_ns);
+
+#endif

@@ -1,0 +1,69 @@
+/* meter.h - amounts, latencies and sessions of one pool between two snapshots, and what is learned
+ * for good: bytes per token, length of answers, rate of service. */
+#ifndef SLUICE_TRAFFIC_METER_H
+#define SLUICE_TRAFFIC_METER_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "core/message.h"
+#include "traffic/lookup.h"
+
+#define METER_SESSIONS_MAX 65536 /* active at a time; further ones are not counted */
+#define METER_SESSION_BUCKETS 10
+#define METER_SESSION_BUCKET_NS INT64_C(30000000000) /* 10 of them: 5 min */
+#define METER_RATE_NS INT64_C(10000000000)
+
+struct meter_session {
+    uint64_t session;
+    uint32_t next; /* of the same bucket */
+    uint32_t prev;
+    uint32_t bucket;
+};
+
+struct meter {
+    /* Since the last snapshot. */
+    double arrived;
+    double completed;
+    double failed;
+    double refused;
+    double cancelled;
+    double good;
+    double prompt_tokens;
+    double completed_prompt_tokens;
+    double output_tokens;
+    double completed_tokens;
+    double tool_calls;
+    struct histogram ttft_s;
+    struct histogram itl_s;
+    struct histogram e2e_s;
+    struct histogram queue_s;
+    /* Learned. */
+    double bytes_per_token; /* in [1, 16], starts at 4 */
+    double output_mean;     /* tokens of an answer */
+    double served;          /* requests that left in this span of METER_RATE_NS, and before */
+    double served_before;
+    int64_t served_from_ns;
+    /* Sessions by the half minute of their last activity. */
+    struct meter_session *sessions;
+    size_t session_cap;
+    size_t session_count; /* used slots, free ones included */
+    uint32_t session_free;
+    uint32_t bucket_first[METER_SESSION_BUCKETS];
+    int64_t bucket_now; /* number of the newest bucket since time 0 */
+    struct lookup by_session;
+};
+
+void meter_init(struct meter *meter, int64_t now_ns);
+void meter_done(struct meter *meter);
+void meter_session(struct meter *meter, uint64_t session, int64_t now_ns); /* 0 is ignored */
+int64_t meter_sessions(struct meter *meter, int64_t now_ns);
+/* Teaches from the usage of one answer; values <= 0 teach nothing. */
+void meter_learn(struct meter *meter, int64_t prompt_bytes, int64_t prompt_tokens,
+                 int64_t output_tokens);
+void meter_served(struct meter *meter, int64_t now_ns);
+double meter_rate_per_s(const struct meter *meter, int64_t now_ns); /* 0 = unknown */
+/* Moves the amounts into the snapshot and starts from zero. */
+void meter_take(struct meter *meter, struct gateway_snapshot *ret);
+
+#endif
