@@ -437,11 +437,12 @@ static void drain(struct dispatch *d, struct book *book, int64_t now)
     }
 }
 
+/* A request that is still there, from a random place onwards. */
 static uint64_t any_of(const struct book *book, struct rng *rng)
 {
-    for (int i = 0; i < 40 && book->next > 0; i++) {
-        const int64_t last = (int64_t)book->next - 1;
-        const uint64_t at = (uint64_t)rng_range(rng, last > 100 ? last - 100 : 0, last);
+    const uint64_t start = (uint64_t)rng_range(rng, 0, (int64_t)book->next);
+    for (uint64_t i = 0; i < book->next; i++) {
+        const uint64_t at = (start + i) % book->next;
         if (book->fate[at] == HELD || book->fate[at] == FLYING)
             return at;
     }
@@ -522,7 +523,7 @@ static void no_request_is_lost_or_served_twice(void **state)
     (void)state;
     static struct book book;
     static struct gateway_snapshot snapshot;
-    for (uint64_t seed = 1; seed <= 60; seed++) {
+    for (uint64_t seed = 1; seed <= 40; seed++) {
         struct rng rng;
         rng_init(&rng, seed);
         memset(&book, 0, sizeof(book));
