@@ -2,6 +2,7 @@
  * so nothing has to be cleaned as time goes on. */
 #include "core/series.h"
 
+#include <assert.h>
 #include <math.h>
 #include <string.h>
 
@@ -24,7 +25,9 @@ struct series_head {
     double value;      /* newest value */
     double coverage;
     uint8_t state; /* enum signal_state */
-    uint8_t reserved[7];
+    uint8_t reserved;
+    uint16_t count; /* buckets in the ring */
+    uint32_t place; /* of the bucket used last: the next sample is there or beside it */
 };
 
 /* Bucket `number` holds the times [number, number + 1) * granularity; -1 = empty. */
@@ -38,6 +41,8 @@ struct slot {
     int64_t number;
     struct histogram histogram;
 };
+
+static_assert(BUCKETS_MAX <= UINT16_MAX, "series_head.count holds it");
 
 /* ---- shape ---- */
 
@@ -145,6 +150,7 @@ void series_init(const struct series_need *need, void *state)
     head->coverage = 1;
     head->state = SIGNAL_ABSENT;
     const size_t n = bucket_count(need);
+    head->count = (uint16_t)n;
     for (size_t i = 0; i < n; i++) {
         if (need->kind == SERIES_QUANTILE)
             slots_of(state)[i].number = INT64_MIN;
@@ -153,16 +159,51 @@ void series_init(const struct series_need *need, void *state)
     }
 }
 
+bool series_valid(const struct series_need *need, const void *state)
+{
+    const struct series_head *head = state;
+    return head->state <= SIGNAL_FAILED && head->count == bucket_count(need) &&
+           (head->place == 0 || head->place < head->count);
+}
+
 /* ---- record ---- */
+
+/* Where the bucket of a time is. Divisions are dear, so the bucket used last and the one after it
+ * are tried first. */
+struct spot {
+    int64_t number;
+    size_t place;
+};
+
+static struct spot spot_of(const struct series_need *need, const void *state, int64_t t_ns)
+{
+    const int64_t granularity_ns = granularity_of(need);
+    const struct series_head *head = state;
+    const size_t n = head->count;
+    const size_t place = head->place;
+    const int64_t number = buckets_of_const(state)[place].number;
+    int64_t into_ns = 0;
+    if (number != INT64_MIN && !__builtin_mul_overflow(number, granularity_ns, &into_ns) &&
+        !__builtin_sub_overflow(t_ns, into_ns, &into_ns)) {
+        if (into_ns >= 0 && into_ns < granularity_ns)
+            return (struct spot){number, place};
+        if (into_ns >= granularity_ns && into_ns < 2 * granularity_ns)
+            return (struct spot){number + 1, place + 1 == n ? 0 : place + 1};
+    }
+    const int64_t far = number_of(t_ns, granularity_ns);
+    return (struct spot){far, place_of(far, n)};
+}
 
 static void record_bucket(const struct series_need *need, void *state, const struct sample *s)
 {
-    const int64_t number = number_of(s->t_ns, granularity_of(need));
-    struct bucket *b = &buckets_of(state)[place_of(number, bucket_count(need))];
+    const struct spot spot = spot_of(need, state, s->t_ns);
+    const int64_t number = spot.number;
+    struct bucket *b = &buckets_of(state)[spot.place];
     if (b->number > number)
         return; /* older than the window */
     if (b->number < number)
         *b = (struct bucket){.number = number};
+    ((struct series_head *)state)->place = (uint32_t)spot.place;
     if (need->kind == SERIES_MAX) {
         b->sum = b->weight > 0 ? fmax(b->sum, s->value) : s->value;
         b->weight = 1;
@@ -248,19 +289,20 @@ struct window_sum {
 static struct window_sum sum_of(const struct series_need *need, const void *state, int64_t now_ns)
 {
     const struct bucket *buckets = buckets_of_const(state);
-    const size_t n = bucket_count(need);
-    const int64_t newest = number_of(now_ns, granularity_of(need));
-    const int64_t oldest = newest - (int64_t)n + 1;
+    const struct series_head *head = state;
+    const size_t n = head->count;
+    const struct spot newest = spot_of(need, state, now_ns);
+    const int64_t oldest = newest.number - (int64_t)n + 1;
     struct window_sum total = {0};
     /* In the order of time, not of places: sums of doubles depend on it. */
-    size_t at = place_of(oldest, n);
-    for (int64_t number = oldest; number <= newest; number++) {
+    size_t at = newest.place + 1 == n ? 0 : newest.place + 1;
+    for (int64_t number = oldest; number <= newest.number; number++) {
         const struct bucket *b = &buckets[at];
         at = at + 1 == n ? 0 : at + 1;
         if (b->number != number || b->weight <= 0)
             continue;
-        total.largest = total.count == 0 ? b->sum : fmax(total.largest, b->sum);
-        total.of_means += b->sum / b->weight;
+        total.largest = b->sum > total.largest ? b->sum : total.largest; /* never negative */
+        total.of_means += b->weight > 1 ? b->sum / b->weight : b->sum;
         total.sum += b->sum;
         total.weight += b->weight;
         total.count++;
@@ -309,6 +351,10 @@ struct reading series_value(const struct series_need *need, const void *state, i
         r.age_ns = num_add_sat(now_ns, -head->value_ns);
     if (r.state != SIGNAL_VALUE)
         return r;
+    if (need->kind != SERIES_LAST && r.age_ns > need->span_ns + granularity_of(need)) {
+        r.state = SIGNAL_ABSENT; /* no need to look: even the newest value is outside */
+        return r;
+    }
     if (need->kind == SERIES_LAST) {
         r.value = head->value;
         r.weight = 1;
@@ -338,7 +384,11 @@ void series_resize(const struct series_need *old, const void *old_state,
 {
     (void)now_ns;
     series_init(need, state);
+    struct series_head *head = state;
+    const uint16_t count = head->count;
     memcpy(state, old_state, sizeof(struct series_head));
+    head->count = count;
+    head->place = 0;
     const int64_t from_ns = need->kind == SERIES_LAST ? 1 : granularity_of(old);
     const size_t n = bucket_count(old);
     int64_t newest = INT64_MIN;

@@ -50,14 +50,16 @@ size_t series_size(const struct series_need *need);
 bool series_same_window(const struct series_need *a, const struct series_need *b);
 /* Every byte is written, so that equal histories are equal bytes. */
 void series_init(const struct series_need *need, void *state);
+/* False for bytes that series_record() could not have left: they are not safe to use. */
+bool series_valid(const struct series_need *need, const void *state);
 /* Files one sample that passed the screening of observe(): state and value can be trusted. Samples
  * may come late (dropped when older than the window) or several at one time; of those at one time a
  * value beats a failure beats an absence. */
 void series_record(const struct series_need *need, void *state, const struct sample *sample);
 
 /* Only the state, cheaper than series_value(). No sample ever: absent. The newest sample (value,
- * absent or failed) decides; when it is older than max_age_ns the series is failed, but absent where
- * samples come with requests only (quantiles, ratios): silence of those is no traffic. */
+ * absent or failed) decides; when it is older than max_age_ns the series is failed, but absent
+ * where samples come with requests only (quantiles, ratios): silence of those is no traffic. */
 enum signal_state series_state(const struct series_need *need, const void *state, int64_t now_ns);
 /* The quantile and max_age_ns of `need` count. NaN never comes out of a SIGNAL_VALUE reading. */
 struct reading series_value(const struct series_need *need, const void *state, int64_t now_ns);

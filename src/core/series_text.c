@@ -15,5 +15,8 @@ void series_print(const struct series_need *need, const void *state, struct json
 enum rc series_parse(const struct series_need *need, const struct tree *json, void *state,
                      struct diag *diag)
 {
-    return fields_parse_words(json, state, series_size(need), diag);
+    const enum rc rc = fields_parse_words(json, state, series_size(need), diag);
+    if (rc == RC_OK && !series_valid(need, state))
+        return fail(diag, RC_INVALID, "the bytes of a window do not fit each other");
+    return rc;
 }

@@ -59,6 +59,20 @@ void group_state_init(const struct group_spec *group, struct group_state *state,
         pool_init(&group->pool[i], state, now_ns, num_clamp(initial[i], 0, REPLICAS_MAX));
 }
 
+/* The bytes of one pool, as far as they lead somewhere. */
+static enum rc check_pool(const struct pool_plan *plan, const struct group_state *state,
+                          struct diag *diag)
+{
+    const struct pool_state *pool = state_at_const(state, plan->offset);
+    if (pool->desired < 0 || pool->desired > REPLICAS_MAX)
+        return fail(diag, RC_CORRUPT, "the desired count of pool \"%s\" is %" PRId64,
+                    plan->spec->name, pool->desired);
+    for (uint32_t i = 0; i < plan->window_count; i++)
+        if (!series_valid(&plan->window[i].need, state_at_const(state, plan->window[i].offset)))
+            return fail(diag, RC_CORRUPT, "a window of pool \"%s\" is damaged", plan->spec->name);
+    return RC_OK;
+}
+
 enum rc group_state_check(const struct group_spec *group, const void *bytes, size_t size,
                           struct diag *diag)
 {
@@ -77,11 +91,9 @@ enum rc group_state_check(const struct group_spec *group, const void *bytes, siz
         return fail(diag, RC_CONFLICT, "the state belongs to another specification of group \"%s\"",
                     group->name);
     for (size_t i = 0; i < group->pool_count; i++) {
-        struct pool_state pool;
-        memcpy(&pool, (const unsigned char *)bytes + group->pool[i].offset, sizeof(pool));
-        if (pool.desired < 0 || pool.desired > REPLICAS_MAX)
-            return fail(diag, RC_CORRUPT, "the desired count of pool \"%s\" is %" PRId64,
-                        group->pool[i].spec->name, pool.desired);
+        const enum rc rc = check_pool(&group->pool[i], bytes, diag);
+        if (rc != RC_OK)
+            return rc;
     }
     return RC_OK;
 }
