@@ -66,7 +66,7 @@ static void flood_log(struct emulator *emulator, int64_t age_ns)
     const int64_t due = (int64_t)(seconds_of(age_ns) * (double)rate);
     for (; emulator->log_lines < due; emulator->log_lines++)
         (void)printf(
-            "flood %12lld %s\n", (long long)emulator->log_lines,
+            "flood %12lld %-81.81s\n", (long long)emulator->log_lines,
             "the quick brown fox jumps over the lazy dog, and then over the next one and the "
             "next");
     (void)fflush(stdout); /* a full disk is what this may be meant to cause */

@@ -67,7 +67,6 @@ struct load_report {
     int64_t refused; /* answered with 429 or 503 */
     int64_t open;
     int64_t open_most;
-    int64_t resent; /* on a new connection, because a kept one had ended before the request */
     int64_t input_tokens;
     int64_t output_tokens;      /* received */
     struct histogram first_s;   /* of answers that were right */

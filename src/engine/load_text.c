@@ -107,7 +107,6 @@ void load_print_json(FILE *out, const struct load_report *r)
     json_member_int(&w, "lost", r->lost);
     json_member_int(&w, "refused", r->refused);
     json_member_int(&w, "openMost", r->open_most);
-    json_member_int(&w, "resent", r->resent);
     json_member_int(&w, "inputTokens", r->input_tokens);
     json_member_int(&w, "outputTokens", r->output_tokens);
     json_member_number(&w, "wallSeconds", r->seconds);
