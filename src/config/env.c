@@ -144,9 +144,26 @@ static bool same_target(const struct tree *base, const struct tree *body)
            (tree_get(base, "http") && tree_get(body, "http"));
 }
 
+/* "queue:" with nothing behind it sets nothing. */
+static const struct tree *over_nothing(struct arena *arena, const struct tree *base,
+                                       const struct tree *body)
+{
+    struct tree *copy = copy_node(arena, base);
+    if (!copy)
+        return NULL;
+    copy->line = body->line;
+    copy->column = body->column;
+    copy->key = body->key;
+    copy->key_line = body->key_line;
+    copy->key_column = body->key_column;
+    return copy;
+}
+
 static const struct tree *join(struct arena *arena, const struct tree *base,
                                const struct tree *body, bool top)
 {
+    if (base && base->kind == TREE_OBJECT && body->kind == TREE_NULL)
+        return over_nothing(arena, base, body);
     if (!base || base->kind != TREE_OBJECT || body->kind != TREE_OBJECT)
         return body;
     struct tree *joined = copy_node(arena, body);

@@ -106,7 +106,7 @@ static void read_target(struct reader *r, struct arena *arena, struct pool_confi
         pool->target.kind = TARGET_HTTP;
         read_http(r, arena, pool);
         reader_up(r, at);
-    } else if (!target || target->kind == TREE_OBJECT) {
+    } else if (!target || target->kind == TREE_OBJECT || target->kind == TREE_NULL) {
         reader_error(
             r, target ? target : pool->source, RC_MISSING,
             "a pool needs a target: {process: {command: ...}} or {http: {endpoints: ...}}");

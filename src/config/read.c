@@ -50,8 +50,10 @@ void reader_up(struct reader *r, size_t before)
     r->path[before] = '\0';
 }
 
-static void add(struct reader *r, enum problem_severity severity, enum rc code, uint32_t line,
-                uint32_t column, const char *format, va_list args)
+__attribute__((format(printf, 6, 0))) static void add(struct reader *r,
+                                                      enum problem_severity severity, enum rc code,
+                                                      uint32_t line, uint32_t column,
+                                                      const char *format, va_list args)
 {
     char text[512];
     const struct problem where = {.severity = severity,
@@ -214,13 +216,26 @@ static void read_texts(struct reader *r, const struct opt *row, const struct tre
     set_count(row, config, i);
 }
 
+static void check_required(struct reader *r, const struct opt *rows, size_t count,
+                           const struct tree *object)
+{
+    for (size_t i = 0; i < count; i++) {
+        const struct tree *node = tree_get(object, rows[i].name);
+        if ((rows[i].flags & OPT_FLAG_REQUIRED) && (!node || node->kind == TREE_NULL))
+            reader_error(r, object, RC_MISSING, "\"%s\" is missing: %s", rows[i].name,
+                         rows[i].help);
+    }
+}
+
 static void read_one(struct reader *r, const struct opt *row, const struct tree *node, void *config)
 {
     char *member = (char *)config + row->offset;
     const bool nothing = node->kind == TREE_NULL;
     switch (row->kind) {
     case OPT_STRUCT:
-        if (!nothing)
+        if (nothing)
+            check_required(r, row->sub, row->sub_count, node);
+        else
             read_options(r, row->sub, row->sub_count, node, member);
         break;
     case OPT_LIST:
@@ -244,17 +259,6 @@ static void read_one(struct reader *r, const struct opt *row, const struct tree 
     case OPT_ENUM:
         read_scalar(r, row, node, member);
         break;
-    }
-}
-
-static void check_required(struct reader *r, const struct opt *rows, size_t count,
-                           const struct tree *object)
-{
-    for (size_t i = 0; i < count; i++) {
-        const struct tree *node = tree_get(object, rows[i].name);
-        if ((rows[i].flags & OPT_FLAG_REQUIRED) && (!node || node->kind == TREE_NULL))
-            reader_error(r, object, RC_MISSING, "\"%s\" is missing: %s", rows[i].name,
-                         rows[i].help);
     }
 }
 

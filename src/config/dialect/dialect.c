@@ -26,8 +26,9 @@ const struct dialect *dialect_at(size_t index)
 const struct dialect *dialect_of(const struct tree *document)
 {
     struct span kind = {NULL, 0}, version = {NULL, 0}, group = {NULL, 0};
-    const bool foreign = tree_string(tree_get(document, "kind"), &kind) |
-                         tree_string(tree_get(document, "apiVersion"), &version);
+    const bool has_kind = tree_string(tree_get(document, "kind"), &kind);
+    const bool has_version = tree_string(tree_get(document, "apiVersion"), &version);
+    const bool foreign = has_kind || has_version;
     (void)span_split(&version, '/', &group);
     for (size_t i = 0; i < COUNT_OF(dialects); i++) {
         const struct dialect *d = dialects[i];
