@@ -1,0 +1,83 @@
+/* control.h - the shell around the control step: one object that holds configuration, store,
+ * targets, gateways and sources of one installation, feeds their news to reconcile and carries out
+ * what it answers.
+ *
+ * It decides nothing. One thread: that of the loop; gateways run on threads of their own and go on
+ * when this one stands still (R12). */
+#ifndef SLUICE_CONTROL_CONTROL_H
+#define SLUICE_CONTROL_CONTROL_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/mem.h"
+#include "base/rc.h"
+#include "config/config.h"
+#include "io/log.h"
+#include "io/loop.h"
+#include "reconcile/reconcile.h"
+
+struct control;
+struct gateway_thread;
+struct targets;
+struct store_writer;
+
+struct control_options {
+    const char *file;  /* configuration file: watched, read again on control_reload() */
+    const char *state; /* store file; NULL = as the configuration says */
+    const struct log *log;
+    const struct env_table *env;
+    bool watch; /* look at the file every second */
+};
+
+/* Takes config (freed with the object). Opens the store, adopts engines that run, starts gateways;
+ * the first tick comes in the next loop turn. RC_IO and others when a listener or every store
+ * fails; nothing is left running then. */
+enum rc control_new(struct loop *loop, struct config *config, const struct control_options *options,
+                    struct control **ret, struct diag *diag) MUST_CHECK;
+/* Engines go on running unless control_shutdown() ended them. */
+void control_free(struct control *control);
+
+/* Reads the file again: applied whole or not at all. The outcome is logged and kept for the API;
+ * storms of calls are one (FAULTS 81). */
+void control_reload(struct control *control);
+/* Takes no new requests, lets running ones end (at most drain_ns), then stops engines unless
+ * `keep_engines`; done is called once. A second call hurries. */
+typedef void control_done_fn(void *user);
+void control_shutdown(struct control *control, bool keep_engines, int64_t drain_ns,
+                      control_done_fn *done, void *user);
+
+/* An operator's word (pin, pause, stop a replica), with who said it for the audit line. Errors of
+ * reconcile_event(). Survives a restart. */
+enum rc control_operate(struct control *control, const struct event *event, const char *who,
+                        struct diag *diag) MUST_CHECK;
+
+/* ---- reading: for the API ---- */
+const struct reconcile *control_reconcile(const struct control *control);
+const struct config *control_config(const struct control *control);
+struct targets *control_targets(const struct control *control);
+struct gateway_thread *control_gateway(const struct control *control);
+struct store_writer *control_store(const struct control *control);
+const char *
+control_state_path(const struct control *control);     /* to open it a second time, reading */
+int64_t control_now_ns(const struct control *control); /* on the axis of the groups */
+int64_t control_wall_ns(const struct control *control);
+int64_t control_started_wall_ns(const struct control *control);
+
+/* What is not as it should be, each with a stable name: "StateNotDurable", "ConfigRejected",
+ * "GatewaySilent", "CrashLoop", ... */
+struct condition {
+    char name[NAME_SIZE];
+    char pool[NAME_SIZE]; /* "" = the whole installation */
+    int64_t since_wall_ns;
+    char text[TEXT_SIZE];
+};
+size_t control_condition_count(const struct control *control);
+const struct condition *control_condition(const struct control *control, size_t index);
+
+/* Told after each tick record and each note was handed on: for server-sent events. One listener. */
+typedef void control_action_fn(void *user, const struct action *action);
+void control_listen(struct control *control, control_action_fn *fn, void *user);
+
+#endif
