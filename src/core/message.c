@@ -7,7 +7,7 @@
 static const char *const kind_names[] = {
     [MESSAGE_ROUTES] = "routes",   [MESSAGE_DRAIN] = "drain",       [MESSAGE_UNDRAIN] = "undrain",
     [MESSAGE_LIMITS] = "limits",   [MESSAGE_SNAPSHOT] = "snapshot", [MESSAGE_WAKE] = "wake",
-    [MESSAGE_DRAINED] = "drained", [MESSAGE_SUSPECT] = "suspect",
+    [MESSAGE_DRAINED] = "drained", [MESSAGE_SUSPECT] = "suspect",   [MESSAGE_ASK] = "ask",
 };
 
 static const struct field limit_fields[] = {

@@ -1,6 +1,7 @@
 /* message.h - the words between gateways and control (DESIGN 10). Plain data.
  *
- * Down: routes(generation), drain(replica), undrain, limits. Up: snapshot, wake, drained, suspect.
+ * Down: routes(generation), drain(replica), undrain, limits, ask. Up: snapshot, wake, drained,
+ * suspect.
  * In one process the structs travel by queue; between processes as lines of JSON over HTTP, made by
  * message_print() and message_parse(): what comes out is what went in, bit for bit. */
 #ifndef SLUICE_CORE_MESSAGE_H
@@ -17,6 +18,7 @@
 #include "base/tree.h"
 
 #define MESSAGE_VERSION 1
+#define MESSAGE_POOLS UINT16_MAX /* every pool */
 #define ADDRESS_SIZE 64
 #define REPLICAS_PER_POOL_MAX 1024 /* of a routed pool */
 #define ROUTED_POOLS_MAX 10000
@@ -112,6 +114,7 @@ enum message_kind {
     MESSAGE_DRAIN,    /* down: replica, generation */
     MESSAGE_UNDRAIN,  /* down: replica, generation */
     MESSAGE_LIMITS,   /* down: pool, generation, limits */
+    MESSAGE_ASK,      /* down: pool, or MESSAGE_POOLS for all: send snapshots now */
     MESSAGE_SNAPSHOT, /* up: snapshot */
     MESSAGE_WAKE,     /* up: pool, snapshot */
     MESSAGE_DRAINED,  /* up: replica, generation */

@@ -94,6 +94,7 @@ static void small_messages_come_back(void **state)
         {.kind = MESSAGE_LIMITS,  .pool = 2,     .limits = {64, 100, 200000, 5 * MINUTE_NS}},
         {.kind = MESSAGE_DRAINED, .replica = 17, .generation = 4                           },
         {.kind = MESSAGE_SUSPECT, .replica = 17, .text = "reset before the first byte"     },
+        {.kind = MESSAGE_ASK,     .pool = MESSAGE_POOLS                                    },
     };
     struct buf text;
     buf_init(&text, 1U << 20);
@@ -102,6 +103,7 @@ static void small_messages_come_back(void **state)
         struct message back;
         assert_int_equal(turn(&small[i], &text, &back), RC_OK);
         assert_int_equal(back.kind, small[i].kind);
+        assert_int_equal(back.pool, small[i].pool);
         assert_int_equal(back.replica, small[i].replica);
         assert_memory_equal(&back.limits, &small[i].limits, sizeof(back.limits));
         assert_string_equal(back.text, small[i].text);
