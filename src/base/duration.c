@@ -13,15 +13,15 @@ static const struct unit {
     const char *name;
     int64_t ns;
 } units[] = {
-    {"ns",        1             },
-    {"us",        MICROSECOND_NS},
+    {"ns", 1},
+    {"us", MICROSECOND_NS},
     {"\xC2\xB5s", MICROSECOND_NS},
     {"\xCE\xBCs", MICROSECOND_NS},
-    {"ms",        MILLISECOND_NS},
-    {"s",         SECOND_NS     },
-    {"m",         MINUTE_NS     },
-    {"h",         HOUR_NS       },
-    {"d",         DAY_NS        },
+    {"ms", MILLISECOND_NS},
+    {"s", SECOND_NS},
+    {"m", MINUTE_NS},
+    {"h", HOUR_NS},
+    {"d", DAY_NS},
 };
 
 static bool is_digit(char c)

@@ -171,13 +171,10 @@ enum rc num_parse_prometheus(struct span text, double *ret)
         const char *text;
         double value;
     } words[] = {
-        {"+inf",      INFINITY },
-        {"inf",       INFINITY },
-        {"-inf",      -INFINITY},
-        {"+infinity", INFINITY },
-        {"infinity",  INFINITY },
-        {"-infinity", -INFINITY},
-        {"nan",       NAN      },
+        {"+inf", INFINITY},     {"inf", INFINITY},
+        {"-inf", -INFINITY},    {"+infinity", INFINITY},
+        {"infinity", INFINITY}, {"-infinity", -INFINITY},
+        {"nan", NAN},
     };
     if (text.len > 0 && !is_digit(text.ptr[text.len - 1]) && text.ptr[text.len - 1] != '.') {
         for (size_t i = 0; i < COUNT_OF(words); i++) {
@@ -238,22 +235,9 @@ static const struct {
     int power10;
     int power2;
 } suffixes[] = {
-    {"",   0,  0 },
-    {"n",  -9, 0 },
-    {"u",  -6, 0 },
-    {"m",  -3, 0 },
-    {"k",  3,  0 },
-    {"M",  6,  0 },
-    {"G",  9,  0 },
-    {"T",  12, 0 },
-    {"P",  15, 0 },
-    {"E",  18, 0 },
-    {"Ki", 0,  10},
-    {"Mi", 0,  20},
-    {"Gi", 0,  30},
-    {"Ti", 0,  40},
-    {"Pi", 0,  50},
-    {"Ei", 0,  60},
+    {"", 0, 0},    {"n", -9, 0},  {"u", -6, 0},  {"m", -3, 0},  {"k", 3, 0},   {"M", 6, 0},
+    {"G", 9, 0},   {"T", 12, 0},  {"P", 15, 0},  {"E", 18, 0},  {"Ki", 0, 10}, {"Mi", 0, 20},
+    {"Gi", 0, 30}, {"Ti", 0, 40}, {"Pi", 0, 50}, {"Ei", 0, 60},
 };
 
 static bool find_suffix(struct span suffix, size_t *ret)

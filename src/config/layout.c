@@ -7,22 +7,22 @@
 #include "config/rows.h"
 
 static const struct opt_choice hold_choices[] = {
-    {"comment",   HOLD_COMMENT,   "comments of the event stream, which no client shows"},
-    {"reasoning", HOLD_REASONING, "progress as reasoning text"                         },
-    {"silent",    HOLD_SILENT,    "nothing until the answer begins"                    },
-    {NULL,        0,              NULL                                                 },
+    {"comment", HOLD_COMMENT, "comments of the event stream, which no client shows"},
+    {"reasoning", HOLD_REASONING, "progress as reasoning text"},
+    {"silent", HOLD_SILENT, "nothing until the answer begins"},
+    {NULL, 0, NULL},
 };
 static const struct opt_choice balance_choices[] = {
-    {"tokens",      BALANCE_TOKENS,      "least outstanding tokens"          },
+    {"tokens", BALANCE_TOKENS, "least outstanding tokens"},
     {"two-choices", BALANCE_TWO_CHOICES, "the less busy one of two at random"},
-    {"first-free",  BALANCE_FIRST_FREE,  "the first one with a free slot"    },
-    {"round-robin", BALANCE_ROUND_ROBIN, "one after the other"               },
-    {NULL,          0,                   NULL                                },
+    {"first-free", BALANCE_FIRST_FREE, "the first one with a free slot"},
+    {"round-robin", BALANCE_ROUND_ROBIN, "one after the other"},
+    {NULL, 0, NULL},
 };
 static const struct opt_choice placement_choices[] = {
-    {"packing",   PLACEMENT_PACKING,   "fullest GPU that fits first"},
-    {"spreading", PLACEMENT_SPREADING, "emptiest GPU first"         },
-    {NULL,        0,                   NULL                         },
+    {"packing", PLACEMENT_PACKING, "fullest GPU that fits first"},
+    {"spreading", PLACEMENT_SPREADING, "emptiest GPU first"},
+    {NULL, 0, NULL},
 };
 
 static const struct opt concurrency_options[] = {
@@ -235,16 +235,16 @@ static void set_sub_counts(struct opt *rows, size_t count)
         size_t count;
     } known[] = {
         {process_target_options, process_target_option_count},
-        {http_target_options,    http_target_option_count   },
-        {slo_options,            slo_option_count           },
-        {class_options,          class_option_count         },
-        {last_replica_options,   last_replica_option_count  },
-        {warm_options,           warm_option_count          },
-        {cost_options,           cost_option_count          },
-        {metric_options,         metric_option_count        },
-        {slo_target_options,     slo_target_option_count    },
-        {schedule_options,       schedule_option_count      },
-        {forecast_options,       forecast_option_count      },
+        {http_target_options, http_target_option_count},
+        {slo_options, slo_option_count},
+        {class_options, class_option_count},
+        {last_replica_options, last_replica_option_count},
+        {warm_options, warm_option_count},
+        {cost_options, cost_option_count},
+        {metric_options, metric_option_count},
+        {slo_target_options, slo_target_option_count},
+        {schedule_options, schedule_option_count},
+        {forecast_options, forecast_option_count},
     };
     for (size_t i = 0; i < count; i++)
         for (size_t k = 0; k < COUNT_OF(known); k++)

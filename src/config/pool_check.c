@@ -90,11 +90,11 @@ static void warn_useless(struct reader *r, const struct pool_config *pool,
 static void check_http(struct reader *r, const struct pool_config *pool)
 {
     static const struct useless rows[] = {
-        {"minReplicas", "are as many as they are"   },
-        {"maxReplicas", "are as many as they are"   },
+        {"minReplicas", "are as many as they are"},
+        {"maxReplicas", "are as many as they are"},
         {"autoscaling", "are not started or stopped"},
         {"scaleToZero", "are not started or stopped"},
-        {"warm",        "are not started or stopped"},
+        {"warm", "are not started or stopped"},
     };
     warn_useless(r, pool, rows, COUNT_OF(rows), "http endpoints");
 }
@@ -145,17 +145,17 @@ static bool uses_metrics(const struct policy_ops *policy)
 static void check_effects(struct reader *r, const struct pool_config *pool)
 {
     static const struct useless imitation[] = {
-        {"autoscaling.behavior",        "paces itself"       },
-        {"autoscaling.cooldownPeriod",  "paces itself"       },
-        {"autoscaling.cooldownApplies", "paces itself"       },
-        {"autoscaling.tolerance",       "has its own"        },
-        {"autoscaling.sloTarget",       "is left as its peer"},
-        {"autoscaling.predictive",      "is left as its peer"},
-        {"autoscaling.schedules",       "is left as its peer"},
-        {"scaleToZero",                 "decides that itself"},
+        {"autoscaling.behavior", "paces itself"},
+        {"autoscaling.cooldownPeriod", "paces itself"},
+        {"autoscaling.cooldownApplies", "paces itself"},
+        {"autoscaling.tolerance", "has its own"},
+        {"autoscaling.sloTarget", "is left as its peer"},
+        {"autoscaling.predictive", "is left as its peer"},
+        {"autoscaling.schedules", "is left as its peer"},
+        {"scaleToZero", "decides that itself"},
     };
     static const struct useless metrics[] = {
-        {"autoscaling.metrics",  "follows no metrics"},
+        {"autoscaling.metrics", "follows no metrics"},
         {"autoscaling.strategy", "follows no metrics"},
     };
     static const struct useless native[] = {

@@ -3,21 +3,21 @@
 #include "config/target_spec.h"
 
 static const struct opt_choice engine_choices[] = {
-    {"auto",         ENGINE_AUTO,         "told by the names of its metrics"     },
-    {"vllm",         ENGINE_VLLM,         "vLLM"                                 },
-    {"sglang",       ENGINE_SGLANG,       "SGLang"                               },
-    {"tensorrt-llm", ENGINE_TENSORRT_LLM, "TensorRT-LLM"                         },
-    {"tgi",          ENGINE_TGI,          "Text Generation Inference"            },
-    {"llama.cpp",    ENGINE_LLAMA_CPP,    "llama-server"                         },
-    {"other",        ENGINE_OTHER,        "anything that serves HTTP, no metrics"},
-    {NULL,           0,                   NULL                                   },
+    {"auto", ENGINE_AUTO, "told by the names of its metrics"},
+    {"vllm", ENGINE_VLLM, "vLLM"},
+    {"sglang", ENGINE_SGLANG, "SGLang"},
+    {"tensorrt-llm", ENGINE_TENSORRT_LLM, "TensorRT-LLM"},
+    {"tgi", ENGINE_TGI, "Text Generation Inference"},
+    {"llama.cpp", ENGINE_LLAMA_CPP, "llama-server"},
+    {"other", ENGINE_OTHER, "anything that serves HTTP, no metrics"},
+    {NULL, 0, NULL},
 };
 static const struct opt_choice stop_choices[] = {
     {"TERM", STOP_TERM, "SIGTERM"},
-    {"INT",  STOP_INT,  "SIGINT" },
+    {"INT", STOP_INT, "SIGINT"},
     {"QUIT", STOP_QUIT, "SIGQUIT"},
-    {"HUP",  STOP_HUP,  "SIGHUP" },
-    {NULL,   0,         NULL     },
+    {"HUP", STOP_HUP, "SIGHUP"},
+    {NULL, 0, NULL},
 };
 
 static const struct opt ready_options[] = {

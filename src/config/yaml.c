@@ -226,12 +226,10 @@ static enum rc type_scalar(struct builder *b, const yaml_event_t *event, struct 
     static const struct {
         const char *tag;
         enum tree_kind kind;
-    } typed[] = {
-        {CORE_TAG "int",   TREE_NUMBER},
-        {CORE_TAG "float", TREE_NUMBER},
-        {CORE_TAG "bool",  TREE_BOOL  },
-        {CORE_TAG "null",  TREE_NULL  }
-    };
+    } typed[] = {{CORE_TAG "int", TREE_NUMBER},
+                 {CORE_TAG "float", TREE_NUMBER},
+                 {CORE_TAG "bool", TREE_BOOL},
+                 {CORE_TAG "null", TREE_NULL}};
     for (size_t i = 0; i < COUNT_OF(typed); i++) {
         if (strcmp(tag, typed[i].tag) != 0)
             continue;

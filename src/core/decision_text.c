@@ -28,7 +28,7 @@ static const struct field rest[] = {
 };
 static const struct field entry_fields[] = {
     {"before", FIELD_I32, offsetof(struct trail_entry, before), 1},
-    {"after",  FIELD_I32, offsetof(struct trail_entry, after),  1},
+    {"after", FIELD_I32, offsetof(struct trail_entry, after), 1},
 };
 
 /* ---- print ---- */

@@ -11,28 +11,28 @@ static const char *const kind_names[] = {
 };
 
 static const struct field limit_fields[] = {
-    {"concurrency",    FIELD_I64, offsetof(struct pool_limits, concurrency),      1},
-    {"queueRequests",  FIELD_I64, offsetof(struct pool_limits, queue_requests),   1},
-    {"queueTokens",    FIELD_I64, offsetof(struct pool_limits, queue_tokens),     1},
+    {"concurrency", FIELD_I64, offsetof(struct pool_limits, concurrency), 1},
+    {"queueRequests", FIELD_I64, offsetof(struct pool_limits, queue_requests), 1},
+    {"queueTokens", FIELD_I64, offsetof(struct pool_limits, queue_tokens), 1},
     {"queueTimeoutNs", FIELD_I64, offsetof(struct pool_limits, queue_timeout_ns), 1},
 };
 
 static const struct field route_replica_fields[] = {
-    {"id",       FIELD_U64, offsetof(struct route_replica, id),       1},
-    {"draining", FIELD_U8,  offsetof(struct route_replica, draining), 1},
-    {"weight",   FIELD_F64, offsetof(struct route_replica, weight),   1},
+    {"id", FIELD_U64, offsetof(struct route_replica, id), 1},
+    {"draining", FIELD_U8, offsetof(struct route_replica, draining), 1},
+    {"weight", FIELD_F64, offsetof(struct route_replica, weight), 1},
 };
 
 static const struct field route_pool_fields[] = {
-    {"starting",    FIELD_I64, offsetof(struct route_pool, starting),     1},
-    {"etaNs",       FIELD_I64, offsetof(struct route_pool, eta_ns),       1},
-    {"startFailed", FIELD_U8,  offsetof(struct route_pool, start_failed), 1},
+    {"starting", FIELD_I64, offsetof(struct route_pool, starting), 1},
+    {"etaNs", FIELD_I64, offsetof(struct route_pool, eta_ns), 1},
+    {"startFailed", FIELD_U8, offsetof(struct route_pool, start_failed), 1},
 };
 
 static const struct field load_fields[] = {
-    {"id",             FIELD_U64, offsetof(struct replica_load, id),                 1},
-    {"inFlight",       FIELD_I64, offsetof(struct replica_load, in_flight_requests), 1},
-    {"inFlightTokens", FIELD_I64, offsetof(struct replica_load, in_flight_tokens),   1},
+    {"id", FIELD_U64, offsetof(struct replica_load, id), 1},
+    {"inFlight", FIELD_I64, offsetof(struct replica_load, in_flight_requests), 1},
+    {"inFlightTokens", FIELD_I64, offsetof(struct replica_load, in_flight_tokens), 1},
 };
 
 #define SNAPSHOT_FIELD(name_, kind_, member_)                                                      \
@@ -66,9 +66,9 @@ static const struct {
     const char *name;
     size_t offset;
 } histograms[] = {
-    {"ttft",      offsetof(struct gateway_snapshot, ttft_s) },
-    {"itl",       offsetof(struct gateway_snapshot, itl_s)  },
-    {"e2e",       offsetof(struct gateway_snapshot, e2e_s)  },
+    {"ttft", offsetof(struct gateway_snapshot, ttft_s)},
+    {"itl", offsetof(struct gateway_snapshot, itl_s)},
+    {"e2e", offsetof(struct gateway_snapshot, e2e_s)},
     {"queueTime", offsetof(struct gateway_snapshot, queue_s)},
 };
 
@@ -303,8 +303,7 @@ static enum rc parse_routes(const struct parser *p, const struct tree *json,
                             const struct routes **ret)
 {
     static const struct field rows[] = {
-        {"generation", FIELD_U64, offsetof(struct routes, generation), 1}
-    };
+        {"generation", FIELD_U64, offsetof(struct routes, generation), 1}};
     struct routes *routes = arena_alloc(p->arena, sizeof(*routes));
     void *list = NULL;
     if (routes == NULL)
@@ -409,7 +408,7 @@ static enum rc parse_kind(const struct parser *p, const struct tree *json, enum 
 static enum rc parse_body(const struct parser *p, const struct tree *json, struct message *ret)
 {
     static const struct field rows[] = {
-        {"replica",    FIELD_U64, offsetof(struct message, replica),    1},
+        {"replica", FIELD_U64, offsetof(struct message, replica), 1},
         {"generation", FIELD_U64, offsetof(struct message, generation), 1},
     };
     enum rc rc = parse_u16(p, json, "pool", &ret->pool);

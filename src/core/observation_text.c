@@ -47,17 +47,17 @@ static const struct field pool_fields[] = {
 };
 
 static const struct field tick_fields[] = {
-    {"nowNs",      FIELD_I64, offsetof(struct observation, now_ns),     1},
-    {"wallNs",     FIELD_I64, offsetof(struct observation, wall_ns),    1},
-    {"incomplete", FIELD_U8,  offsetof(struct observation, incomplete), 1},
+    {"nowNs", FIELD_I64, offsetof(struct observation, now_ns), 1},
+    {"wallNs", FIELD_I64, offsetof(struct observation, wall_ns), 1},
+    {"incomplete", FIELD_U8, offsetof(struct observation, incomplete), 1},
 };
 
 static const struct field sample_fields[] = {
-    {"t",        FIELD_I64, offsetof(struct sample, t_ns),     1},
-    {"covered",  FIELD_U32, offsetof(struct sample, covered),  1},
+    {"t", FIELD_I64, offsetof(struct sample, t_ns), 1},
+    {"covered", FIELD_U32, offsetof(struct sample, covered), 1},
     {"expected", FIELD_U32, offsetof(struct sample, expected), 1},
-    {"value",    FIELD_F64, offsetof(struct sample, value),    1},
-    {"weight",   FIELD_F64, offsetof(struct sample, weight),   1},
+    {"value", FIELD_F64, offsetof(struct sample, value), 1},
+    {"weight", FIELD_F64, offsetof(struct sample, weight), 1},
 };
 
 static const char *const state_names[] = {

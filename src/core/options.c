@@ -52,35 +52,35 @@
 #define MONTH_S (31 * DAY_S)
 
 const struct opt_choice combine_choices[] = {
-    {"max",             COMBINE_MAX,             "the largest proposal"                               },
-    {"min",             COMBINE_MIN,             "the smallest proposal"                              },
-    {"average",         COMBINE_AVERAGE,         "the mean, rounded up"                               },
-    {"any-up-all-down", COMBINE_ANY_UP_ALL_DOWN, "up when one metric asks, down when all allow"       },
-    {"formula",         COMBINE_FORMULA,         "an expression over named metrics; not supported yet"},
-    {NULL,              0,                       NULL                                                 },
+    {"max", COMBINE_MAX, "the largest proposal"},
+    {"min", COMBINE_MIN, "the smallest proposal"},
+    {"average", COMBINE_AVERAGE, "the mean, rounded up"},
+    {"any-up-all-down", COMBINE_ANY_UP_ALL_DOWN, "up when one metric asks, down when all allow"},
+    {"formula", COMBINE_FORMULA, "an expression over named metrics; not supported yet"},
+    {NULL, 0, NULL},
 };
 const struct opt_choice role_choices[] = {
-    {"none",     ROLE_NONE,     "the whole model"               },
+    {"none", ROLE_NONE, "the whole model"},
     {"frontend", ROLE_FRONTEND, "takes requests for other roles"},
-    {"prefill",  ROLE_PREFILL,  "reads prompts"                 },
-    {"decode",   ROLE_DECODE,   "generates tokens"              },
-    {NULL,       0,             NULL                            },
+    {"prefill", ROLE_PREFILL, "reads prompts"},
+    {"decode", ROLE_DECODE, "generates tokens"},
+    {NULL, 0, NULL},
 };
 const struct opt_choice mode_choices[] = {
-    {"active",  MODE_ACTIVE,  "decide and apply"                },
+    {"active", MODE_ACTIVE, "decide and apply"},
     {"observe", MODE_OBSERVE, "decide and record, apply nothing"},
-    {NULL,      0,            NULL                              },
+    {NULL, 0, NULL},
 };
 static const struct opt_choice applies_choices[] = {
-    {"down", COOLDOWN_DOWN, "only lowering waits"      },
+    {"down", COOLDOWN_DOWN, "only lowering waits"},
     {"both", COOLDOWN_BOTH, "raising and lowering wait"},
-    {NULL,   0,             NULL                       },
+    {NULL, 0, NULL},
 };
 static const struct opt_choice capacity_choices[] = {
-    {"on-demand", CAPACITY_ON_DEMAND, "billed while it runs"       },
-    {"spot",      CAPACITY_SPOT,      "cheap, taken back on notice"},
-    {"reserved",  CAPACITY_RESERVED,  "paid for anyway"            },
-    {NULL,        0,                  NULL                         },
+    {"on-demand", CAPACITY_ON_DEMAND, "billed while it runs"},
+    {"spot", CAPACITY_SPOT, "cheap, taken back on notice"},
+    {"reserved", CAPACITY_RESERVED, "paid for anyway"},
+    {NULL, 0, NULL},
 };
 
 const struct opt metric_options[] = {

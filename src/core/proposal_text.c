@@ -9,9 +9,9 @@
 
 static const struct field fields[] = {
     {"replicas", FIELD_I64, offsetof(struct proposal, replicas), 1},
-    {"exact",    FIELD_F64, offsetof(struct proposal, exact),    1},
-    {"abstain",  FIELD_U8,  offsetof(struct proposal, abstain),  1},
-    {"urgent",   FIELD_U8,  offsetof(struct proposal, urgent),   1},
+    {"exact", FIELD_F64, offsetof(struct proposal, exact), 1},
+    {"abstain", FIELD_U8, offsetof(struct proposal, abstain), 1},
+    {"urgent", FIELD_U8, offsetof(struct proposal, urgent), 1},
 };
 
 /* -0.0 is not left out: it is another pattern of bits. */

@@ -154,10 +154,10 @@ static enum rc check_numbers(const struct number_check *rows, size_t n, struct d
 static enum rc check_pace(const struct pace_spec *pace, const char *where, struct diag *diag)
 {
     const struct number_check rows[] = {
-        {"maxChangePercent",    pace->change_percent,               0,  1e6,          true },
-        {"maxChangeAbsolute",   (double)pace->change_absolute,      -1, REPLICAS_MAX, false},
-        {"period",              seconds_of(pace->period_ns),        0,  86400,        false},
-        {"stabilizationWindow", seconds_of(pace->stabilization_ns), -1, 7 * 86400,    false},
+        {"maxChangePercent", pace->change_percent, 0, 1e6, true},
+        {"maxChangeAbsolute", (double)pace->change_absolute, -1, REPLICAS_MAX, false},
+        {"period", seconds_of(pace->period_ns), 0, 86400, false},
+        {"stabilizationWindow", seconds_of(pace->stabilization_ns), -1, 7 * 86400, false},
     };
     const enum rc rc = check_numbers(rows, COUNT_OF(rows), diag);
     if (rc != RC_OK)
@@ -168,30 +168,30 @@ static enum rc check_pace(const struct pace_spec *pace, const char *where, struc
 static enum rc check_values(const struct pool_spec *s, struct diag *diag)
 {
     const struct number_check rows[] = {
-        {"maxUnready",                (double)s->max_unready,                   1, REPLICAS_MAX, false},
-        {"concurrency.limit",         (double)s->concurrency_limit,             0, 1e9,          false},
-        {"residence",                 seconds_of(s->residence_ns),              0, 31 * 86400,   false},
-        {"behavior.cooldownPeriod",   seconds_of(s->behavior.cooldown_ns),      0, 7 * 86400,    false},
-        {"behavior.tolerance",        s->behavior.tolerance,                    0, 1,            false},
-        {"slo.ttft",                  seconds_of(s->slo.ttft_ns),               0, 3600,         false},
-        {"slo.interTokenLatency",     seconds_of(s->slo.inter_token_ns),        0, 3600,         false},
-        {"slo.e2e",                   seconds_of(s->slo.e2e_ns),                0, 86400,        false},
-        {"slo.tokensPerSecond",       s->slo.tokens_per_second,                 0, 1e9,          false},
-        {"slo.availabilityPercent",   s->slo.availability_percent,              0, 100,          false},
-        {"slo.attainmentPercent",     s->slo.attainment_percent,                1, 99.999,       false},
-        {"sloTarget.headroomPercent", s->slo_target.headroom_percent,           0, 99,           false},
-        {"sloTarget.maxScaleUp",      (double)s->slo_target.max_scale_up,       0, REPLICAS_MAX, false},
-        {"sloTarget.requireHeadroom", s->slo_target.require_headroom_percent,   0, 100,          false},
-        {"sloTarget.checkDuration",   seconds_of(s->slo_target.check_ns),       0, 7 * 86400,    false},
-        {"lastReplica.grace",         seconds_of(s->last_replica.grace_ns),     0, 86400,        false},
-        {"lastReplica.retention",     seconds_of(s->last_replica.retention_ns), 0, 7 * 86400,    false},
-        {"warm.prewarmPercent",       s->warm.percent,                          0, 100,          false},
-        {"warm.replenishDelay",       seconds_of(s->warm.replenish_delay_ns),   0, 86400,        false},
-        {"warm.batchSize",            (double)s->warm.batch,                    0, REPLICAS_MAX, false},
-        {"cost.maxCostPerHour",       s->cost.max_per_hour,                     0, 1e12,         true },
-        {"cost.dailyBudget",          s->cost.daily_budget,                     0, 1e12,         true },
-        {"cost.maxSpotPercent",       s->cost.spot_max_percent,                 0, 100,          false},
-        {"cost.spotMaxPrice",         s->cost.spot_max_price,                   0, 1e9,          true },
+        {"maxUnready", (double)s->max_unready, 1, REPLICAS_MAX, false},
+        {"concurrency.limit", (double)s->concurrency_limit, 0, 1e9, false},
+        {"residence", seconds_of(s->residence_ns), 0, 31 * 86400, false},
+        {"behavior.cooldownPeriod", seconds_of(s->behavior.cooldown_ns), 0, 7 * 86400, false},
+        {"behavior.tolerance", s->behavior.tolerance, 0, 1, false},
+        {"slo.ttft", seconds_of(s->slo.ttft_ns), 0, 3600, false},
+        {"slo.interTokenLatency", seconds_of(s->slo.inter_token_ns), 0, 3600, false},
+        {"slo.e2e", seconds_of(s->slo.e2e_ns), 0, 86400, false},
+        {"slo.tokensPerSecond", s->slo.tokens_per_second, 0, 1e9, false},
+        {"slo.availabilityPercent", s->slo.availability_percent, 0, 100, false},
+        {"slo.attainmentPercent", s->slo.attainment_percent, 1, 99.999, false},
+        {"sloTarget.headroomPercent", s->slo_target.headroom_percent, 0, 99, false},
+        {"sloTarget.maxScaleUp", (double)s->slo_target.max_scale_up, 0, REPLICAS_MAX, false},
+        {"sloTarget.requireHeadroom", s->slo_target.require_headroom_percent, 0, 100, false},
+        {"sloTarget.checkDuration", seconds_of(s->slo_target.check_ns), 0, 7 * 86400, false},
+        {"lastReplica.grace", seconds_of(s->last_replica.grace_ns), 0, 86400, false},
+        {"lastReplica.retention", seconds_of(s->last_replica.retention_ns), 0, 7 * 86400, false},
+        {"warm.prewarmPercent", s->warm.percent, 0, 100, false},
+        {"warm.replenishDelay", seconds_of(s->warm.replenish_delay_ns), 0, 86400, false},
+        {"warm.batchSize", (double)s->warm.batch, 0, REPLICAS_MAX, false},
+        {"cost.maxCostPerHour", s->cost.max_per_hour, 0, 1e12, true},
+        {"cost.dailyBudget", s->cost.daily_budget, 0, 1e12, true},
+        {"cost.maxSpotPercent", s->cost.spot_max_percent, 0, 100, false},
+        {"cost.spotMaxPrice", s->cost.spot_max_price, 0, 1e9, true},
     };
     enum rc rc = check_numbers(rows, COUNT_OF(rows), diag);
     if (rc == RC_OK)
@@ -205,11 +205,11 @@ static enum rc check_class(const struct pool_spec *spec, size_t index, struct di
 {
     const struct class_spec *class = &spec->class_[index];
     const struct number_check rows[] = {
-        {"gpus",           class->gpus,                 0,     1024,              false},
-        {"pricePerHour",   class->price_per_hour,       0,     1e9,               true },
-        {"capacityFactor", class->capacity_factor,      0.001, 1000,              false},
-        {"capacity",       (double)class->kind,         0,     CAPACITY_RESERVED, false},
-        {"maxReplicas",    (double)class->replicas_max, 0,     REPLICAS_MAX,      false},
+        {"gpus", class->gpus, 0, 1024, false},
+        {"pricePerHour", class->price_per_hour, 0, 1e9, true},
+        {"capacityFactor", class->capacity_factor, 0.001, 1000, false},
+        {"capacity", (double)class->kind, 0, CAPACITY_RESERVED, false},
+        {"maxReplicas", (double)class->replicas_max, 0, REPLICAS_MAX, false},
     };
     const enum rc rc = check_numbers(rows, COUNT_OF(rows), diag);
     if (rc != RC_OK)

@@ -107,15 +107,15 @@ static void ollama_generate(struct check *check, const struct tree *event)
 #define MESSAGES_END "\"}]"
 
 const struct check_api check_apis[] = {
-    {"chat",            "/v1/chat/completions", MESSAGES_BEGIN,  MESSAGES_END, "max_tokens", false, true,
-     chat_event,                                                                                                        chat_whole     },
-    {"completions",     "/v1/completions",      "\"prompt\":\"", "\"",         "max_tokens", false, true,  text_event,
-     text_event                                                                                                                        },
-    {"messages",        "/v1/messages",         MESSAGES_BEGIN,  MESSAGES_END, "max_tokens", false, false,
-     messages_event,                                                                                                    messages_whole },
-    {"ollama-chat",     "/api/chat",            MESSAGES_BEGIN,  MESSAGES_END, "options",    true,  false, ollama_chat,
-     ollama_chat                                                                                                                       },
-    {"ollama-generate", "/api/generate",        "\"prompt\":\"", "\"",         "options",    true,  false,
-     ollama_generate,                                                                                                   ollama_generate},
+    {"chat", "/v1/chat/completions", MESSAGES_BEGIN, MESSAGES_END, "max_tokens", false, true,
+     chat_event, chat_whole},
+    {"completions", "/v1/completions", "\"prompt\":\"", "\"", "max_tokens", false, true, text_event,
+     text_event},
+    {"messages", "/v1/messages", MESSAGES_BEGIN, MESSAGES_END, "max_tokens", false, false,
+     messages_event, messages_whole},
+    {"ollama-chat", "/api/chat", MESSAGES_BEGIN, MESSAGES_END, "options", true, false, ollama_chat,
+     ollama_chat},
+    {"ollama-generate", "/api/generate", "\"prompt\":\"", "\"", "options", true, false,
+     ollama_generate, ollama_generate},
 };
 const size_t check_api_count = COUNT_OF(check_apis);

@@ -172,14 +172,10 @@ struct route {
     void (*answer)(struct emulator *emulator, struct http_request *request); /* GET */
 };
 static const struct route routes[] = {
-    {"/health",      health       },
-    {"/ping",        health       },
-    {"/metrics",     metrics      },
-    {"/v1/models",   models       },
-    {"/api/tags",    ollama_models},
-    {"/api/ps",      ollama_models},
-    {"/version",     version      },
-    {"/api/version", version      },
+    {"/health", health},          {"/ping", health},
+    {"/metrics", metrics},        {"/v1/models", models},
+    {"/api/tags", ollama_models}, {"/api/ps", ollama_models},
+    {"/version", version},        {"/api/version", version},
 };
 
 static void respond_unknown(struct http_request *request, int status)

@@ -22,16 +22,16 @@ struct series {
     const double *bound;
 };
 static const struct series table[PAGE_SERIES_COUNT] = {
-    {"time_to_first_token_seconds",           "Time to first token in seconds.",             first_token},
-    {"inter_token_latency_seconds",           "Time between two tokens in seconds.",         per_token  },
+    {"time_to_first_token_seconds", "Time to first token in seconds.", first_token},
+    {"inter_token_latency_seconds", "Time between two tokens in seconds.", per_token},
     {"request_time_per_output_token_seconds", "Mean time per output token of a request.",
-     per_token                                                                                          },
-    {"e2e_request_latency_seconds",           "Request latency from end to end in seconds.", per_request},
-    {"request_queue_time_seconds",            "Time a request waited in seconds.",           per_request},
-    {"request_prefill_time_seconds",          "Time a request spent in prefill in seconds.", per_request},
-    {"request_decode_time_seconds",           "Time a request spent in decode in seconds.",  per_request},
-    {"request_prompt_tokens",                 "Prompt tokens of a request.",                 tokens     },
-    {"request_generation_tokens",             "Generated tokens of a request.",              tokens     },
+     per_token},
+    {"e2e_request_latency_seconds", "Request latency from end to end in seconds.", per_request},
+    {"request_queue_time_seconds", "Time a request waited in seconds.", per_request},
+    {"request_prefill_time_seconds", "Time a request spent in prefill in seconds.", per_request},
+    {"request_decode_time_seconds", "Time a request spent in decode in seconds.", per_request},
+    {"request_prompt_tokens", "Prompt tokens of a request.", tokens},
+    {"request_generation_tokens", "Generated tokens of a request.", tokens},
 };
 
 void engine_page_record_many(struct engine_page *page, enum page_series series, double value,
@@ -146,11 +146,7 @@ static void print_success(struct buf *out, const char *model, const struct engin
     const struct {
         const char *reason;
         uint64_t count;
-    } rows[] = {
-        {"stop",   page->stopped      },
-        {"length", page->cut_by_length},
-        {"abort",  page->aborted      }
-    };
+    } rows[] = {{"stop", page->stopped}, {"length", page->cut_by_length}, {"abort", page->aborted}};
     print_head(out, name, "counter", "Requests by the reason they ended.");
     for (size_t i = 0; i < COUNT_OF(rows); i++) {
         print_name(out, name, "", model);
@@ -180,12 +176,12 @@ static void print_counters(struct buf *out, const char *model,
         uint64_t value;
     } rows[] = {
         {"prefix_cache_queries_total", "Prompt tokens looked up in the prefix cache.",
-         counters->prompt_tokens                                                                                  },
-        {"prefix_cache_hits_total",    "Prompt tokens found in the prefix cache.",
-         counters->cached_tokens                                                                                  },
-        {"num_preemptions_total",      "Preemptions.",                                 counters->preemptions      },
-        {"prompt_tokens_total",        "Prompt tokens processed.",                     counters->prompt_tokens    },
-        {"generation_tokens_total",    "Tokens generated.",                            counters->generation_tokens},
+         counters->prompt_tokens},
+        {"prefix_cache_hits_total", "Prompt tokens found in the prefix cache.",
+         counters->cached_tokens},
+        {"num_preemptions_total", "Preemptions.", counters->preemptions},
+        {"prompt_tokens_total", "Prompt tokens processed.", counters->prompt_tokens},
+        {"generation_tokens_total", "Tokens generated.", counters->generation_tokens},
     };
     for (size_t i = 0; i < COUNT_OF(rows); i++)
         print_one(out, model, rows[i].name, "counter", rows[i].help, (double)rows[i].value);

@@ -18,8 +18,9 @@
 #include "io/loop.h"
 
 #define CONN_OUT_BYTES_MAX (72U << 20) /* more unsent bytes break the connection */
-#define CONN_LINGER_NS (2 * SECOND_NS) /* a finished connection waits so long for the peer's end   \
-                                        */
+#define CONN_LINGER_NS                                                                             \
+    (2 * SECOND_NS) /* a finished connection waits so long for the peer's end                      \
+                     */
 
 struct conn;
 

@@ -105,13 +105,13 @@ static const struct {
     const char *name;
     enum http_refusal (*note)(struct span value, struct http_facts *facts, struct http_head *head);
 } notes[] = {
-    {"",                  NULL           },
-    {"host",              note_host      },
-    {"expect",            note_expect    },
-    {"upgrade",           note_upgrade   },
-    {"connection",        note_connection},
-    {"content-length",    note_length    },
-    {"transfer-encoding", note_coding    },
+    {"", NULL},
+    {"host", note_host},
+    {"expect", note_expect},
+    {"upgrade", note_upgrade},
+    {"connection", note_connection},
+    {"content-length", note_length},
+    {"transfer-encoding", note_coding},
 };
 static const uint8_t row_of_length[] = {0, 0, 0, 0, 1, 0, 2, 3, 0, 0, 4, 0, 0, 0, 5, 0, 0, 6};
 

@@ -152,8 +152,7 @@ void loop_timers_arm(struct loop *loop)
     if (at_ns < 1)
         at_ns = 1; /* zero would disarm the descriptor */
     const struct itimerspec spec = {
-        .it_value = {.tv_sec = at_ns / SECOND_NS, .tv_nsec = at_ns % SECOND_NS}
-    };
+        .it_value = {.tv_sec = at_ns / SECOND_NS, .tv_nsec = at_ns % SECOND_NS}};
     (void)timerfd_settime(loop->timer_fd, TFD_TIMER_ABSTIME, &spec, NULL); /* arguments are valid */
 }
 

@@ -12,22 +12,22 @@
  * capacity is the engine's own figure where the sweep has one, else 90 % of the memory less the
  * weights. */
 const struct engine_preset engine_presets[] = {
-    {"llama2-70b-8xh100",       "Llama-2-70B, 8 x H100",                    8, 29.8, 0.208,  0.000173,  0.0912, 1330000},
-    {"llama2-70b-4xh100",       "Llama-2-70B, 4 x H100",                    4, 28.8, 0.282,  0.000094,  0.1075, 451000 },
-    {"llama2-70b-8xa100",       "Llama-2-70B, 8 x A100",                    8, 44.1, 0.211,  0.000321,  0.2315, 1330000},
-    {"llama2-70b-4xa100",       "Llama-2-70B, 4 x A100",                    4, 43.4, 0.224,  0.000337,  0.3296, 451000 },
-    {"bloom-176b-8xh100",       "BLOOM-176B, 8 x H100",                     8, 35.5, 0.317,  0.000177,  0.1544, 54000  },
-    {"bloom-176b-8xa100",       "BLOOM-176B, 8 x A100",                     8, 47.8, 0.465,  0.000436,  0.3517, 54000  },
-    {"llama3.3-70b-fp8-2xh100", "Llama-3.3-70B FP8, 2 x H100",              2, 14.2, 0.0714, 0.000174,  0.1007,
-     224133                                                                                                            },
-    {"llama3.3-70b-fp8-4xh100", "Llama-3.3-70B FP8, 4 x H100",              4, 10.8, 0.0578, 0.0000974, 0.0589,
-     224133                                                                                                            },
-    {"llama3.3-70b-fp8-8xh100", "Llama-3.3-70B FP8, 8 x H100",              8, 8.88, 0.0502, 0.0000593, 0.0399,
-     224133                                                                                                            },
-    {"llama3.1-8b-fp8-h200",    "Llama-3.1-8B FP8, 1 x H200",               1, 4.39, 0.0369, 0.0000295, 0.0190,
-     945029                                                                                                            },
-    {"llama3.1-8b-rtx4090",     "Llama-3.1-8B, 1 x RTX 4090",               1, 16.9, 0.0420, 0.000149,  0.0778, 42000  },
-    {"8b",                      "8B class on one H100 (roofline estimate)", 1, 7.0,  0.03,   0.00004,   0.036,  427000 },
+    {"llama2-70b-8xh100", "Llama-2-70B, 8 x H100", 8, 29.8, 0.208, 0.000173, 0.0912, 1330000},
+    {"llama2-70b-4xh100", "Llama-2-70B, 4 x H100", 4, 28.8, 0.282, 0.000094, 0.1075, 451000},
+    {"llama2-70b-8xa100", "Llama-2-70B, 8 x A100", 8, 44.1, 0.211, 0.000321, 0.2315, 1330000},
+    {"llama2-70b-4xa100", "Llama-2-70B, 4 x A100", 4, 43.4, 0.224, 0.000337, 0.3296, 451000},
+    {"bloom-176b-8xh100", "BLOOM-176B, 8 x H100", 8, 35.5, 0.317, 0.000177, 0.1544, 54000},
+    {"bloom-176b-8xa100", "BLOOM-176B, 8 x A100", 8, 47.8, 0.465, 0.000436, 0.3517, 54000},
+    {"llama3.3-70b-fp8-2xh100", "Llama-3.3-70B FP8, 2 x H100", 2, 14.2, 0.0714, 0.000174, 0.1007,
+     224133},
+    {"llama3.3-70b-fp8-4xh100", "Llama-3.3-70B FP8, 4 x H100", 4, 10.8, 0.0578, 0.0000974, 0.0589,
+     224133},
+    {"llama3.3-70b-fp8-8xh100", "Llama-3.3-70B FP8, 8 x H100", 8, 8.88, 0.0502, 0.0000593, 0.0399,
+     224133},
+    {"llama3.1-8b-fp8-h200", "Llama-3.1-8B FP8, 1 x H200", 1, 4.39, 0.0369, 0.0000295, 0.0190,
+     945029},
+    {"llama3.1-8b-rtx4090", "Llama-3.1-8B, 1 x RTX 4090", 1, 16.9, 0.0420, 0.000149, 0.0778, 42000},
+    {"8b", "8B class on one H100 (roofline estimate)", 1, 7.0, 0.03, 0.00004, 0.036, 427000},
 };
 const size_t engine_preset_count = COUNT_OF(engine_presets);
 
@@ -81,10 +81,10 @@ enum rc profile_check(const struct engine_profile *profile, struct diag *diag)
         double low;
         const char *what;
     } costs[] = {
-        {profile->iteration_s, 1e-9, "time of an iteration"   },
-        {profile->sequence_s,  0,    "time of a sequence"     },
-        {profile->context_s,   0,    "time of a context token"},
-        {profile->prompt_s,    0,    "time of a prompt token" },
+        {profile->iteration_s, 1e-9, "time of an iteration"},
+        {profile->sequence_s, 0, "time of a sequence"},
+        {profile->context_s, 0, "time of a context token"},
+        {profile->prompt_s, 0, "time of a prompt token"},
     };
     for (size_t i = 0; i < COUNT_OF(costs); i++) {
         enum rc rc = check_cost(costs[i].seconds, costs[i].low, costs[i].what, diag);
@@ -96,10 +96,10 @@ enum rc profile_check(const struct engine_profile *profile, struct diag *diag)
         int64_t max;
         const char *what;
     } sizes[] = {
-        {profile->sequences_max,   PROFILE_SEQUENCES_MAX, "batch limit" },
-        {profile->kv_tokens,       INT64_C(1) << 40,      "KV capacity" },
-        {profile->kv_block_tokens, profile->kv_tokens,    "KV block"    },
-        {profile->chunk_tokens,    INT64_C(1) << 32,      "prompt chunk"},
+        {profile->sequences_max, PROFILE_SEQUENCES_MAX, "batch limit"},
+        {profile->kv_tokens, INT64_C(1) << 40, "KV capacity"},
+        {profile->kv_block_tokens, profile->kv_tokens, "KV block"},
+        {profile->chunk_tokens, INT64_C(1) << 32, "prompt chunk"},
     };
     for (size_t i = 0; i < COUNT_OF(sizes); i++) {
         enum rc rc = check_size(sizes[i].value, sizes[i].max, sizes[i].what, diag);

@@ -13,9 +13,7 @@ const char *startup_phase_name(enum startup_phase phase)
 
 struct startup startup_of_total(int64_t total_ns)
 {
-    return (struct startup){
-        .phase_ns = {0, 0, total_ns / 10, total_ns - total_ns / 10}
-    };
+    return (struct startup){.phase_ns = {0, 0, total_ns / 10, total_ns - total_ns / 10}};
 }
 
 int64_t startup_total_ns(const struct startup *startup)

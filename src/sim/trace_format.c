@@ -20,15 +20,15 @@
         __VA_ARGS__                                                                                \
     }
 static const struct trace_format formats[] = {
-    {"sluice",   false, TRACE_TIME_MS,
-     FIELDS("arrival_ms", "input_tokens",   "output_tokens",   "session_id", "ideal_cached_tokens"),
-     NULL                                                                                                      },
-    {"azure",    false, TRACE_TIME_DATE,
-     FIELDS("TIMESTAMP",  "ContextTokens",  "GeneratedTokens", NULL,         NULL),                  NULL      },
+    {"sluice", false, TRACE_TIME_MS,
+     FIELDS("arrival_ms", "input_tokens", "output_tokens", "session_id", "ideal_cached_tokens"),
+     NULL},
+    {"azure", false, TRACE_TIME_DATE,
+     FIELDS("TIMESTAMP", "ContextTokens", "GeneratedTokens", NULL, NULL), NULL},
     {"burstgpt", false, TRACE_TIME_S,
-     FIELDS("Timestamp",  "Request tokens", "Response tokens", "Session ID", NULL),                  NULL      },
-    {"mooncake", true,  TRACE_TIME_MS,
-     FIELDS("timestamp",  "input_length",   "output_length",   "session_id", NULL),                  "hash_ids"},
+     FIELDS("Timestamp", "Request tokens", "Response tokens", "Session ID", NULL), NULL},
+    {"mooncake", true, TRACE_TIME_MS,
+     FIELDS("timestamp", "input_length", "output_length", "session_id", NULL), "hash_ids"},
 };
 
 /* Cuts the next field out of a CSV line; quotes around it are taken off. A quoted field holds no

@@ -1,5 +1,6 @@
-/* dispatch_internal.h - the dispatcher's insides, shared by dispatch.c (what happens to requests)
- * and dispatch_report.c (what is told about them). */
+/* dispatch_internal.h - the dispatcher's insides, shared by dispatch.c (its life, slots and
+ * routes), dispatch_admit.c (arrivals and tries), dispatch_serve.c (requests on a replica),
+ * dispatch_next.c (events) and dispatch_report.c (what is told about all of it). */
 #ifndef SLUICE_TRAFFIC_DISPATCH_INTERNAL_H
 #define SLUICE_TRAFFIC_DISPATCH_INTERNAL_H
 
@@ -10,7 +11,9 @@
 #include "traffic/queue.h"
 #include "traffic/wait_clock.h"
 
-#define REQUEST_SLOT_BITS 20 /* of a handle; the rest is a serial number */
+#define REQUEST_SLOT_BITS 20    /* of a handle; the rest is a serial number */
+#define WAKE_AGAIN_NS SECOND_NS /* a wake that nobody answered is told again */
+#define JUMP_LEAST 8            /* held requests that are no jump yet */
 
 enum request_state { REQUEST_FREE, REQUEST_HELD, REQUEST_IN_FLIGHT };
 
@@ -71,7 +74,28 @@ struct dispatch {
 
 /* True while nothing ready is there and nothing will come. */
 bool dispatch_given_up(const struct dispatch *d);
+/* The request of a handle, asserted to be alive; the second asserts that it is on a replica. */
 struct request *dispatch_request(const struct dispatch *d, uint64_t handle);
+struct request *dispatch_in_flight(const struct dispatch *d, uint64_t handle);
+static inline uint32_t dispatch_slot_of(const struct dispatch *d, const struct request *request)
+{
+    return (uint32_t)(request - d->requests);
+}
+/* NULL when requests_max or memory is reached. The second gives back its limits and its slot. */
+struct request *dispatch_request_new(struct dispatch *d);
+void dispatch_request_free(struct dispatch *d, struct request *request, int64_t now_ns);
+
+/* No replica could take one more, by the counts alone. */
+bool dispatch_all_taken(const struct dispatch *d);
+/* Puts a request on a replica; false when there is no free slot. */
+bool dispatch_assign(struct dispatch *d, struct request *request, int64_t now_ns);
+/* Takes a request off its replica; `judge`: the outcome counts for or against the replica. */
+void dispatch_release(struct dispatch *d, struct request *request, enum outcome outcome, bool judge,
+                      int64_t now_ns);
+/* What a refused client is told, in [1 s, 60 s]; 0 when trying again cannot help. wait_ns: until
+ * its limit allows it again. */
+int64_t dispatch_retry_after(const struct dispatch *d, enum refusal refusal, int64_t wait_ns,
+                             int64_t now_ns);
 /* Expected wait of the one at this place, -1 when unknown. */
 int64_t dispatch_eta_ns(const struct dispatch *d, int64_t position, int64_t now_ns);
 

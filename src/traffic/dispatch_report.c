@@ -50,7 +50,7 @@ struct dispatch_place dispatch_place(const struct dispatch *d, uint64_t request,
     const struct request *found = dispatch_request(d, request);
     if (found->state != REQUEST_HELD)
         return (struct dispatch_place){.position = 0, .eta_ns = 0};
-    const int64_t position = queue_position(&d->queue, (uint32_t)(found - d->requests));
+    const int64_t position = queue_position(&d->queue, dispatch_slot_of(d, found));
     return (struct dispatch_place){.position = position,
                                    .eta_ns = dispatch_eta_ns(d, position, now_ns)};
 }
@@ -108,5 +108,5 @@ void dispatch_snapshot(struct dispatch *d, int64_t now_ns, struct gateway_snapsh
     take_replicas(d, ret);
     d->snapshot_ns = now_ns;
     d->jump_told = false;
-    d->jump_above = 2 * d->queue.requests > 8 ? 2 * d->queue.requests : 8;
+    d->jump_above = 2 * d->queue.requests > JUMP_LEAST ? 2 * d->queue.requests : JUMP_LEAST;
 }

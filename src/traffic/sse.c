@@ -136,36 +136,36 @@ static const struct jscan_edge part_edges[] = {
 static const struct jscan_edge token_edges[] = {JSCAN_EDGE("text", N_TEXT)};
 
 static const struct jscan_node schema[N_COUNT] = {
-    [N_ROOT] = {EDGES(root_edges)     },
-    [N_TYPE] = {.report = true,         .capture = SSE_NAME_SIZE},
-    [N_CHOICES] = {.report = true,                      .element = N_CHOICE},
+    [N_ROOT] = {EDGES(root_edges)},
+    [N_TYPE] = {.report = true, .capture = SSE_NAME_SIZE},
+    [N_CHOICES] = {.report = true, .element = N_CHOICE},
     [N_CHOICE] = {EDGES(choice_edges)},
-    [N_CHOICE_DELTA] = {EDGES(delta_edges)   },
-    [N_CALLS] = {.element = N_CALL    },
-    [N_CALL] = {EDGES(call_edges)     },
-    [N_FUNCTION] = {EDGES(function_edges)     },
-    [N_CALL_NAME] = {.report = true },
-    [N_TEXT] = {.report = true        },
-    [N_FINISH] = {.report = true        },
-    [N_USAGE] = {EDGES(usage_edges)        },
-    [N_DETAILS] = {EDGES(details_edges)    },
-    [N_PROMPT] = {.report = true,   .capture = 32},
-    [N_OUTPUT] = {.report = true,         .capture = 32},
-    [N_CACHED] = {.report = true,                      .capture = 32},
+    [N_CHOICE_DELTA] = {EDGES(delta_edges)},
+    [N_CALLS] = {.element = N_CALL},
+    [N_CALL] = {EDGES(call_edges)},
+    [N_FUNCTION] = {EDGES(function_edges)},
+    [N_CALL_NAME] = {.report = true},
+    [N_TEXT] = {.report = true},
+    [N_FINISH] = {.report = true},
+    [N_USAGE] = {EDGES(usage_edges)},
+    [N_DETAILS] = {EDGES(details_edges)},
+    [N_PROMPT] = {.report = true, .capture = 32},
+    [N_OUTPUT] = {.report = true, .capture = 32},
+    [N_CACHED] = {.report = true, .capture = 32},
     [N_INPUT] = {.report = true, .capture = 32},
-    [N_CACHE_READ] = {.report = true,         .capture = 32},
-    [N_CACHE_CREATION] = {.report = true,                      .capture = 32},
-    [N_ERROR] = {.report = true        },
-    [N_DELTA] = {.report = true,         EDGES(named_delta_edges)},
-    [N_MESSAGE] = {EDGES(message_edges)                     },
-    [N_RESPONSE] = {.report = true,EDGES(response_edges)},
-    [N_DONE] = {.report = true        },
-    [N_CONTENT] = {.report = true,         .element = N_PART},
-    [N_PART] = {EDGES(part_edges)                     },
+    [N_CACHE_READ] = {.report = true, .capture = 32},
+    [N_CACHE_CREATION] = {.report = true, .capture = 32},
+    [N_ERROR] = {.report = true},
+    [N_DELTA] = {.report = true, EDGES(named_delta_edges)},
+    [N_MESSAGE] = {EDGES(message_edges)},
+    [N_RESPONSE] = {.report = true, EDGES(response_edges)},
+    [N_DONE] = {.report = true},
+    [N_CONTENT] = {.report = true, .element = N_PART},
+    [N_PART] = {EDGES(part_edges)},
     [N_PART_TYPE] = {.report = true, .capture = SSE_NAME_SIZE},
-    [N_ITEMS] = {.element = N_PART             },
-    [N_TOKEN] = {EDGES(token_edges)        },
-    [N_GENERATED] = {.report = true        },
+    [N_ITEMS] = {.element = N_PART},
+    [N_TOKEN] = {EDGES(token_edges)},
+    [N_GENERATED] = {.report = true},
 };
 
 static void note_number(struct sse_event *event, const struct jscan_value *value)
@@ -295,11 +295,11 @@ static void weigh_type(struct sse_event *event, struct span type)
         const char *type;
         uint32_t facts;
     } known[] = {
-        {"message_stop",        FACT_DONE              },
-        {"response.completed",  FACT_DONE | FACT_FINISH},
+        {"message_stop", FACT_DONE},
+        {"response.completed", FACT_DONE | FACT_FINISH},
         {"response.incomplete", FACT_DONE | FACT_FINISH},
-        {"response.failed",     FACT_DONE | FACT_ERROR },
-        {"error",               FACT_ERROR             },
+        {"response.failed", FACT_DONE | FACT_ERROR},
+        {"error", FACT_ERROR},
     };
     for (size_t i = 0; i < COUNT_OF(known); i++)
         if (span_equal_text(type, known[i].type))
@@ -458,12 +458,9 @@ enum sse_format sse_format_of(struct span content_type)
         const char *type;
         enum sse_format format;
     } known[] = {
-        {"text/event-stream",        SSE_EVENTS},
-        {"application/json",         SSE_JSON  },
-        {"application/x-ndjson",     SSE_NDJSON},
-        {"application/ndjson",       SSE_NDJSON},
-        {"application/jsonl",        SSE_NDJSON},
-        {"application/problem+json", SSE_JSON  },
+        {"text/event-stream", SSE_EVENTS},    {"application/json", SSE_JSON},
+        {"application/x-ndjson", SSE_NDJSON}, {"application/ndjson", SSE_NDJSON},
+        {"application/jsonl", SSE_NDJSON},    {"application/problem+json", SSE_JSON},
     };
     const size_t cut = span_find_byte(content_type, ';', 0);
     const struct span type =

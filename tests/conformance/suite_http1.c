@@ -20,14 +20,14 @@ static const struct {
     enum http_refusal refusal;
     const char *clause;
 } allowed[] = {
-    {HTTP_REFUSED_HOST_MISSING,      "RFC 9112 section 3.2: 400 for HTTP/1.1 without Host"                   },
-    {HTTP_REFUSED_CODING,            "RFC 9112 section 6.1: 501 for a transfer coding that is not understood"},
-    {HTTP_REFUSED_CODING_TWICE,      "RFC 9112 section 6.1: as above, two lines are a list of codings"       },
-    {HTTP_REFUSED_LENGTH_AND_CODING, "RFC 9112 section 6.1: a server may refuse both at once"                },
-    {HTTP_REFUSED_TARGET,            "RFC 9112 section 3.2: 400 for a target that is no URI reference"       },
-    {HTTP_REFUSED_VERSION,           "RFC 9110 section 15.6.6: 505 for another major version"                },
-    {HTTP_REFUSED_LINE,              "RFC 9112 section 3: 400 for another protocol or no version"            },
-    {HTTP_REFUSED_LINE_END,          "RFC 9112 section 2.2: a line ends in CR LF"                            },
+    {HTTP_REFUSED_HOST_MISSING, "RFC 9112 section 3.2: 400 for HTTP/1.1 without Host"},
+    {HTTP_REFUSED_CODING, "RFC 9112 section 6.1: 501 for a transfer coding that is not understood"},
+    {HTTP_REFUSED_CODING_TWICE, "RFC 9112 section 6.1: as above, two lines are a list of codings"},
+    {HTTP_REFUSED_LENGTH_AND_CODING, "RFC 9112 section 6.1: a server may refuse both at once"},
+    {HTTP_REFUSED_TARGET, "RFC 9112 section 3.2: 400 for a target that is no URI reference"},
+    {HTTP_REFUSED_VERSION, "RFC 9110 section 15.6.6: 505 for another major version"},
+    {HTTP_REFUSED_LINE, "RFC 9112 section 3: 400 for another protocol or no version"},
+    {HTTP_REFUSED_LINE_END, "RFC 9112 section 2.2: a line ends in CR LF"},
 };
 
 struct message {

@@ -34,9 +34,9 @@ static size_t objectives(const struct pool_spec *pool, enum signal_id *ret_signa
         enum signal_id signal;
         int64_t ns;
     } all[OBJECTIVES_MAX] = {
-        {SIGNAL_TTFT, pool->slo.ttft_ns       },
-        {SIGNAL_ITL,  pool->slo.inter_token_ns},
-        {SIGNAL_E2E,  pool->slo.e2e_ns        },
+        {SIGNAL_TTFT, pool->slo.ttft_ns},
+        {SIGNAL_ITL, pool->slo.inter_token_ns},
+        {SIGNAL_E2E, pool->slo.e2e_ns},
     };
     size_t n = 0;
     for (size_t i = 0; i < OBJECTIVES_MAX; i++) {

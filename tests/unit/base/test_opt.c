@@ -33,24 +33,24 @@ struct outer {
 };
 
 static const struct opt inner_rows[] = {
-    {.name = "count",  .kind = OPT_INT, .offset = offsetof(struct inner, count), .def = 5},
-    { .name = "name",
+    {.name = "count", .kind = OPT_INT, .offset = offsetof(struct inner, count), .def = 5},
+    {.name = "name",
      .kind = OPT_TEXT,
-     .offset = offsetof(struct inner,                             name),
+     .offset = offsetof(struct inner, name),
      .size = 8,
      .def_text = "in"},
 };
 
 #define AT(member) .offset = offsetof(struct outer, member)
 static const struct opt rows[] = {
-    {.name = "on",          .kind = OPT_BOOL,         AT(on),                                  .def = 1},
-    {.name = "replicas",                     .kind = OPT_INT,                            AT(replicas),                                .def = 3},
-    {.name = "ratio",             .kind = OPT_NUMBER,                                     AT(ratio),                               .def = 0.7},
-    {.name = "unset",            .kind = OPT_QUANTITY,AT(unset),.flags = OPT_FLAG_UNSET_NAN},
-    {.name = "period",.kind = OPT_DURATION,                AT(period_ns),                              .def = 1.5},
-    {.name = "text",      .kind = OPT_TEXT,                     AT(text),                                .size = 6, .def_text = "too long"},
-    {.name = "mode",                     .kind = OPT_ENUM,                                AT(mode),                                                  .def = 2},
-    {.name = "inner",            .kind = OPT_STRUCT,              AT(inner),                      .sub = inner_rows, .sub_count = 2},
+    {.name = "on", .kind = OPT_BOOL, AT(on), .def = 1},
+    {.name = "replicas", .kind = OPT_INT, AT(replicas), .def = 3},
+    {.name = "ratio", .kind = OPT_NUMBER, AT(ratio), .def = 0.7},
+    {.name = "unset", .kind = OPT_QUANTITY, AT(unset), .flags = OPT_FLAG_UNSET_NAN},
+    {.name = "period", .kind = OPT_DURATION, AT(period_ns), .def = 1.5},
+    {.name = "text", .kind = OPT_TEXT, AT(text), .size = 6, .def_text = "too long"},
+    {.name = "mode", .kind = OPT_ENUM, AT(mode), .def = 2},
+    {.name = "inner", .kind = OPT_STRUCT, AT(inner), .sub = inner_rows, .sub_count = 2},
     {.name = "list",
      .kind = OPT_LIST,
      AT(list),
@@ -65,7 +65,7 @@ static const struct opt rows[] = {
      .size = 4,
      .list_max = 2,
      .count_offset = offsetof(struct outer, text_count)},
-    {.name = "tree",       .kind = OPT_TREE,                               AT(tree)                                                        },
+    {.name = "tree", .kind = OPT_TREE, AT(tree)},
 };
 
 static void every_kind_gets_its_default(void **state)
@@ -114,17 +114,17 @@ static void the_nearest_name_is_near(void **state)
         const char *name;
         const char *nearest;
     } cases[] = {
-        {"maxReplica",   "maxReplicas"},
-        {"maxreplicas",  "maxReplicas"},
+        {"maxReplica", "maxReplicas"},
+        {"maxreplicas", "maxReplicas"},
         {"min_replicas", "minReplicas"},
-        {"mxaReplicas",  "maxReplicas"},
-        {"model",        "models"     },
-        {"ttfT",         "ttft"       },
-        {"tft",          "ttft"       },
-        {"sol",          "slo"        },
-        {"xyz",          NULL         },
-        {"replicas",     NULL         },
-        {"",             NULL         },
+        {"mxaReplicas", "maxReplicas"},
+        {"model", "models"},
+        {"ttfT", "ttft"},
+        {"tft", "ttft"},
+        {"sol", "slo"},
+        {"xyz", NULL},
+        {"replicas", NULL},
+        {"", NULL},
     };
     for (size_t i = 0; i < COUNT_OF(cases); i++) {
         const char *found = name_nearest(span_from(cases[i].name), known, COUNT_OF(known));

@@ -63,24 +63,24 @@ static void refused_texts_tell_place_and_reason(void **state)
         uint32_t column;
         const char *words;
     } cases[] = {
-        {"",                    RC_SYNTAX,    1, 1, "a value is expected, but the text ends here"          },
-        {"[1,\n 2,]",           RC_SYNTAX,    2, 4, "a value is expected, found ']'"                       },
-        {"{\"a\":1,}",          RC_SYNTAX,    1, 8, "a member name in double quotes is expected, found '}'"},
-        {"{\"a\" 1}",           RC_SYNTAX,    1, 6, "a ':' is expected behind a member name, found '1'"    },
-        {"[1 2]",               RC_SYNTAX,    1, 4, "a ',' or ']' is expected, found '2'"                  },
-        {"nul",                 RC_SYNTAX,    1, 1, "a value is expected, found 'n'"                       },
-        {"1 x",                 RC_SYNTAX,    1, 3, "nothing may follow the value, found 'x'"              },
-        {"\"a\tb\"",            RC_SYNTAX,    1, 3,
-         "a string needs UTF-8 without control bytes and a closing quote, found byte 0x09"                 },
-        {"\"\\x\"",             RC_SYNTAX,    1, 2,
-         "this escape is not known or not a whole character, found '\\'"                                   },
-        {"\"\\ud800\"",         RC_SYNTAX,    1, 2,
-         "this escape is not known or not a whole character, found '\\'"                                   },
-        {"01",                  RC_SYNTAX,    1, 1, "a number has no leading zeros, found '0'"             },
-        {"-",                   RC_SYNTAX,    1, 2, "a number needs a digit, but the text ends here"       },
-        {"{\"k\":1,\n\"k\":2}", RC_DUPLICATE, 2, 1, "the member \"k\" is given twice"                      },
-        {"[[[[[]]]]]",          RC_LIMIT,     1, 5, "nested deeper than 4 levels"                          },
-        {"\xEF\xBB\xBF{}",      RC_SYNTAX,    1, 1, "a value is expected, found byte 0xEF"                 },
+        {"", RC_SYNTAX, 1, 1, "a value is expected, but the text ends here"},
+        {"[1,\n 2,]", RC_SYNTAX, 2, 4, "a value is expected, found ']'"},
+        {"{\"a\":1,}", RC_SYNTAX, 1, 8, "a member name in double quotes is expected, found '}'"},
+        {"{\"a\" 1}", RC_SYNTAX, 1, 6, "a ':' is expected behind a member name, found '1'"},
+        {"[1 2]", RC_SYNTAX, 1, 4, "a ',' or ']' is expected, found '2'"},
+        {"nul", RC_SYNTAX, 1, 1, "a value is expected, found 'n'"},
+        {"1 x", RC_SYNTAX, 1, 3, "nothing may follow the value, found 'x'"},
+        {"\"a\tb\"", RC_SYNTAX, 1, 3,
+         "a string needs UTF-8 without control bytes and a closing quote, found byte 0x09"},
+        {"\"\\x\"", RC_SYNTAX, 1, 2,
+         "this escape is not known or not a whole character, found '\\'"},
+        {"\"\\ud800\"", RC_SYNTAX, 1, 2,
+         "this escape is not known or not a whole character, found '\\'"},
+        {"01", RC_SYNTAX, 1, 1, "a number has no leading zeros, found '0'"},
+        {"-", RC_SYNTAX, 1, 2, "a number needs a digit, but the text ends here"},
+        {"{\"k\":1,\n\"k\":2}", RC_DUPLICATE, 2, 1, "the member \"k\" is given twice"},
+        {"[[[[[]]]]]", RC_LIMIT, 1, 5, "nested deeper than 4 levels"},
+        {"\xEF\xBB\xBF{}", RC_SYNTAX, 1, 1, "a value is expected, found byte 0xEF"},
     };
     const struct json_limits limits = {.depth_max = 4};
     for (size_t i = 0; i < COUNT_OF(cases); i++) {
@@ -166,13 +166,10 @@ static void whole_numbers_are_integers_however_they_are_written(void **state)
         bool ok;
         int64_t value;
     } cases[] = {
-        {"3",                    true,  3        },
-        {"3.0",                  true,  3        },
-        {"3e2",                  true,  300      },
-        {"-9223372036854775808", true,  INT64_MIN},
-        {"3.5",                  false, 0        },
-        {"9223372036854775808",  false, 0        },
-        {"1e400",                false, 0        },
+        {"3", true, 3},      {"3.0", true, 3},
+        {"3e2", true, 300},  {"-9223372036854775808", true, INT64_MIN},
+        {"3.5", false, 0},   {"9223372036854775808", false, 0},
+        {"1e400", false, 0},
     };
     for (size_t i = 0; i < COUNT_OF(cases); i++) {
         const struct tree node = {.kind = TREE_NUMBER, .text = span_from(cases[i].text)};
@@ -316,12 +313,12 @@ static void equality_ignores_the_order_of_members_and_the_way_numbers_are_writte
         const char *b;
         bool equal;
     } cases[] = {
-        {"{\"a\":1,\"b\":[true]}", "{\"b\":[true],\"a\":1.0}", true },
-        {"[1,2]",                  "[2,1]",                    false},
-        {"{\"a\":1}",              "{\"a\":1,\"b\":2}",        false},
-        {"\"1\"",                  "1",                        false},
-        {"null",                   "null",                     true },
-        {"false",                  "true",                     false},
+        {"{\"a\":1,\"b\":[true]}", "{\"b\":[true],\"a\":1.0}", true},
+        {"[1,2]", "[2,1]", false},
+        {"{\"a\":1}", "{\"a\":1,\"b\":2}", false},
+        {"\"1\"", "1", false},
+        {"null", "null", true},
+        {"false", "true", false},
     };
     for (size_t i = 0; i < COUNT_OF(cases); i++) {
         struct arena arena;

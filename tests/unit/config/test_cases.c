@@ -36,11 +36,7 @@ static void read_whole(const char *path, struct buf *ret)
 
 static void judge(struct span input, struct buf *out)
 {
-    static const struct env_pair pairs[] = {
-        {"PORT",  "8080" },
-        {"MODEL", "llama"},
-        {"EMPTY", ""     }
-    };
+    static const struct env_pair pairs[] = {{"PORT", "8080"}, {"MODEL", "llama"}, {"EMPTY", ""}};
     const struct env_table env = {pairs, sizeof(pairs) / sizeof(pairs[0])};
     struct problem_list problems;
     problem_list_init(&problems);

@@ -227,9 +227,7 @@ static void secrets_do_not_reach_messages(void **state)
 {
     (void)state;
     struct problem_list problems;
-    static const struct env_pair pairs[] = {
-        {"SECRET", "hunter2"}
-    };
+    static const struct env_pair pairs[] = {{"SECRET", "hunter2"}};
     const struct env_table env = {pairs, 1};
     problem_list_init(&problems);
     struct config *c = config_read("c.yaml",
@@ -339,16 +337,16 @@ static void commands_are_split_like_words_of_a_shell(void **state)
         size_t count;
         const char *last;
     } cases[] = {
-        {"a b c",          3, "c"      },
-        {"  a\t'b c'  ",   2, "b c"    },
-        {"a \"b \\\" c\"", 2, "b \" c" },
-        {"a b\\ c",        2, "b c"    },
-        {"a ''",           2, ""       },
-        {"a x'y'\"z\"",    2, "xyz"    },
-        {"a 'b\\n'",       2, "b\\n"   },
-        {"a $HOME;b",      2, "$HOME;b"},
-        {"a \\\n b",       2, "b"      },
-        {"",               0, NULL     },
+        {"a b c", 3, "c"},
+        {"  a\t'b c'  ", 2, "b c"},
+        {"a \"b \\\" c\"", 2, "b \" c"},
+        {"a b\\ c", 2, "b c"},
+        {"a ''", 2, ""},
+        {"a x'y'\"z\"", 2, "xyz"},
+        {"a 'b\\n'", 2, "b\\n"},
+        {"a $HOME;b", 2, "$HOME;b"},
+        {"a \\\n b", 2, "b"},
+        {"", 0, NULL},
     };
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
         struct arena arena;
@@ -369,9 +367,9 @@ static void committed_documents_are_what_the_tables_say(void **state)
         const char *file;
         enum rc (*make)(struct buf *out);
     } documents[] = {
-        {"examples/full.yaml",          document_example  },
-        {"examples/sluice.schema.json", document_schema   },
-        {"docs/options.md",             document_reference},
+        {"examples/full.yaml", document_example},
+        {"examples/sluice.schema.json", document_schema},
+        {"docs/options.md", document_reference},
     };
     for (size_t i = 0; i < sizeof(documents) / sizeof(documents[0]); i++) {
         struct buf file, made;

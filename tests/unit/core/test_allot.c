@@ -33,8 +33,8 @@ static void what_is_not_short_is_granted(void **state)
     const struct round r = {
         .inventory = plenty,
         .want = {{.current = 2, .want = 9, .gpus_each = 8, .price_each = NAN},
-                 {.current = 3, .want = 3}                                                   },
-        .expect = {{.granted = 9},                                               {.granted = 3}},
+                 {.current = 3, .want = 3}},
+        .expect = {{.granted = 9}, {.granted = 3}},
         .n = 2,
     };
     check(&r);
@@ -50,9 +50,9 @@ static void priority_goes_before_age_and_age_before_place(void **state)
                  {.priority = 0, .since_ns = 0, .want = 2, .gpus_each = 1},
                  {.priority = 0, .since_ns = 1, .want = 2, .gpus_each = 1}},
         .expect = {{.granted = 1, .reason = REASON_GRANT_GPUS},
-                 {.granted = 2},
-                 {.granted = 2},
-                 {.granted = 0, .reason = REASON_GRANT_GPUS}              },
+                   {.granted = 2},
+                   {.granted = 2},
+                   {.granted = 0, .reason = REASON_GRANT_GPUS}},
         .n = 4,
     };
     r.inventory.gpus_free = 5;
@@ -65,9 +65,9 @@ static void starts_and_money_bound_too(void **state)
     struct round r = {
         .inventory = plenty,
         .want = {{.want = 9, .gpus_each = 1, .price_each = 3},
-                 {.want = 9, .gpus_each = 1, .price_each = 3} },
+                 {.want = 9, .gpus_each = 1, .price_each = 3}},
         .expect = {{.granted = 4, .reason = REASON_GRANT_STARTS},
-                 {.granted = 0, .reason = REASON_GRANT_STARTS}},
+                   {.granted = 0, .reason = REASON_GRANT_STARTS}},
         .n = 2,
     };
     r.inventory.starts_left = 4;
@@ -93,9 +93,9 @@ static void idle_replicas_of_no_higher_priority_yield_and_busy_ones_never(void *
                  {.priority = 2, .current = 4, .want = 4, .idle = 4, .gpus_each = 1},
                  {.priority = 0, .current = 3, .want = 3, .idle = 1, .gpus_each = 1}},
         .expect = {{.granted = 0, .reason = REASON_GRANT_GPUS},
-                 {.granted = 1, .yield = 1, .reason = REASON_GRANT_YIELD},
-                 {.granted = 4},
-                 {.granted = 2, .yield = 1, .reason = REASON_GRANT_YIELD}           },
+                   {.granted = 1, .yield = 1, .reason = REASON_GRANT_YIELD},
+                   {.granted = 4},
+                   {.granted = 2, .yield = 1, .reason = REASON_GRANT_YIELD}},
         .n = 4,
     };
     r.inventory.gpus_free = 0;

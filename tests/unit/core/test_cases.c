@@ -14,33 +14,33 @@ static const struct {
     enum setting_kind kind;
     size_t offset;
 } settings[] = {
-    {"min",             SET_INT,      offsetof(struct pool_spec, replicas_min)                       },
-    {"max",             SET_INT,      offsetof(struct pool_spec, replicas_max)                       },
-    {"maxUnready",      SET_INT,      offsetof(struct pool_spec, max_unready)                        },
-    {"exact",           SET_BOOL,     offsetof(struct pool_spec, exact)                              },
-    {"stabilizeUp",     SET_DURATION, offsetof(struct pool_spec, behavior.up.stabilization_ns)       },
-    {"stabilizeDown",   SET_DURATION, offsetof(struct pool_spec, behavior.down.stabilization_ns)     },
-    {"upAbsolute",      SET_INT,      offsetof(struct pool_spec, behavior.up.change_absolute)        },
-    {"upPercent",       SET_NUMBER,   offsetof(struct pool_spec, behavior.up.change_percent)         },
-    {"upPeriod",        SET_DURATION, offsetof(struct pool_spec, behavior.up.period_ns)              },
-    {"downAbsolute",    SET_INT,      offsetof(struct pool_spec, behavior.down.change_absolute)      },
-    {"downPercent",     SET_NUMBER,   offsetof(struct pool_spec, behavior.down.change_percent)       },
-    {"downPeriod",      SET_DURATION, offsetof(struct pool_spec, behavior.down.period_ns)            },
-    {"cooldown",        SET_DURATION, offsetof(struct pool_spec, behavior.cooldown_ns)               },
-    {"tolerance",       SET_NUMBER,   offsetof(struct pool_spec, behavior.tolerance)                 },
-    {"ttft",            SET_DURATION, offsetof(struct pool_spec, slo.ttft_ns)                        },
-    {"attainment",      SET_NUMBER,   offsetof(struct pool_spec, slo.attainment_percent)             },
-    {"sloTarget",       SET_BOOL,     offsetof(struct pool_spec, slo_target.enabled)                 },
-    {"maxScaleUp",      SET_INT,      offsetof(struct pool_spec, slo_target.max_scale_up)            },
+    {"min", SET_INT, offsetof(struct pool_spec, replicas_min)},
+    {"max", SET_INT, offsetof(struct pool_spec, replicas_max)},
+    {"maxUnready", SET_INT, offsetof(struct pool_spec, max_unready)},
+    {"exact", SET_BOOL, offsetof(struct pool_spec, exact)},
+    {"stabilizeUp", SET_DURATION, offsetof(struct pool_spec, behavior.up.stabilization_ns)},
+    {"stabilizeDown", SET_DURATION, offsetof(struct pool_spec, behavior.down.stabilization_ns)},
+    {"upAbsolute", SET_INT, offsetof(struct pool_spec, behavior.up.change_absolute)},
+    {"upPercent", SET_NUMBER, offsetof(struct pool_spec, behavior.up.change_percent)},
+    {"upPeriod", SET_DURATION, offsetof(struct pool_spec, behavior.up.period_ns)},
+    {"downAbsolute", SET_INT, offsetof(struct pool_spec, behavior.down.change_absolute)},
+    {"downPercent", SET_NUMBER, offsetof(struct pool_spec, behavior.down.change_percent)},
+    {"downPeriod", SET_DURATION, offsetof(struct pool_spec, behavior.down.period_ns)},
+    {"cooldown", SET_DURATION, offsetof(struct pool_spec, behavior.cooldown_ns)},
+    {"tolerance", SET_NUMBER, offsetof(struct pool_spec, behavior.tolerance)},
+    {"ttft", SET_DURATION, offsetof(struct pool_spec, slo.ttft_ns)},
+    {"attainment", SET_NUMBER, offsetof(struct pool_spec, slo.attainment_percent)},
+    {"sloTarget", SET_BOOL, offsetof(struct pool_spec, slo_target.enabled)},
+    {"maxScaleUp", SET_INT, offsetof(struct pool_spec, slo_target.max_scale_up)},
     {"requireHeadroom", SET_NUMBER,
-     offsetof(struct pool_spec,                                  slo_target.require_headroom_percent)},
-    {"checkDuration",   SET_DURATION, offsetof(struct pool_spec, slo_target.check_ns)                },
-    {"grace",           SET_DURATION, offsetof(struct pool_spec, last_replica.grace_ns)              },
-    {"retention",       SET_DURATION, offsetof(struct pool_spec, last_replica.retention_ns)          },
-    {"warmPercent",     SET_NUMBER,   offsetof(struct pool_spec, warm.percent)                       },
-    {"maxCostPerHour",  SET_NUMBER,   offsetof(struct pool_spec, cost.max_per_hour)                  },
-    {"dailyBudget",     SET_NUMBER,   offsetof(struct pool_spec, cost.daily_budget)                  },
-    {"price",           SET_NUMBER,   offsetof(struct pool_spec, class_[0].price_per_hour)           },
+     offsetof(struct pool_spec, slo_target.require_headroom_percent)},
+    {"checkDuration", SET_DURATION, offsetof(struct pool_spec, slo_target.check_ns)},
+    {"grace", SET_DURATION, offsetof(struct pool_spec, last_replica.grace_ns)},
+    {"retention", SET_DURATION, offsetof(struct pool_spec, last_replica.retention_ns)},
+    {"warmPercent", SET_NUMBER, offsetof(struct pool_spec, warm.percent)},
+    {"maxCostPerHour", SET_NUMBER, offsetof(struct pool_spec, cost.max_per_hour)},
+    {"dailyBudget", SET_NUMBER, offsetof(struct pool_spec, cost.daily_budget)},
+    {"price", SET_NUMBER, offsetof(struct pool_spec, class_[0].price_per_hour)},
 };
 
 struct player {
@@ -205,11 +205,8 @@ static const struct {
     const char *verb;
     void (*play)(struct player *p, struct span rest);
 } verbs[] = {
-    {"pool ",   play_pool  },
-    {"metric ", play_metric},
-    {"sample ", play_sample},
-    {"want ",   play_want  },
-    {"tick ",   play_tick  },
+    {"pool ", play_pool}, {"metric ", play_metric}, {"sample ", play_sample},
+    {"want ", play_want}, {"tick ", play_tick},
 };
 
 static void play_line(struct player *p, struct span line)

@@ -23,12 +23,12 @@ static void routes_come_back_as_they_went(void **state)
 {
     (void)state;
     struct route_replica replicas[] = {
-        {.id = UINT64_MAX, .host = "10.0.0.1", .port = 8000,     .weight = 0.1},
-        { .id = 7,   .host = "::1",      .port = 65535, .draining = true,   .weight = 1},
+        {.id = UINT64_MAX, .host = "10.0.0.1", .port = 8000, .weight = 0.1},
+        {.id = 7, .host = "::1", .port = 65535, .draining = true, .weight = 1},
     };
     struct route_pool pools[] = {
         {.name = "chat", .replica = replicas, .replica_count = 2, .starting = 3, .eta_ns = -1},
-        {.name = "code",  .start_failed = true,                     .reason = "out of \"GPUs\"\n"                         },
+        {.name = "code", .start_failed = true, .reason = "out of \"GPUs\"\n"},
     };
     struct route_model models[] = {
         {.name = "llama*", .pool = 1, .order = 2, .weight_percent = 33.3, .upstream = "llama-8b"},
@@ -89,12 +89,12 @@ static void small_messages_come_back(void **state)
 {
     (void)state;
     const struct message small[] = {
-        {.kind = MESSAGE_DRAIN,   .replica = 17, .generation = 3                           },
-        {.kind = MESSAGE_UNDRAIN, .replica = 17, .generation = 4                           },
-        {.kind = MESSAGE_LIMITS,  .pool = 2,     .limits = {64, 100, 200000, 5 * MINUTE_NS}},
-        {.kind = MESSAGE_DRAINED, .replica = 17, .generation = 4                           },
-        {.kind = MESSAGE_SUSPECT, .replica = 17, .text = "reset before the first byte"     },
-        {.kind = MESSAGE_ASK,     .pool = MESSAGE_POOLS                                    },
+        {.kind = MESSAGE_DRAIN, .replica = 17, .generation = 3},
+        {.kind = MESSAGE_UNDRAIN, .replica = 17, .generation = 4},
+        {.kind = MESSAGE_LIMITS, .pool = 2, .limits = {64, 100, 200000, 5 * MINUTE_NS}},
+        {.kind = MESSAGE_DRAINED, .replica = 17, .generation = 4},
+        {.kind = MESSAGE_SUSPECT, .replica = 17, .text = "reset before the first byte"},
+        {.kind = MESSAGE_ASK, .pool = MESSAGE_POOLS},
     };
     struct buf text;
     buf_init(&text, 1U << 20);
@@ -119,19 +119,20 @@ static void damaged_messages_are_refused(void **state)
         const char *text;
         enum rc rc;
     } cases[] = {
-        {"{}",                                                                                   RC_VERSION},
-        {"{\"v\":2,\"kind\":\"drain\"}",                                                         RC_VERSION},
-        {"{\"v\":1,\"kind\":\"dance\"}",                                                         RC_UNKNOWN},
-        {"{\"v\":1,\"kind\":\"drain\"}",                                                         RC_INVALID},
-        {"{\"v\":1,\"kind\":\"drain\",\"pool\":70000}",                                          RC_INVALID},
-        {"{\"v\":1,\"kind\":\"drain\",\"pool\":0,\"replica\":-1}",                               RC_INVALID},
-        {"{\"v\":1,\"kind\":\"drain\",\"pool\":0,\"replica\":1}",                                RC_MISSING},
-        {"{\"v\":1,\"kind\":\"routes\",\"pool\":0,\"replica\":1,\"generation\":1}",              RC_MISSING},
+        {"{}", RC_VERSION},
+        {"{\"v\":2,\"kind\":\"drain\"}", RC_VERSION},
+        {"{\"v\":1,\"kind\":\"dance\"}", RC_UNKNOWN},
+        {"{\"v\":1,\"kind\":\"drain\"}", RC_INVALID},
+        {"{\"v\":1,\"kind\":\"drain\",\"pool\":70000}", RC_INVALID},
+        {"{\"v\":1,\"kind\":\"drain\",\"pool\":0,\"replica\":-1}", RC_INVALID},
+        {"{\"v\":1,\"kind\":\"drain\",\"pool\":0,\"replica\":1}", RC_MISSING},
+        {"{\"v\":1,\"kind\":\"routes\",\"pool\":0,\"replica\":1,\"generation\":1}", RC_MISSING},
         {"{\"v\":1,\"kind\":\"routes\",\"pool\":0,\"replica\":1,\"generation\":1,\"routes\":"
          "{\"generation\":1,\"pools\":[],\"models\":[{\"name\":\"x\",\"pool\":0,\"order\":0,"
-         "\"weightPercent\":1}]}}",                                                     RC_RANGE  },
+         "\"weightPercent\":1}]}}",
+         RC_RANGE},
         {"{\"v\":1,\"kind\":\"wake\",\"pool\":0,\"replica\":1,\"generation\":1,\"snapshot\":7}",
-         RC_INVALID                                                                                        },
+         RC_INVALID},
     };
     arena_init(&arena, 8U << 20);
     for (size_t i = 0; i < COUNT_OF(cases); i++) {

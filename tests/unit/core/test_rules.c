@@ -89,16 +89,11 @@ static void R2_to_zero_only_on_an_explicit_zero_of_queue_and_flight(void **state
         double queue, running; /* NAN = nobody says */
         int64_t expect;
     } cases[] = {
-        {SIGNAL_VALUE,  0, 0, NAN, NAN, 0},
-        {SIGNAL_VALUE,  1, 0, NAN, NAN, 1},
-        {SIGNAL_VALUE,  0, 1, NAN, NAN, 1},
-        {SIGNAL_VALUE,  0, 0, 3,   NAN, 1},
-        {SIGNAL_FAILED, 0, 0, 0,   0,   1},
-        {SIGNAL_ABSENT, 0, 0, 0,   0,   0},
-        {SIGNAL_ABSENT, 0, 0, NAN, 0,   1},
-        {SIGNAL_ABSENT, 0, 0, 0,   NAN, 1},
-        {SIGNAL_ABSENT, 0, 0, NAN, NAN, 1},
-        {SIGNAL_ABSENT, 0, 0, 0,   2,   1},
+        {SIGNAL_VALUE, 0, 0, NAN, NAN, 0},  {SIGNAL_VALUE, 1, 0, NAN, NAN, 1},
+        {SIGNAL_VALUE, 0, 1, NAN, NAN, 1},  {SIGNAL_VALUE, 0, 0, 3, NAN, 1},
+        {SIGNAL_FAILED, 0, 0, 0, 0, 1},     {SIGNAL_ABSENT, 0, 0, 0, 0, 0},
+        {SIGNAL_ABSENT, 0, 0, NAN, 0, 1},   {SIGNAL_ABSENT, 0, 0, 0, NAN, 1},
+        {SIGNAL_ABSENT, 0, 0, NAN, NAN, 1}, {SIGNAL_ABSENT, 0, 0, 0, 2, 1},
     };
     for (size_t i = 0; i < COUNT_OF(cases); i++) {
         struct world *w = world_new();

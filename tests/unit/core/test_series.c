@@ -11,12 +11,10 @@ static unsigned char more_bytes[STATE_BYTES] __attribute__((aligned(16)));
 
 static struct series_need need_of(enum signal_id signal, enum series_kind kind, int64_t span_s)
 {
-    return (struct series_need){
-        .signal = {.id = signal, .quantile = 0.95},
-        .kind = kind,
-        .span_ns = span_s * SECOND_NS,
-        .granularity_ns = SECOND_NS
-    };
+    return (struct series_need){.signal = {.id = signal, .quantile = 0.95},
+                                .kind = kind,
+                                .span_ns = span_s * SECOND_NS,
+                                .granularity_ns = SECOND_NS};
 }
 
 static void put(const struct series_need *need, int64_t t_s, enum signal_state state, double value)
@@ -43,12 +41,11 @@ static void each_kind_reads_what_it_says(void **state)
         enum series_kind kind;
         double expect; /* of 1, 3 at 10 s; 8 at 12 s; read at 12 s over 10 s */
     } cases[] = {
-        {SIGNAL_CONCURRENCY,       SERIES_MEAN,  5  }, /* (2 + 8) / 2: means of seconds */
-        {SIGNAL_CONCURRENCY,       SERIES_LAST,  8  },
-        {SIGNAL_OLDEST_WAIT,       SERIES_MAX,   8  },
-        {SIGNAL_TOKENS_PER_SECOND, SERIES_RATE,  6  }, /* 12 in the 2 s that are known */
-        {SIGNAL_TOOL_CALL_RATE,    SERIES_RATE,  360}, /* per minute */
-        {SIGNAL_CONTEXT_LENGTH,    SERIES_RATIO, 4  },
+        {SIGNAL_CONCURRENCY, SERIES_MEAN, 5}, /* (2 + 8) / 2: means of seconds */
+        {SIGNAL_CONCURRENCY, SERIES_LAST, 8},       {SIGNAL_OLDEST_WAIT, SERIES_MAX, 8},
+        {SIGNAL_TOKENS_PER_SECOND, SERIES_RATE, 6}, /* 12 in the 2 s that are known */
+        {SIGNAL_TOOL_CALL_RATE, SERIES_RATE, 360},  /* per minute */
+        {SIGNAL_CONTEXT_LENGTH, SERIES_RATIO, 4},
     };
     for (size_t i = 0; i < COUNT_OF(cases); i++) {
         const struct series_need need = need_of(cases[i].signal, cases[i].kind, 10);

@@ -43,16 +43,16 @@ static void metrics_are_combined_as_asked(void **state)
         double a, b; /* NAN = absent */
         int64_t expect;
     } cases[] = {
-        {COMBINE_MAX,             3,   8,   8},
-        {COMBINE_MIN,             3,   8,   3},
-        {COMBINE_AVERAGE,         3,   8,   6},
-        {COMBINE_AVERAGE,         2.4, 2.4, 3},
-        {COMBINE_ANY_UP_ALL_DOWN, 3,   8,   8},
-        {COMBINE_ANY_UP_ALL_DOWN, 3,   4,   4},
-        {COMBINE_ANY_UP_ALL_DOWN, 3,   5,   5},
-        {COMBINE_MAX,             NAN, 2,   2},
-        {COMBINE_MIN,             NAN, 9,   9},
-        {COMBINE_MAX,             NAN, NAN, 5},
+        {COMBINE_MAX, 3, 8, 8},
+        {COMBINE_MIN, 3, 8, 3},
+        {COMBINE_AVERAGE, 3, 8, 6},
+        {COMBINE_AVERAGE, 2.4, 2.4, 3},
+        {COMBINE_ANY_UP_ALL_DOWN, 3, 8, 8},
+        {COMBINE_ANY_UP_ALL_DOWN, 3, 4, 4},
+        {COMBINE_ANY_UP_ALL_DOWN, 3, 5, 5},
+        {COMBINE_MAX, NAN, 2, 2},
+        {COMBINE_MIN, NAN, 9, 9},
+        {COMBINE_MAX, NAN, NAN, 5},
     };
     for (size_t i = 0; i < COUNT_OF(cases); i++) {
         struct world *w = world_new();
@@ -83,14 +83,7 @@ static void a_need_within_the_tolerance_changes_nothing(void **state)
     static const struct {
         double exact;
         int64_t expect;
-    } cases[] = {
-        {10.9,     10 },
-        {11.2,     12 },
-        {9.1,      10 },
-        {8.9,      9  },
-        {NAN,      11 },
-        {INFINITY, 100}
-    };
+    } cases[] = {{10.9, 10}, {11.2, 12}, {9.1, 10}, {8.9, 9}, {NAN, 11}, {INFINITY, 100}};
     for (size_t i = 0; i < COUNT_OF(cases); i++) {
         struct world *w = world_new();
         world_start(w, 10);
@@ -354,14 +347,8 @@ static void warm_replicas_are_replenished_in_batches_after_a_delay(void **state)
     struct {
         int64_t after_s, have, expect;
     } const steps[] = {
-        {1,  0,  10}, /* the first fill waits for nothing */
-        {1,  10, 10},
-        {1,  6,  6 },
-        {29, 6,  6 },
-        {1,  6,  8 },
-        {1,  8,  8 },
-        {29, 8,  10},
-        {1,  10, 10},
+        {1, 0, 10}, /* the first fill waits for nothing */
+        {1, 10, 10}, {1, 6, 6}, {29, 6, 6}, {1, 6, 8}, {1, 8, 8}, {29, 8, 10}, {1, 10, 10},
     };
     for (size_t i = 0; i < COUNT_OF(steps); i++) {
         w->o.pool[0].warm = steps[i].have;
@@ -420,9 +407,9 @@ static void a_count_is_split_over_reserved_spot_and_on_demand(void **state)
     struct {
         int64_t ask, expect, on_demand, spot, reserved;
     } const cases[] = {
-        {1,  1,  0, 0, 1}, /* reserved first */
-        {4,  4,  0, 2, 2},
-        {6,  6,  1, 3, 2},
+        {1, 1, 0, 0, 1}, /* reserved first */
+        {4, 4, 0, 2, 2},
+        {6, 6, 1, 3, 2},
         {20, 14, 5, 7, 2}, /* on-demand is full, and spot at its share */
     };
     for (size_t i = 0; i < COUNT_OF(cases); i++) {

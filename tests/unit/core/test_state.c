@@ -30,10 +30,10 @@ static void bytes_of_another_kind_are_refused(void **state)
         size_t at;
         enum rc rc;
     } flips[] = {
-        {0,  RC_CORRUPT },
-        {4,  RC_VERSION },
-        {8,  RC_CONFLICT},
-        {16, RC_CORRUPT },
+        {0, RC_CORRUPT},
+        {4, RC_VERSION},
+        {8, RC_CONFLICT},
+        {16, RC_CORRUPT},
     };
     for (size_t i = 0; i < COUNT_OF(flips); i++) {
         memcpy(bytes, w->state, size);

@@ -31,22 +31,23 @@ static void lengths_and_prompts_are_read_in_each_protocol(void **state)
         bool limited;
         bool stream;
     } cases[] = {
-        {&wire_chat,            "{\"messages\":[{\"content\":\"12345678\"}]}",                                  2, 64, false, false},
-        {&wire_chat,            "{\"messages\":[{\"content\":\"123\"},{\"content\":\"45\"}],\"max_tokens\":7}",
-         2,                                                                                                        7,  true,  false},
+        {&wire_chat, "{\"messages\":[{\"content\":\"12345678\"}]}", 2, 64, false, false},
+        {&wire_chat, "{\"messages\":[{\"content\":\"123\"},{\"content\":\"45\"}],\"max_tokens\":7}",
+         2, 7, true, false},
         {&wire_chat,
          "{\"messages\":[{\"content\":[{\"type\":\"text\",\"text\":\"12345\"}]}],"
-         "\"max_completion_tokens\":9,\"stream\":true}",                                                        2, 9,  true,  true },
-        {&wire_chat,            "{\"messages\":[],\"max_tokens\":null}",                                        1, 64, false, false},
-        {&wire_completions,     "{\"prompt\":\"1234\",\"max_tokens\":3}",                                       1, 3,  true,  false},
-        {&wire_completions,     "{\"prompt\":[5,6,7]}",                                                         3, 64, false, false},
-        {&wire_completions,     "{\"prompt\":[\"1234\",\"12345\"]}",                                            3, 64, false, false},
+         "\"max_completion_tokens\":9,\"stream\":true}",
+         2, 9, true, true},
+        {&wire_chat, "{\"messages\":[],\"max_tokens\":null}", 1, 64, false, false},
+        {&wire_completions, "{\"prompt\":\"1234\",\"max_tokens\":3}", 1, 3, true, false},
+        {&wire_completions, "{\"prompt\":[5,6,7]}", 3, 64, false, false},
+        {&wire_completions, "{\"prompt\":[\"1234\",\"12345\"]}", 3, 64, false, false},
         {&wire_messages,
-         "{\"system\":\"1234\",\"messages\":[{\"content\":\"1234\"}],\"max_tokens\":2}",                        2, 2,  true,
-         false                                                                                                                     },
-        {&wire_ollama_chat,     "{\"messages\":[{\"content\":\"1\"}],\"options\":{\"num_predict\":4}}",
-         1,                                                                                                        4,  true,  true },
-        {&wire_ollama_generate, "{\"prompt\":\"12345\",\"stream\":false}",                                      2, 64, false, false},
+         "{\"system\":\"1234\",\"messages\":[{\"content\":\"1234\"}],\"max_tokens\":2}", 2, 2, true,
+         false},
+        {&wire_ollama_chat, "{\"messages\":[{\"content\":\"1\"}],\"options\":{\"num_predict\":4}}",
+         1, 4, true, true},
+        {&wire_ollama_generate, "{\"prompt\":\"12345\",\"stream\":false}", 2, 64, false, false},
     };
     for (size_t i = 0; i < COUNT_OF(cases); i++) {
         struct answer answer;

@@ -286,15 +286,15 @@ static void fault_59_60_62_each_limit_has_its_status(void **state)
         const char *text;
         const char *status;
     } cases[] = {
-        {long_target,                                                                             " 414 "},
-        {long_head,                                                                               " 431 "},
-        {"POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 99999999999\r\n\r\n",                 " 413 "},
-        {"CONNECT a:1 HTTP/1.1\r\nHost: a:1\r\n\r\n",                                             " 501 "},
-        {"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",                                                      " 505 "},
+        {long_target, " 414 "},
+        {long_head, " 431 "},
+        {"POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 99999999999\r\n\r\n", " 413 "},
+        {"CONNECT a:1 HTTP/1.1\r\nHost: a:1\r\n\r\n", " 501 "},
+        {"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", " 505 "},
         {"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n",
-         " 400 "                                                                                         },
-        {"GET / HTTP/1.1\r\nHost : x\r\n\r\n",                                                    " 400 "},
-        {"POST /echo HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n_1\r\n",            " 400 "},
+         " 400 "},
+        {"GET / HTTP/1.1\r\nHost : x\r\n\r\n", " 400 "},
+        {"POST /echo HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n_1\r\n", " 400 "},
     };
     struct world w;
     world_open(&w, NULL);

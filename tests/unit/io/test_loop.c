@@ -227,10 +227,10 @@ static void routes_are_found_by_method_and_pattern(void **state)
 {
     (void)state;
     const struct route rows[] = {
-        {"GET",  "/api/pools",              no_handler, ""},
-        {"GET",  "/api/pools/{name}",       no_handler, ""},
+        {"GET", "/api/pools", no_handler, ""},
+        {"GET", "/api/pools/{name}", no_handler, ""},
         {"POST", "/api/pools/{name}/scale", no_handler, ""},
-        {"GET",  "/v1/models/{id...}",      no_handler, ""},
+        {"GET", "/v1/models/{id...}", no_handler, ""},
     };
     const struct {
         const char *method;
@@ -239,13 +239,13 @@ static void routes_are_found_by_method_and_pattern(void **state)
         int status;
         const char *part;
     } cases[] = {
-        {"GET",  "/api/pools",          0,  200, NULL      },
-        {"HEAD", "/api/pools/a",        1,  200, "a"       },
-        {"POST", "/api/pools/a/scale",  2,  200, "a"       },
-        {"GET",  "/api/pools/a/scale",  -1, 405, NULL      },
-        {"GET",  "/v1/models/org/name", 3,  200, "org/name"},
-        {"GET",  "/v1/models/",         -1, 404, NULL      },
-        {"GET",  "/api/pools/",         -1, 404, NULL      },
+        {"GET", "/api/pools", 0, 200, NULL},
+        {"HEAD", "/api/pools/a", 1, 200, "a"},
+        {"POST", "/api/pools/a/scale", 2, 200, "a"},
+        {"GET", "/api/pools/a/scale", -1, 405, NULL},
+        {"GET", "/v1/models/org/name", 3, 200, "org/name"},
+        {"GET", "/v1/models/", -1, 404, NULL},
+        {"GET", "/api/pools/", -1, 404, NULL},
     };
     for (size_t i = 0; i < COUNT_OF(cases); i++) {
         struct route_match match = {0};
@@ -266,14 +266,14 @@ static void addresses_are_read_and_printed(void **state)
         const char *in;
         const char *out;
     } cases[] = {
-        {"127.0.0.1:80",  "127.0.0.1:80"},
-        {"[::1]:8080",    "[::1]:8080"  },
-        {":9",            "0.0.0.0:9"   },
-        {"localhost:1",   "127.0.0.1:1" },
-        {"1.2.3.4:99999", NULL          },
-        {"name:1",        NULL          },
-        {"[::1:1",        NULL          },
-        {"1.2.3.4:x",     NULL          },
+        {"127.0.0.1:80", "127.0.0.1:80"},
+        {"[::1]:8080", "[::1]:8080"},
+        {":9", "0.0.0.0:9"},
+        {"localhost:1", "127.0.0.1:1"},
+        {"1.2.3.4:99999", NULL},
+        {"name:1", NULL},
+        {"[::1:1", NULL},
+        {"1.2.3.4:x", NULL},
     };
     for (size_t i = 0; i < COUNT_OF(cases); i++) {
         struct address address;

@@ -112,14 +112,7 @@ static void a_lone_request_takes_the_closed_form_time(void **state)
     const struct {
         int64_t prompt;
         int64_t output;
-    } cases[] = {
-        {1,    1  },
-        {100,  1  },
-        {1000, 2  },
-        {1001, 5  },
-        {2500, 100},
-        {4000, 777}
-    };
+    } cases[] = {{1, 1}, {100, 1}, {1000, 2}, {1001, 5}, {2500, 100}, {4000, 777}};
     for (size_t i = 0; i < COUNT_OF(cases); i++) {
         struct engine *engine = new_engine(&profile);
         struct seen seen[1] = {{0}};
@@ -248,12 +241,10 @@ static void cached_prompt_tokens_cost_no_time_but_the_last_one_always_does(void 
     const struct {
         int64_t cached;
         int64_t first_ns;
-    } cases[] = {
-        {0,    60 * MILLISECOND_NS                       },
-        {400,  20 * MILLISECOND_NS                       },
-        {500,  10 * MILLISECOND_NS + 100 * MICROSECOND_NS},
-        {9999, 10 * MILLISECOND_NS + 100 * MICROSECOND_NS}
-    };
+    } cases[] = {{0, 60 * MILLISECOND_NS},
+                 {400, 20 * MILLISECOND_NS},
+                 {500, 10 * MILLISECOND_NS + 100 * MICROSECOND_NS},
+                 {9999, 10 * MILLISECOND_NS + 100 * MICROSECOND_NS}};
     for (size_t i = 0; i < COUNT_OF(cases); i++) {
         struct engine *engine = new_engine(&profile);
         struct seen seen[1] = {{0}};

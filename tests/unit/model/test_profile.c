@@ -65,21 +65,17 @@ static void absurd_profiles_are_refused(void **state)
 static void a_start_goes_through_its_phases_in_order(void **state)
 {
     (void)state;
-    const struct startup startup = {
-        .phase_ns = {2 * SECOND_NS, 0, 3 * SECOND_NS, 10 * SECOND_NS}
-    };
+    const struct startup startup = {.phase_ns = {2 * SECOND_NS, 0, 3 * SECOND_NS, 10 * SECOND_NS}};
     const int64_t order_ns = 100 * SECOND_NS;
     const struct {
         int64_t at_s;
         enum startup_phase phase;
         int64_t next_s;
-    } cases[] = {
-        {100, STARTUP_SCHEDULED, 102},
-        {102, STARTUP_LAUNCHED,  105},
-        {104, STARTUP_LAUNCHED,  105},
-        {105, STARTUP_LOADING,   115},
-        {114, STARTUP_LOADING,   115}
-    };
+    } cases[] = {{100, STARTUP_SCHEDULED, 102},
+                 {102, STARTUP_LAUNCHED, 105},
+                 {104, STARTUP_LAUNCHED, 105},
+                 {105, STARTUP_LOADING, 115},
+                 {114, STARTUP_LOADING, 115}};
     for (size_t i = 0; i < COUNT_OF(cases); i++) {
         const int64_t now_ns = cases[i].at_s * SECOND_NS;
         assert_int_equal(startup_phase_at(&startup, order_ns, now_ns), cases[i].phase);

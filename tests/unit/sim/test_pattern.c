@@ -68,12 +68,10 @@ static void each_pattern_has_its_rate_in_each_part_of_the_period(void **state)
     const struct {
         enum pattern_kind kind;
         double quarter[4]; /* requests per second */
-    } cases[] = {
-        {PATTERN_STEADY,  {20, 20, 20, 20} },
-        {PATTERN_BURST,   {20, 20, 20, 100}},
-        {PATTERN_ONOFF,   {100, 0, 0, 0}   },
-        {PATTERN_DIURNAL, {35, 85, 85, 35} }
-    };
+    } cases[] = {{PATTERN_STEADY, {20, 20, 20, 20}},
+                 {PATTERN_BURST, {20, 20, 20, 100}},
+                 {PATTERN_ONOFF, {100, 0, 0, 0}},
+                 {PATTERN_DIURNAL, {35, 85, 85, 35}}};
     for (size_t i = 0; i < COUNT_OF(cases); i++) {
         const struct pattern_spec spec = spec_of(cases[i].kind);
         const struct totals t = run(&spec);

@@ -57,25 +57,28 @@ static void every_format_is_recognised_and_read(void **state)
         const char *text;
         struct trace_row last; /* of two */
     } cases[] = {
-        {"sluice",   OURS "0,374,44\n4315,396,109\n",                                           {4315 * MILLISECOND_NS, 396, 109, 0, 0}},
+        {"sluice", OURS "0,374,44\n4315,396,109\n", {4315 * MILLISECOND_NS, 396, 109, 0, 0}},
         {"sluice",
          "arrival_ms,input_tokens,output_tokens,ideal_cached_tokens,new\n0,1,2,3,x\n1.5,7322,490,"
-         "512,\n",                                                                              {1500000, 7322, 490, 512, 0}           },
+         "512,\n",
+         {1500000, 7322, 490, 512, 0}},
         {"sluice",
-         "output_tokens,arrival_ms,input_tokens\n9,10,8\n7,20,6",                               {10 * MILLISECOND_NS, 6, 7, 0, 0}      },
+         "output_tokens,arrival_ms,input_tokens\n9,10,8\n7,20,6",
+         {10 * MILLISECOND_NS, 6, 7, 0, 0}},
         {"azure",
          AZURE "2023-11-16 18:17:03.9799600,4808,10\r\n2023-11-16 18:17:04.0319600,3180,8\r\n",
-         {52 * MILLISECOND_NS, 3180, 8, 0, 0}                                                                                          },
+         {52 * MILLISECOND_NS, 3180, 8, 0, 0}},
         {"azure",
          AZURE "2024-05-10 00:00:00.009930+00:00,1,2\n2024-05-10 00:01:00.009930+00:00,3,4\n",
-         {60 * SECOND_NS, 3, 4, 0, 0}                                                                                                  },
+         {60 * SECOND_NS, 3, 4, 0, 0}},
         {"burstgpt",
          BURST "5,ChatGPT,472,18,490,Conversation log\n45,ChatGPT,1087,230,1317,API log\n",
-         {40 * SECOND_NS, 1087, 230, 0, 0}                                                                                             },
+         {40 * SECOND_NS, 1087, 230, 0, 0}},
         {"mooncake",
          "{\"timestamp\": 0, \"input_length\": 1500, \"output_length\": 5, \"hash_ids\": [1, 2, "
          "3]}\n{\"timestamp\": 3000, \"input_length\": 1700, \"output_length\": 6, \"hash_ids\": "
-         "[1, 2, 9, 3]}\n",                                                                     {3 * SECOND_NS, 1700, 6, 1024, 0}      },
+         "[1, 2, 9, 3]}\n",
+         {3 * SECOND_NS, 1700, 6, 1024, 0}},
     };
     for (size_t i = 0; i < COUNT_OF(cases); i++) {
         struct parsed p = parse(span_from(cases[i].text));
@@ -115,24 +118,24 @@ static void what_is_wrong_is_said_with_its_line(void **state)
         uint32_t line;
         const char *words;
     } cases[] = {
-        {"",                                             RC_MISSING,     0, "no request"           },
-        {OURS,                                           RC_MISSING,     0, "no request"           },
-        {"\n\n\n",                                       RC_MISSING,     0, "no request"           },
-        {"hello\n",                                      RC_UNKNOWN,     1, "no known trace format"},
-        {"arrival_ms,input_tokens,out\n1,2,3\n",         RC_MISSING,     1, "output_tokens"        },
-        {"minute,requests,input_tokens,output_tokens\n", RC_UNSUPPORTED, 1, "totals"               },
-        {OURS "0,1,1\n5,1\n",                            RC_SYNTAX,      3, "output_tokens"        },
-        {OURS "0,1,1\n5,x,1\n",                          RC_SYNTAX,      3, "input_tokens is 'x'"  },
-        {OURS "0,1,1\n5,,1\n",                           RC_SYNTAX,      3, "input_tokens is ''"   },
-        {OURS "0,1,1\n5,-3,1\n",                         RC_RANGE,       3, "input_tokens is -3"   },
-        {OURS "0,1,1\n5,1.5,1\n",                        RC_RANGE,       3, "whole"                },
-        {OURS "0,1,1e12\n",                              RC_RANGE,       2, "output_tokens"        },
-        {OURS "-1,1,1\n",                                RC_RANGE,       2, "arrival"              },
-        {OURS "5,1,1\n6,1,1\n4,1,1\n",                   RC_INVALID,     4, "sort"                 },
-        {AZURE "yesterday,1,1\n",                        RC_SYNTAX,      2, "is no time"           },
-        {AZURE "2023-13-16 18:17:03.97,1,1\n",           RC_SYNTAX,      2, "is no time"           },
-        {"{\"timestamp\": 1, \"input_length\": 2}\n",    RC_SYNTAX,      1, "output_length"        },
-        {"{\"timestamp\": 1,\n",                         RC_SYNTAX,      1, ""                     },
+        {"", RC_MISSING, 0, "no request"},
+        {OURS, RC_MISSING, 0, "no request"},
+        {"\n\n\n", RC_MISSING, 0, "no request"},
+        {"hello\n", RC_UNKNOWN, 1, "no known trace format"},
+        {"arrival_ms,input_tokens,out\n1,2,3\n", RC_MISSING, 1, "output_tokens"},
+        {"minute,requests,input_tokens,output_tokens\n", RC_UNSUPPORTED, 1, "totals"},
+        {OURS "0,1,1\n5,1\n", RC_SYNTAX, 3, "output_tokens"},
+        {OURS "0,1,1\n5,x,1\n", RC_SYNTAX, 3, "input_tokens is 'x'"},
+        {OURS "0,1,1\n5,,1\n", RC_SYNTAX, 3, "input_tokens is ''"},
+        {OURS "0,1,1\n5,-3,1\n", RC_RANGE, 3, "input_tokens is -3"},
+        {OURS "0,1,1\n5,1.5,1\n", RC_RANGE, 3, "whole"},
+        {OURS "0,1,1e12\n", RC_RANGE, 2, "output_tokens"},
+        {OURS "-1,1,1\n", RC_RANGE, 2, "arrival"},
+        {OURS "5,1,1\n6,1,1\n4,1,1\n", RC_INVALID, 4, "sort"},
+        {AZURE "yesterday,1,1\n", RC_SYNTAX, 2, "is no time"},
+        {AZURE "2023-13-16 18:17:03.97,1,1\n", RC_SYNTAX, 2, "is no time"},
+        {"{\"timestamp\": 1, \"input_length\": 2}\n", RC_SYNTAX, 1, "output_length"},
+        {"{\"timestamp\": 1,\n", RC_SYNTAX, 1, ""},
     };
     for (size_t i = 0; i < COUNT_OF(cases); i++) {
         struct parsed p = parse(span_from(cases[i].text));
@@ -260,13 +263,11 @@ static void the_public_traces_are_read_whole(void **state)
     const struct {
         const char *file;
         size_t rows;
-    } cases[] = {
-        {"azure2023_code_dev.csv.gz",              7491  },
-        {"azure2023_conv_dev.csv.gz",              14176 },
-        {"mooncake_conversation_dev.csv.gz",       7851  },
-        {"SYNTH_servegen_deepseek-r1_24h.csv.gz",  171886},
-        {"SYNTH_servegen_m-large_day2_24h.csv.gz", 259078}
-    };
+    } cases[] = {{"azure2023_code_dev.csv.gz", 7491},
+                 {"azure2023_conv_dev.csv.gz", 14176},
+                 {"mooncake_conversation_dev.csv.gz", 7851},
+                 {"SYNTH_servegen_deepseek-r1_24h.csv.gz", 171886},
+                 {"SYNTH_servegen_m-large_day2_24h.csv.gz", 259078}};
     const char *shared = getenv("SLUICE_SHARED");
     const char *root = getenv("SLUICE_ROOT");
     for (size_t i = 0; i < COUNT_OF(cases); i++) {

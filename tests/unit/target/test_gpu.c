@@ -37,20 +37,21 @@ struct placement_case {
 };
 
 static const struct placement_case cases[] = {
-    {"whole devices go in order",                   GPU_PACKING,   {1, 1, 1, 1, 1},           {"0", "1", "2", "3", "-"}},
-    {"a pair stays inside one island",              GPU_PACKING,   {1, 2, 1, 1},              {"0", "2,3", "1", "-"}   },
-    {"packing takes the smallest island that fits", GPU_PACKING,   {1, 1, 2},                 {"0", "1", "2,3"}        },
-    {"spreading takes the emptiest island",         GPU_SPREADING, {1, 1, 1, 1},              {"0", "2", "1", "3"}     },
-    {"packing fills a shared device first",         GPU_PACKING,   {0.5, 0.5, 0.5},           {"0", "0", "1"}          },
+    {"whole devices go in order", GPU_PACKING, {1, 1, 1, 1, 1}, {"0", "1", "2", "3", "-"}},
+    {"a pair stays inside one island", GPU_PACKING, {1, 2, 1, 1}, {"0", "2,3", "1", "-"}},
+    {"packing takes the smallest island that fits", GPU_PACKING, {1, 1, 2}, {"0", "1", "2,3"}},
+    {"spreading takes the emptiest island", GPU_SPREADING, {1, 1, 1, 1}, {"0", "2", "1", "3"}},
+    {"packing fills a shared device first", GPU_PACKING, {0.5, 0.5, 0.5}, {"0", "0", "1"}},
     {"spreading starts with empty devices",
-     GPU_SPREADING,                                                {0.5, 0.5, 0.5, 0.5, 0.5},
-     {"0", "1", "2", "3", "0"}                                                                                         },
-    {"memory is added up",                          GPU_PACKING,   {-50, -40, -30, -41},      {"0", "1", "0", "2"}     },
-    {"ten tenths fit",                              GPU_PACKING,   {0.1, 0.9, 0.95},          {"0", "0", "1"}          },
-    {"a shared device is not given out whole",      GPU_PACKING,   {0.1, 4},                  {"0", "-"}               },
-    {"a whole device is not shared",                GPU_PACKING,   {4, 0.1},                  {"0,1,2,3", "-"}         },
-    {"what no device can hold is never possible",   GPU_PACKING,   {-81, 5},                  {"!", "!"}               },
-    {"four span two islands when they must",        GPU_PACKING,   {4},                       {"0,1,2,3"}              },
+     GPU_SPREADING,
+     {0.5, 0.5, 0.5, 0.5, 0.5},
+     {"0", "1", "2", "3", "0"}},
+    {"memory is added up", GPU_PACKING, {-50, -40, -30, -41}, {"0", "1", "0", "2"}},
+    {"ten tenths fit", GPU_PACKING, {0.1, 0.9, 0.95}, {"0", "0", "1"}},
+    {"a shared device is not given out whole", GPU_PACKING, {0.1, 4}, {"0", "-"}},
+    {"a whole device is not shared", GPU_PACKING, {4, 0.1}, {"0,1,2,3", "-"}},
+    {"what no device can hold is never possible", GPU_PACKING, {-81, 5}, {"!", "!"}},
+    {"four span two islands when they must", GPU_PACKING, {4}, {"0,1,2,3"}},
 };
 
 static struct gpu_need need_of(double amount, enum gpu_placement placement)

@@ -486,10 +486,7 @@ static void end_one(struct dispatch *d, struct book *book, struct rng *rng, int6
 static void arrive_one(struct dispatch *d, struct book *book, struct rng *rng, int64_t now)
 {
     static const struct tier tiers[3] = {
-        {.priority = 4, .weight = 1},
-        {.priority = 4, .weight = 3},
-        {.priority = 7, .weight = 1}
-    };
+        {.priority = 4, .weight = 1}, {.priority = 4, .weight = 3}, {.priority = 7, .weight = 1}};
     const uint64_t i = book->next++;
     book->key[i] = (uint64_t)rng_range(rng, 0, 5);
     book->priority[i] = tiers[book->key[i] % 3].priority;

@@ -59,20 +59,20 @@ static void errors_have_the_shape_of_their_family(void **state)
         bool event;
         const char *text;
     } cases[] = {
-        {FAMILY_OPENAI,    false,
+        {FAMILY_OPENAI, false,
          "{\"error\":{\"message\":\"a \\\"b\\\"\",\"type\":\"server_error\",\"param\":null,"
-         "\"code\":\"queue_full\"}}"                             },
+         "\"code\":\"queue_full\"}}"},
         {FAMILY_ANTHROPIC, false,
          "{\"type\":\"error\",\"error\":{\"type\":\"overloaded_error\",\"message\":\"a "
-         "\\\"b\\\"\"},\"request_id\":\"r\"}"                    },
-        {FAMILY_OLLAMA,    false, "{\"error\":\"a \\\"b\\\"\"}"  },
-        {FAMILY_OLLAMA,    true,  "{\"error\":\"a \\\"b\\\"\"}\n"},
+         "\\\"b\\\"\"},\"request_id\":\"r\"}"},
+        {FAMILY_OLLAMA, false, "{\"error\":\"a \\\"b\\\"\"}"},
+        {FAMILY_OLLAMA, true, "{\"error\":\"a \\\"b\\\"\"}\n"},
         {FAMILY_RESPONSES, true,
          "event: error\ndata: {\"type\":\"error\",\"code\":\"queue_full\",\"message\":\"a "
-         "\\\"b\\\"\",\"param\":null}\n\n"                       },
-        {FAMILY_GENERIC,   true,
+         "\\\"b\\\"\",\"param\":null}\n\n"},
+        {FAMILY_GENERIC, true,
          "data: {\"error\":{\"message\":\"a \\\"b\\\"\",\"type\":\"server_error\",\"param\":null,"
-         "\"code\":\"queue_full\"}}\n\n"                         },
+         "\"code\":\"queue_full\"}}\n\n"},
     };
     struct buf out;
     buf_init(&out, 4096);

@@ -20,10 +20,10 @@ static const struct jscan_edge root_edges[] = {JSCAN_EDGE("a", N_A), JSCAN_EDGE(
 static const struct jscan_edge item_edges[] = {JSCAN_EDGE("a", N_A)};
 static const struct jscan_node schema[N_COUNT] = {
     [N_ROOT] = {.edges = root_edges, .edge_count = 3, .report = true},
-    [N_A] = {.report = true,                   .capture = 20                    },
-    [N_LIST] = {.report = true,                   .element = N_ITEM},
-    [N_ITEM] = {.edges = item_edges,                   .edge_count = 1               },
-    [N_TEXT] = {.report = true,                   .capture = 3     },
+    [N_A] = {.report = true, .capture = 20},
+    [N_LIST] = {.report = true, .element = N_ITEM},
+    [N_ITEM] = {.edges = item_edges, .edge_count = 1},
+    [N_TEXT] = {.report = true, .capture = 3},
 };
 
 static void print_value(void *context, const struct jscan_value *v)
@@ -138,20 +138,10 @@ static void whole_numbers_are_clamped(void **state)
     static const struct {
         const char *text;
         int64_t value;
-    } cases[] = {
-        {"12",                   12     },
-        {"1e3",                  1000   },
-        {"12.7",                 12     },
-        {"1e999",                1000000},
-        {"-3",                   -1     },
-        {"x",                    -1     },
-        {"",                     -1     },
-        {"5e-1",                 0      },
-        {"99999999999999999999", 1000000},
-        {"1.5e1",                15     },
-        {"1e",                   1      },
-        {"1x",                   -1     }
-    };
+    } cases[] = {{"12", 12},         {"1e3", 1000}, {"12.7", 12},
+                 {"1e999", 1000000}, {"-3", -1},    {"x", -1},
+                 {"", -1},           {"5e-1", 0},   {"99999999999999999999", 1000000},
+                 {"1.5e1", 15},      {"1e", 1},     {"1x", -1}};
     for (size_t i = 0; i < COUNT_OF(cases); i++)
         assert_int_equal(jscan_int(span_from(cases[i].text), 1000000), cases[i].value);
 }

@@ -157,7 +157,8 @@ static void fault_67_a_deep_or_damaged_body_still_routes_when_its_model_is_known
         bool deep;
     } cases[] = {
         {"{\"model\":\"m\",\"x\":[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[["
-         "[",                  true },
+         "[",
+         true},
         {"{\"model\":\"m\",\"x\":nul}", false},
     };
     for (size_t i = 0; i < COUNT_OF(cases); i++) {

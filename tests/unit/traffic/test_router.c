@@ -12,13 +12,13 @@
 #include <cmocka.h>
 
 static struct route_model models[] = {
-    {.name = "chat", .pool = 0, .order = 0,           .weight_percent = 90},
-    {.name = "chat", .pool = 1, .order = 0,           .weight_percent = 10, .upstream = "chat-v2"},
-    {.name = "chat",              .pool = 2,          .order = 1,        .weight_percent = 100        },
-    {.name = "qwen:latest",              .pool = 3,   .order = 0, .weight_percent = 100},
-    {.name = "org/*",              .pool = 4,         .order = 0,       .weight_percent = 100        },
-    {.name = "org/big-*",              .pool = 5,     .order = 0,   .weight_percent = 100},
-    {.name = "nowhere",              .pool = 99,       .order = 0,    .weight_percent = 100       },
+    {.name = "chat", .pool = 0, .order = 0, .weight_percent = 90},
+    {.name = "chat", .pool = 1, .order = 0, .weight_percent = 10, .upstream = "chat-v2"},
+    {.name = "chat", .pool = 2, .order = 1, .weight_percent = 100},
+    {.name = "qwen:latest", .pool = 3, .order = 0, .weight_percent = 100},
+    {.name = "org/*", .pool = 4, .order = 0, .weight_percent = 100},
+    {.name = "org/big-*", .pool = 5, .order = 0, .weight_percent = 100},
+    {.name = "nowhere", .pool = 99, .order = 0, .weight_percent = 100},
 };
 static struct route_pool pools[6];
 static const struct routes routes = {
@@ -30,19 +30,9 @@ static void names_find_their_pools(void **state)
     static const struct {
         const char *model;
         int pool;
-    } cases[] = {
-        {"chat:latest", 0 },
-        {"qwen",        3 },
-        {"qwen:latest", 3 },
-        {"org/x",       4 },
-        {"org/big-1",   5 },
-        {"org/",        4 },
-        {"qwen:7b",     -1},
-        {"nowhere",     -1},
-        {"",            -1},
-        {"org/big-*",   5 },
-        {"other",       -1}
-    };
+    } cases[] = {{"chat:latest", 0}, {"qwen", 3},      {"qwen:latest", 3}, {"org/x", 4},
+                 {"org/big-1", 5},   {"org/", 4},      {"qwen:7b", -1},    {"nowhere", -1},
+                 {"", -1},           {"org/big-*", 5}, {"other", -1}};
     struct router *router = router_new(&routes);
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
         struct router_choice choice[ROUTER_CHOICES_MAX];
