@@ -1,0 +1,202 @@
+#include "sim/installation.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/num.h"
+
+#define INSTALLATION_BYTES_MAX (256U << 20)
+
+static const char *group_name_of(const struct pool_config *pool)
+{
+    return pool->group[0] == '\0' ? pool->core.name : pool->group;
+}
+
+/* ---- pools into groups ---- */
+
+/* Index of the group of that name among those found so far; they hold pools in `first`. */
+struct grouping {
+    size_t count;
+    size_t *first; /* index in config of a group's first pool */
+    size_t *size;
+};
+
+static enum rc check_grouping(const struct config *config, const struct grouping *g,
+                              struct diag *diag)
+{
+    for (size_t i = 0; i < g->count; i++) {
+        const struct pool_config *first = config->pool[g->first[i]];
+        if (g->size[i] > POOLS_PER_GROUP_MAX)
+            return fail(diag, RC_LIMIT, "group %s has %zu pools, at most %d are decided together",
+                        group_name_of(first), g->size[i], POOLS_PER_GROUP_MAX);
+        if (g->size[i] == 1)
+            continue;
+        for (size_t j = 0; j < config->pool_count; j++)
+            if (config->pool[j]->group[0] == '\0' &&
+                strcmp(config->pool[j]->core.name, group_name_of(first)) == 0)
+                return fail(diag, RC_DUPLICATE,
+                            "group %s has the name of a pool that does not belong to it",
+                            group_name_of(first));
+    }
+    return RC_OK;
+}
+
+static enum rc find_groups(struct arena *arena, const struct config *config, struct grouping *ret)
+{
+    *ret = (struct grouping){.first = arena_array(arena, config->pool_count, sizeof(size_t)),
+                             .size = arena_array(arena, config->pool_count, sizeof(size_t))};
+    if (config->pool_count > 0 && (ret->first == NULL || ret->size == NULL))
+        return RC_NO_MEMORY;
+    for (size_t i = 0; i < config->pool_count; i++) {
+        size_t g = 0;
+        while (g < ret->count && strcmp(group_name_of(config->pool[ret->first[g]]),
+                                        group_name_of(config->pool[i])) != 0)
+            g++;
+        if (g == ret->count)
+            ret->first[ret->count++] = i;
+        ret->size[g]++;
+    }
+    return RC_OK;
+}
+
+/* ---- one pool ---- */
+
+static void fill_target(const struct pool_config *config, struct reconcile_pool *ret)
+{
+    const struct process_target *process = &config->target.process;
+    if (config->target.kind == TARGET_HTTP) {
+        ret->fixed = true;
+        ret->ready_timeout_ns = config->target.http.ready.timeout_ns;
+        return;
+    }
+    ret->gpus_each = process->gpus;
+    ret->ready_timeout_ns = process->ready.timeout_ns;
+    ret->drain_timeout_ns = process->drain_timeout_ns;
+    ret->backoff_min_ns = process->restart.backoff_min_ns;
+    ret->backoff_max_ns = process->restart.backoff_max_ns;
+    ret->give_up_after = process->restart.give_up_after;
+}
+
+static void fill_pool(const struct config *config, const struct pool_config *pool,
+                      struct reconcile_pool *ret)
+{
+    (void)span_copy(span_from(pool->core.name), ret->name, sizeof(ret->name));
+    ret->target_hash = pool->target_hash;
+    ret->routed = config->listen.gateway[0] != '\0';
+    ret->price_each = pool->core.class_[0].price_per_hour;
+    fill_target(pool, ret);
+    ret->limits =
+        (struct pool_limits){.concurrency = pool->core.concurrency_limit,
+                             .queue_requests = pool->queue.requests_max,
+                             .queue_tokens = num_to_int(pool->queue.tokens_max, 0, INT64_MAX),
+                             .queue_timeout_ns = pool->queue.timeout_ns};
+}
+
+static enum rc fill_group(struct installation *in, const struct grouping *g, size_t index,
+                          struct reconcile_group *ret, struct diag *diag)
+{
+    const struct config *config = in->config;
+    const char *name = group_name_of(config->pool[g->first[index]]);
+    struct pool_spec *core = arena_array(&in->arena, g->size[index], sizeof(*core));
+    struct reconcile_pool *pool = arena_array(&in->arena, g->size[index], sizeof(*pool));
+    if (core == NULL || pool == NULL)
+        return fail(diag, RC_NO_MEMORY, "no memory left");
+    size_t n = 0;
+    for (size_t i = g->first[index]; i < config->pool_count && n < g->size[index]; i++) {
+        if (strcmp(group_name_of(config->pool[i]), name) != 0)
+            continue;
+        core[n] = config->pool[i]->core;
+        fill_pool(config, config->pool[i], &pool[n]);
+        in->pool[in->pool_count++] = config->pool[i];
+        n++;
+    }
+    ret->pool = pool;
+    return group_compile(&in->arena, name, core, n, &ret->group, diag);
+}
+
+static enum rc fill_groups(struct installation *in, struct diag *diag)
+{
+    struct grouping g;
+    enum rc rc = find_groups(&in->arena, in->config, &g);
+    if (rc == RC_OK)
+        rc = check_grouping(in->config, &g, diag);
+    if (rc != RC_OK)
+        return rc;
+    struct reconcile_group *group = arena_array(&in->arena, g.count, sizeof(*group));
+    in->pool = arena_array(&in->arena, in->config->pool_count, sizeof(struct pool_config *));
+    if (g.count > 0 && (group == NULL || in->pool == NULL))
+        return fail(diag, RC_NO_MEMORY, "no memory left");
+    for (size_t i = 0; i < g.count && rc == RC_OK; i++)
+        rc = fill_group(in, &g, i, &group[i], diag);
+    in->spec.group = group;
+    in->spec.group_count = g.count;
+    return rc;
+}
+
+/* ---- names of models ---- */
+
+static void fill_model(const struct pool_config *pool, size_t index, const char *name,
+                       const char *upstream, struct route_model *ret)
+{
+    (void)span_copy(span_from(name), ret->name, sizeof(ret->name));
+    (void)span_copy(span_from(upstream), ret->upstream, sizeof(ret->upstream));
+    ret->pool = (uint16_t)index;
+    ret->order = (uint16_t)pool->fallback_order;
+    ret->weight_percent = pool->traffic_percent;
+}
+
+static enum rc fill_models(struct installation *in, struct diag *diag)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < in->pool_count; i++)
+        count += in->pool[i]->models.count + in->pool[i]->aliases.count;
+    struct route_model *model = arena_array(&in->arena, count, sizeof(*model));
+    if (count > 0 && model == NULL)
+        return fail(diag, RC_NO_MEMORY, "no memory left");
+    size_t n = 0;
+    for (size_t i = 0; i < in->pool_count; i++) {
+        const struct pool_config *pool = in->pool[i];
+        for (size_t j = 0; j < pool->models.count; j++)
+            fill_model(pool, i, pool->models.item[j], pool->upstream_model, &model[n++]);
+        const char *asked =
+            pool->upstream_model[0] != '\0' ? pool->upstream_model : pool->models.item[0];
+        for (size_t j = 0; j < pool->aliases.count; j++)
+            fill_model(pool, i, pool->aliases.item[j], asked, &model[n++]);
+    }
+    in->spec.model = model;
+    in->spec.model_count = n;
+    return RC_OK;
+}
+
+/* ---- all ---- */
+
+enum rc installation_make(const struct config *config, struct installation **ret, struct diag *diag)
+{
+    struct installation *in = mem_new(1, sizeof(*in));
+    if (in == NULL)
+        return fail(diag, RC_NO_MEMORY, "no memory left");
+    arena_init(&in->arena, INSTALLATION_BYTES_MAX);
+    in->config = config;
+    in->spec.starts_max = config->fleet.starts_max;
+    in->spec.cost_per_hour =
+        isnan(config->fleet.cost_per_hour) ? INFINITY : config->fleet.cost_per_hour;
+    in->spec.config_hash = config->hash;
+    enum rc rc = fill_groups(in, diag);
+    if (rc == RC_OK)
+        rc = fill_models(in, diag);
+    if (rc != RC_OK) {
+        installation_free(in);
+        return rc;
+    }
+    *ret = in;
+    return RC_OK;
+}
+
+void installation_free(struct installation *installation)
+{
+    if (installation == NULL)
+        return;
+    arena_done(&installation->arena);
+    free(installation);
+}
