@@ -23,10 +23,10 @@
 /* Words sent to a streaming client that waits for a replica. */
 enum hold_kind { HOLD_COMMENT, HOLD_REASONING, HOLD_SILENT };
 enum balance_kind {
-    BALANCE_TOKENS,      /* least outstanding tokens */
-    BALANCE_TWO_CHOICES, /* power of two */
-    BALANCE_FIRST_FREE,
-    BALANCE_ROUND_ROBIN,
+    BY_LEAST_TOKENS, /* least outstanding tokens */
+    BY_TWO_CHOICES,  /* power of two */
+    BY_FIRST_FREE,
+    BY_ROUND_ROBIN,
 };
 
 struct queue_spec {

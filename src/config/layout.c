@@ -13,10 +13,10 @@ static const struct opt_choice hold_choices[] = {
     {NULL, 0, NULL},
 };
 static const struct opt_choice balance_choices[] = {
-    {"tokens", BALANCE_TOKENS, "least outstanding tokens"},
-    {"two-choices", BALANCE_TWO_CHOICES, "the less busy one of two at random"},
-    {"first-free", BALANCE_FIRST_FREE, "the first one with a free slot"},
-    {"round-robin", BALANCE_ROUND_ROBIN, "one after the other"},
+    {"tokens", BY_LEAST_TOKENS, "least outstanding tokens"},
+    {"two-choices", BY_TWO_CHOICES, "the less busy one of two at random"},
+    {"first-free", BY_FIRST_FREE, "the first one with a free slot"},
+    {"round-robin", BY_ROUND_ROBIN, "one after the other"},
     {NULL, 0, NULL},
 };
 static const struct opt_choice placement_choices[] = {
@@ -52,7 +52,7 @@ static const struct opt timeout_options[] = {
 static const struct opt gateway_options[] = {
     ROW_ENUM("hold", gateway_spec, hold, LIVE, hold_choices, HOLD_COMMENT,
              "What a streaming client hears while it waits for a replica."),
-    ROW_ENUM("balance", gateway_spec, balance, LIVE, balance_choices, BALANCE_TOKENS,
+    ROW_ENUM("balance", gateway_spec, balance, LIVE, balance_choices, BY_LEAST_TOKENS,
              "Which replica gets the next request."),
     ROW_NUMBER(BOOL, "affinity", gateway_spec, affinity, LIVE, 0, 1, 1, "",
                "Requests of one session go to one replica, for its cache."),
