@@ -115,8 +115,9 @@ static void run_policies(const struct pool_plan *plan, struct group_state *state
         d->shadow[i] = shadow->proposal;
     }
     const int64_t after = d->proposal.abstain ? in->desired : d->proposal.replicas;
+    const bool one_metric = plan->policy.ops->propose_metric != NULL && in->pool->metric_count == 1;
     if (d->evaluated)
-        say(d, STAGE_POLICY, UINT16_MAX, in->desired, after, d->proposal.reason,
+        say(d, STAGE_POLICY, one_metric ? 0 : UINT16_MAX, in->desired, after, d->proposal.reason,
             d->proposal.number);
     else if (after != in->desired)
         say(d, STAGE_POLICY, UINT16_MAX, in->desired, after, REASON_STANDS, NULL);

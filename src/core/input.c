@@ -1,6 +1,8 @@
 /* input.c - what a policy or stage reads through its input. */
 #include <math.h>
 
+#include "base/limits.h"
+#include "base/num.h"
 #include "core/policy.h"
 
 static const struct reading none = {
@@ -20,4 +22,9 @@ struct reading metric_read(const struct policy_input *in, size_t index)
     if (index >= t->metric_count)
         return none;
     return series_value(&t->metric[index], t->base + t->metric_offset[index], in->now_ns);
+}
+
+int64_t replicas_for(double need)
+{
+    return num_to_int(ceil(need * (1 - 1e-9)), 0, REPLICAS_MAX);
 }

@@ -35,6 +35,9 @@ struct reading series_read(const struct policy_input *in, size_t index);
 /* Reading of the pool's index-th metric (pool_spec.metric). */
 struct reading metric_read(const struct policy_input *in, size_t index);
 
+/* Whole replicas for a need of so many: rounded up, errors of rounding forgiven; NaN gives 0. */
+int64_t replicas_for(double need);
+
 struct policy_ops {
     const char *name;
     const char *summary; /* one sentence: what it computes */

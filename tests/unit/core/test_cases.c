@@ -5,6 +5,7 @@
 #include <dirent.h>
 
 #define CASE_BYTES_MAX (1 << 20)
+#define POLICY_BYTES_MAX (1 << 16)
 
 /* ---- what a case may set ---- */
 
@@ -45,6 +46,7 @@ static const struct {
 
 struct player {
     struct world *w;
+    unsigned char *policy_config;
     struct arena arena;
     struct buf got; /* what the last tick said, in the form of a case */
     int64_t desired;
@@ -194,6 +196,56 @@ static void play_tick(struct player *p, struct span words)
     tell(p);
 }
 
+static void set_option(struct player *p, const struct opt *row, struct span value)
+{
+    int64_t number = 0;
+    double real = 0;
+    unsigned char *at = p->policy_config + row->offset;
+    if (row->kind == OPT_ENUM) {
+        const struct opt_choice *choice = row->choices;
+        while (choice->name != NULL && !span_equal_text(value, choice->name))
+            choice++;
+        if (choice->name == NULL)
+            refuse(p, "no such choice");
+        memcpy(at, &choice->value, sizeof(choice->value));
+    } else if (row->kind == OPT_NUMBER) {
+        assert_int_equal(num_parse(value, &real), RC_OK);
+        memcpy(at, &real, sizeof(real));
+    } else if (row->kind == OPT_DURATION || row->kind == OPT_INT) {
+        assert_int_equal(row->kind == OPT_INT ? num_parse_int(value, &number)
+                                              : duration_parse(value, &number),
+                         RC_OK);
+        memcpy(at, &number, sizeof(number));
+    } else {
+        refuse(p, "options of this kind cannot be set in a case");
+    }
+}
+
+/* "NAME option=value ..." */
+static void play_policy(struct player *p, struct span words)
+{
+    struct span word;
+    (void)span_split(&words, ' ', &word);
+    const struct policy_ops *policy = policy_find(word);
+    if (policy == NULL) {
+        refuse(p, "no such policy");
+        return;
+    }
+    assert_in_range(policy->config_size, 0, POLICY_BYTES_MAX);
+    opt_defaults(policy->options, policy->option_count, p->policy_config);
+    while (span_split(&words, ' ', &word)) {
+        struct span name;
+        (void)span_split(&word, '=', &name);
+        const struct opt *row = opt_find(policy->options, policy->option_count, name);
+        if (row == NULL)
+            refuse(p, "no such option");
+        else
+            set_option(p, row, word);
+    }
+    p->w->pool[0].policy = policy;
+    p->w->pool[0].policy_config = p->policy_config;
+}
+
 static void play_want(struct player *p, struct span word)
 {
     p->w->config.abstain = span_equal_text(word, "nothing");
@@ -206,7 +258,7 @@ static const struct {
     void (*play)(struct player *p, struct span rest);
 } verbs[] = {
     {"pool ", play_pool}, {"metric ", play_metric}, {"sample ", play_sample},
-    {"want ", play_want}, {"tick ", play_tick},
+    {"want ", play_want}, {"policy ", play_policy}, {"tick ", play_tick},
 };
 
 static void play_line(struct player *p, struct span line)
@@ -248,6 +300,8 @@ static void expect(struct player *p, struct span first, struct span *text)
 static void play(const char *file, struct span text)
 {
     struct player p = {.w = world_new(), .file = file};
+    p.policy_config = mem_new(POLICY_BYTES_MAX, 1);
+    assert_non_null(p.policy_config);
     struct span line;
     arena_init(&p.arena, 64U << 20);
     buf_init(&p.got, CASE_BYTES_MAX);
@@ -263,6 +317,7 @@ static void play(const char *file, struct span text)
             play_line(&p, line);
     }
     buf_done(&p.got);
+    free(p.policy_config);
     arena_done(&p.arena);
     world_free(p.w);
 }
