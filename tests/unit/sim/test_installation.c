@@ -63,10 +63,10 @@ static void models_point_to_their_pools_and_aliases_are_sent_on_as_the_first_mod
         uint16_t order;
         const char *upstream;
     } want[] = {
-        {"m",      0, 0, ""  },
-        {"n",      0, 0, ""  },
-        {"gpt-4o", 0, 0, "m" },
-        {"m",      1, 1, "up"},
+        {"m", 0, 0, ""},
+        {"n", 0, 0, ""},
+        {"gpt-4o", 0, 0, "m"},
+        {"m", 1, 1, "up"},
     };
     assert_int_equal(in->spec.model_count, 4);
     for (size_t i = 0; i < 4; i++) {
