@@ -106,7 +106,8 @@ void buf_printf(struct buf *buf, const char *format, ...)
 void buf_number(struct buf *buf, double value)
 {
     char text[NUM_TEXT_MAX];
-    buf_append(buf, text, num_print(value, text));
+    const size_t len = num_print(value, text);
+    buf_append(buf, text, len);
 }
 
 void buf_int(struct buf *buf, int64_t value)

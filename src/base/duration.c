@@ -131,9 +131,9 @@ static char *put_uint(char *p, uint64_t value, int width)
 
 static char *put_text(char *p, const char *text)
 {
-    const size_t len = strlen(text);
-    memcpy(p, text, len);
-    return p + len;
+    while (*text != '\0')
+        *p++ = *text++;
+    return p;
 }
 
 /* value / one as a decimal without trailing zeros. */
@@ -144,11 +144,11 @@ static char *put_decimal(char *p, uint64_t value, uint64_t one)
     if (rest == 0)
         return p;
     *p++ = '.';
-    while (rest > 0) {
+    do {
         rest *= 10;
         *p++ = (char)('0' + rest / one);
         rest %= one;
-    }
+    } while (rest > 0);
     return p;
 }
 
@@ -341,8 +341,8 @@ enum rc time_parse_rfc3339(struct span text, int64_t *ret_unix_ns)
         t.hour > 23 || t.minute > 59 || t.second > 60)
         return RC_RANGE;
     const int64_t days = days_of_date(t.year, t.month, t.day);
-    const int128 seconds =
-        (int128)days * 86400 + t.hour * 3600 + (t.minute - t.offset_minutes) * 60 + t.second;
+    const int128 seconds = (int128)days * 86400 + (int128)t.hour * 3600 +
+                           (int128)(t.minute - t.offset_minutes) * 60 + t.second;
     const int128 ns = seconds * SECOND_NS + t.fraction_ns;
     if (ns > INT64_MAX || ns <= INT64_MIN)
         return RC_RANGE;

@@ -110,7 +110,9 @@ static char plain_escape(char c)
     static const char from[] = "\"\\/bfnrt";
     static const char to[] = "\"\\/\b\f\n\r\t";
     const char *hit = memchr(from, c, sizeof(from) - 1);
-    return hit ? to[hit - from] : '\0';
+    if (!hit)
+        return '\0';
+    return to[hit - from];
 }
 
 enum rc json_string_decode(struct span raw, bool lone_surrogates, char *out, size_t *ret_len,
@@ -134,7 +136,9 @@ enum rc json_string_decode(struct span raw, bool lone_surrogates, char *out, siz
                 goto bad;
             o += utf8_put(code, o); /* never longer than its escape */
         } else {
-            const char c = end - p >= 2 ? plain_escape(p[1]) : '\0';
+            char c = '\0';
+            if (end - p >= 2)
+                c = plain_escape(p[1]);
             if (c == '\0')
                 goto bad;
             *o++ = c;
@@ -202,7 +206,8 @@ enum rc json_keys_check(struct json_keys *keys, const struct tree *object,
         doubled = doubled_of_few(object);
     } else {
         void *slots = keys->slots;
-        const enum rc rc = mem_grow(&slots, &keys->cap, 2 * n, sizeof(*keys->slots), SIZE_MAX / 16);
+        const enum rc rc =
+            mem_grow(&slots, &keys->cap, 2 * n, sizeof(struct tree *), SIZE_MAX / 16);
         keys->slots = slots;
         if (rc != RC_OK)
             return RC_NO_MEMORY;

@@ -26,7 +26,7 @@
 #define TARGET_ENV_MAX 256
 #define TARGET_ENDPOINTS_MAX 256
 
-#define HTTP_HEAD_BYTES_MAX (16U << 10)
+#define HTTP_HEAD_BYTES_MAX ((size_t)16 << 10)
 #define HTTP_HEADERS_MAX 100
 #define HTTP_FIELD_BYTES_MAX                                                                       \
     8000U /* one header field; other servers stop at 8 KiB to 8190 bytes                           \

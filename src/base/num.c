@@ -280,7 +280,10 @@ static size_t lay_out(const char *digits, int count, int point, char *out)
         for (int i = 0; i < point || i < count; i++) {
             if (i == point)
                 *p++ = '.';
-            *p++ = i < count ? digits[i] : '0';
+            if (i < count)
+                *p++ = digits[i];
+            else
+                *p++ = '0';
         }
     } else if (point > -6 && point <= 0) {
         *p++ = '0';
@@ -315,6 +318,7 @@ static int digits_of(double value, int count, char digits[20], int *ret_count)
             digits[n++] = *p;
     while (n > 1 && digits[n - 1] == '0')
         n--;
+    assert(n > 0); /* printf gives one digit at least */
     *ret_count = n;
     const bool minus = p[1] == '-';
     int exponent = 0;

@@ -66,7 +66,7 @@ static void default_of(const struct opt *row, void *config, int depth)
         set_empty_list(row, config);
         break;
     case OPT_TREE:
-        memset(member, 0, sizeof(void *));
+        opt_set_tree(member, NULL);
         break;
     }
 }
@@ -106,7 +106,9 @@ uint64_t field_table_hash(const struct field *rows, size_t count, uint64_t seed)
 
 static char fold_case(char c)
 {
-    return c >= 'A' && c <= 'Z' ? (char)(c | 0x20) : c;
+    if (c >= 'A' && c <= 'Z')
+        return (char)(c | 0x20);
+    return c;
 }
 
 static size_t smaller(size_t a, size_t b)

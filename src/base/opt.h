@@ -72,6 +72,17 @@ struct opt {
 void opt_defaults(const struct opt *rows, size_t count, void *config);
 const struct opt *opt_find(const struct opt *rows, size_t count, struct span name);
 
+/* The member of an OPT_TREE row. */
+struct tree;
+static inline const struct tree *opt_tree(const void *member)
+{
+    return *(const struct tree *const *)member;
+}
+static inline void opt_set_tree(void *member, const struct tree *value)
+{
+    *(const struct tree **)member = value;
+}
+
 /* Field tables of state. Kinds are those that can be copied as bytes. */
 enum field_kind { FIELD_I64, FIELD_U64, FIELD_F64, FIELD_I32, FIELD_U32, FIELD_U8 };
 struct field {

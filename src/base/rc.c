@@ -61,6 +61,7 @@ static size_t PRINTF_LIKE(3, 0)
     return strlen(text);
 }
 
+#undef fail /* the analyzer's view of it, see rc.h */
 enum rc fail(struct diag *diag, enum rc code, const char *format, ...)
 {
     if (!diag)

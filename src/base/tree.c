@@ -83,7 +83,8 @@ bool tree_int(const struct tree *node, int64_t *ret)
     if (num_parse_int(node->text, ret) == RC_OK)
         return true;
     double value;
-    if (num_parse(node->text, &value) != RC_OK || value < -0x1p63 || value >= 0x1p63)
+    if (num_parse(node->text, &value) != RC_OK || value < -9223372036854775808.0 ||
+        value >= 9223372036854775808.0)
         return false;
     const int64_t whole = (int64_t)value;
     if ((double)whole != value)

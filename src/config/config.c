@@ -1,6 +1,7 @@
 /* config.c - a whole file: text, environment, general part, pools, and what they mean together. */
 #include "config/config.h"
 
+#include <assert.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
@@ -98,6 +99,7 @@ static void check_pool(struct config *c, struct reader *r, const struct pool_con
 /* Roles and groups are told apart by name, so pools of one group must agree to exist. */
 static void check_groups(struct config *c, struct reader *r)
 {
+    assert(c->pool || c->pool_count == 0);
     for (size_t i = 0; i < c->pool_count; i++) {
         size_t members = 0;
         if (c->pool[i]->group[0] == '\0')

@@ -68,9 +68,8 @@ static void compare_list(struct differ *d, const struct opt *row, const char *ol
 
 static bool same_tree(const char *old, const char *next)
 {
-    const struct tree *a, *b;
-    memcpy(&a, old, sizeof(a));
-    memcpy(&b, next, sizeof(b));
+    const struct tree *a = opt_tree(old);
+    const struct tree *b = opt_tree(next);
     return a == b || (a && b && tree_equal(a, b));
 }
 

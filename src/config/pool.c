@@ -1,5 +1,6 @@
 /* pool.c - one pool body into a pool: rows first, then lists, target, metrics and policies. What
  * values mean together is pool_check.c's. */
+#include <assert.h>
 #include <string.h>
 
 #include "config/config.h"
@@ -71,6 +72,7 @@ static void read_http(struct reader *r, struct arena *arena, struct pool_config 
     list_read(r, arena, h->endpoints_source, TARGET_ENDPOINTS_MAX, &h->endpoints);
     if (h->endpoints_source && h->endpoints.count == 0)
         reader_error(r, h->endpoints_source, RC_MISSING, "is empty, at least one is needed");
+    assert(h->endpoints_source || h->endpoints.count == 0);
     for (size_t i = 0; i < h->endpoints.count; i++) {
         const struct span url = span_from(h->endpoints.item[i]);
         const size_t at = reader_down_index(r, i);

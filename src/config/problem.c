@@ -101,8 +101,10 @@ static void print_source(struct buf *out, const struct problem *p, struct span s
         p->column > SOURCE_LINE_MAX)
         return;
     buf_printf(out, "%5u | ", p->line);
-    for (size_t i = 0; i < line.len && i < SOURCE_LINE_MAX; i++)
-        buf_byte(out, (unsigned char)line.ptr[i] < 0x20 ? ' ' : line.ptr[i]);
+    for (size_t i = 0; i < line.len && i < SOURCE_LINE_MAX; i++) {
+        const unsigned char c = (unsigned char)line.ptr[i];
+        buf_byte(out, (char)(c < 0x20 ? ' ' : c));
+    }
     buf_text(out, "\n      | ");
     for (size_t i = 0; i + 1 < p->column; i++)
         if (((unsigned char)line.ptr[i] & 0xC0) != 0x80)

@@ -248,7 +248,7 @@ static void read_one(struct reader *r, const struct opt *row, const struct tree 
         break;
     case OPT_TREE:
         if (!nothing)
-            memcpy(member, &node, sizeof(node));
+            opt_set_tree(member, node);
         break;
     case OPT_BOOL:
     case OPT_INT:

@@ -186,9 +186,8 @@ static void write_tree(struct json_writer *w, const struct tree *node)
 
 static void print_tree(struct buf *out, const void *member)
 {
-    const struct tree *node;
+    const struct tree *node = opt_tree(member);
     struct json_writer w;
-    memcpy(&node, member, sizeof(node));
     json_init(&w, out);
     if (node)
         write_tree(&w, node);

@@ -38,7 +38,9 @@ static size_t split_word(struct splitter *s, char *out)
     char quote = 0;
     for (; s->at < s->text.len; s->at++) {
         const char c = s->text.ptr[s->at];
-        const char next = s->at + 1 < s->text.len ? s->text.ptr[s->at + 1] : 0;
+        char next = '\0';
+        if (s->at + 1 < s->text.len)
+            next = s->text.ptr[s->at + 1];
         if (quote == 0 && is_space(c))
             break;
         if (quote == 0 && (c == '"' || c == '\'')) {

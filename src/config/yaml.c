@@ -368,7 +368,7 @@ static enum rc on_document(struct builder *b)
 {
     void *array = b->document;
     const enum rc rc = mem_grow(&array, &b->document_cap, b->document_count + 1,
-                                sizeof(*b->document), b->limits.documents_max);
+                                sizeof(struct tree *), b->limits.documents_max);
     b->document = array;
     if (rc != RC_OK)
         return fail(b->diag, rc, "more than %zu documents", b->limits.documents_max);

@@ -162,9 +162,10 @@ enum rc yaml_put_marks(struct arena *arena, struct span text, const struct yaml_
         const size_t to = i < marks->count ? marks->offset[i] : text.len;
         memcpy(out + n, text.ptr + from, to - from);
         n += to - from;
-        if (i < marks->count)
-            memcpy(out + n, "? ", 2);
-        n += i < marks->count ? 2 : 0;
+        if (i < marks->count) {
+            out[n++] = '?';
+            out[n++] = ' ';
+        }
         from = to;
     }
     *ret = span_of(out, n);

@@ -57,7 +57,9 @@ static enum rc refuse(struct scan *s, size_t at, const char *words)
 
 static char byte_at(const struct scan *s, size_t at)
 {
-    return at < s->text.len ? s->text.ptr[at] : '\n';
+    if (at >= s->text.len)
+        return '\n';
+    return s->text.ptr[at];
 }
 
 static bool is_break(char c)

@@ -37,7 +37,7 @@ static enum rc external_index(struct compiler *c, const char *name, uint16_t *re
             return RC_OK;
         }
     if (group->external_count == EXTERNALS_PER_GROUP_MAX)
-        return fail(c->diag, RC_LIMIT, "a group has at most %d external signals",
+        return fail(c->diag, RC_LIMIT, "a group has at most %zu external signals",
                     EXTERNALS_PER_GROUP_MAX);
     memcpy(c->external[group->external_count], name, NAME_SIZE);
     *ret = (uint16_t)group->external_count++;

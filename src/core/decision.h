@@ -83,9 +83,9 @@ void observation_defaults(struct observation *o);
 struct proposal {
     bool abstain; /* with a reason; the combined proposal is then what others say, or `desired` */
     bool urgent;  /* passes the pace stages upward */
+    uint16_t reason; /* enum reason */
     int64_t replicas;
     double exact;     /* before rounding up; NAN where it has no meaning */
-    uint16_t reason;  /* enum reason */
     double number[4]; /* what the reason's words refer to */
 };
 

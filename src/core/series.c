@@ -136,6 +136,7 @@ static int64_t number_of(int64_t t_ns, int64_t granularity_ns)
 
 static size_t place_of(int64_t number, size_t n)
 {
+    assert(n > 0);
     const int64_t rest = number % (int64_t)n;
     return (size_t)(rest < 0 ? rest + (int64_t)n : rest);
 }

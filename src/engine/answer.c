@@ -34,8 +34,9 @@ size_t answer_token(uint64_t key, int64_t index, char ret_text[ANSWER_TOKEN_MAX]
     if ((hash & 31) != 0)
         return word(hash, ret_text);
     const char *text = special[hash >> 5 & 7];
-    const size_t len = strlen(text);
-    memcpy(ret_text, text, len);
+    size_t len = 0;
+    for (; text[len] != '\0'; len++)
+        ret_text[len] = text[len];
     return len;
 }
 

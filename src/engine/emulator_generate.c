@@ -56,10 +56,12 @@ static void generation_free(struct generation *g)
 
 void generation_free_all(struct emulator *emulator)
 {
-    while (emulator->first != NULL) {
-        struct generation *g = emulator->first;
+    struct generation *next = emulator->first;
+    emulator->first = NULL;
+    while (next != NULL) {
+        struct generation *g = next;
+        next = g->next;
         http_request_set(g->request, NULL, NULL);
-        unlink_generation(g);
         free(g);
     }
 }
@@ -216,6 +218,8 @@ static void on_finished(struct generation *g)
 
 static void handle(struct emulator *emulator, const struct engine_event *event)
 {
+    /* The model keeps our pointer as the request's id. */
+    /* NOLINTNEXTLINE(performance-no-int-to-ptr) */
     struct generation *g = (struct generation *)(uintptr_t)event->id;
     const int64_t clock_ns = clock_of_model(emulator, event->at_ns);
     switch (event->kind) {

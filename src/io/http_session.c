@@ -373,7 +373,7 @@ struct http_session *session_new(struct http_server *server, int fd, const struc
     session->peer = peer;
     session->address = *address;
     session->task.run = session_task;
-    buf_init(&session->in, 2 * PIPELINE_BYTES_MAX + HTTP_HEAD_BYTES_MAX);
+    buf_init(&session->in, (size_t)2 * PIPELINE_BYTES_MAX + HTTP_HEAD_BYTES_MAX);
     session_deadline(session);
     return session;
 }

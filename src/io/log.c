@@ -129,7 +129,8 @@ void log_write(const struct log *log, enum log_event event, const struct log_fie
     char text[LOG_LINE_BYTES_MAX];
     struct line line = {.text = text};
     char stamp[DURATION_TEXT_MAX];
-    line_add(&line, stamp, time_print_rfc3339(clock_wall_ns(), stamp));
+    const size_t stamp_len = time_print_rfc3339(clock_wall_ns(), stamp);
+    line_add(&line, stamp, stamp_len);
     line_text(&line, " ");
     line_fields(&line, event, fields);
     text[line.len++] = '\n';

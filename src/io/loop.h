@@ -18,7 +18,7 @@
 
 #define LOOP_POSTS_MAX 65536 /* messages from other threads that wait */
 #define LOOP_READ_BYTES                                                                            \
-    (64U * 1024U) /* one read at most; the buffer is shared by all connections */
+    ((size_t)64 * 1024) /* one read at most; the buffer is shared by all connections */
 #define LOOP_SIGNALS_MAX 8
 
 struct loop;

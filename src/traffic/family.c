@@ -203,11 +203,11 @@ bool family_decode(struct span encoded, char *ret_text, size_t size)
 }
 
 static const struct {
-    int status;
     const char *type;
     const char *code;
-    int anthropic_status;
     const char *anthropic_type;
+    int status;
+    int anthropic_status;
     bool again;
 } troubles[TROUBLE_COUNT] = {
 #define TROUBLE_ROW(name, status_, type_, code_, anthropic_status_, anthropic_type_, again_)       \

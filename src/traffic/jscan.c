@@ -324,11 +324,11 @@ static void feed_hex(struct feed *feed)
     struct jscan *scan = feed->scan;
     const char c = *feed->at++;
     const char lower = (char)(c | 0x20);
-    unsigned digit;
+    int digit;
     if (c >= '0' && c <= '9')
-        digit = (unsigned)(c - '0');
+        digit = c - '0';
     else if (lower >= 'a' && lower <= 'f')
-        digit = (unsigned)(lower - 'a') + 10;
+        digit = lower - 'a' + 10;
     else {
         scan->mode = M_BROKEN;
         return;
@@ -407,15 +407,13 @@ static void feed_structure(struct feed *feed)
         after_value(feed, c);
     else if (scan->mode == M_COLON)
         scan->mode = c == ':' ? M_VALUE : M_BROKEN;
-    else if (scan->mode == M_DONE)
-        scan->mode = M_BROKEN;
     else if (c == ']' && scan->mode == M_FIRST_ELEMENT)
         close_container(feed, true);
     else if (c == '}' && scan->mode == M_FIRST_KEY)
         close_container(feed, false);
     else if (scan->mode == M_VALUE || scan->mode == M_FIRST_ELEMENT)
         start_value(feed);
-    else if (c == '"')
+    else if (c == '"' && scan->mode != M_DONE)
         start_string(feed, true);
     else
         scan->mode = M_BROKEN;
@@ -508,8 +506,10 @@ int64_t jscan_int(struct span text, int64_t max)
         return -1;
     if (i < text.len && text.ptr[i] == '.') {
         double unit = 0.1;
-        for (i++; i < text.len && text.ptr[i] >= '0' && text.ptr[i] <= '9'; i++, unit /= 10)
+        for (i++; i < text.len && text.ptr[i] >= '0' && text.ptr[i] <= '9'; i++) {
             value += unit * (text.ptr[i] - '0');
+            unit /= 10;
+        }
     }
     if (i < text.len && (text.ptr[i] | 0x20) == 'e') {
         i++;

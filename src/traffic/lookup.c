@@ -52,8 +52,9 @@ static enum rc grow(struct lookup *lookup)
         bigger.slots[at] = lookup->slots[i];
     }
     bigger.count = lookup->count;
-    lookup_done(lookup);
+    struct lookup old = *lookup;
     *lookup = bigger;
+    lookup_done(&old);
     return RC_OK;
 }
 

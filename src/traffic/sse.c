@@ -529,7 +529,6 @@ int64_t sse_end(struct sse *sse)
 {
     switch (sse->format) {
     case SSE_OPAQUE:
-        return 0;
     case SSE_EVENTS: /* an event without its blank line is not one, as the standard says */
         return 0;
     case SSE_NDJSON:

@@ -10,10 +10,12 @@
 #include <stdint.h>
 
 #define PACE_LOG_MAX 16
+/* NOLINTBEGIN(bugprone-macro-parentheses): designators cannot stand in parentheses. */
 #define PACE_LOG_FIELDS(struct_, member_)                                                          \
     FIELD_ARRAY(I64, struct_, member_.t_ns, PACE_LOG_MAX),                                         \
         FIELD_ARRAY(I32, struct_, member_.number, PACE_LOG_MAX),                                   \
         FIELD(U32, struct_, member_.count), FIELD(U32, struct_, member_.reserved)
+/* NOLINTEND(bugprone-macro-parentheses) */
 
 struct pace_log {
     int64_t t_ns[PACE_LOG_MAX];
