@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #define CPU_PERIOD_US 100000
+#define CGROUP_ROOT "/sys/fs/cgroup"
 
 static bool write_text(const char *folder, const char *file, const char *text)
 {
@@ -52,8 +53,11 @@ static bool make_folders(const char *root, const char *name, bool v2,
 {
     int len = snprintf(ret_path, CGROUP_PATH_SIZE, "%s/%s", root, name);
 
-    if (len < 0 || len >= CGROUP_PATH_SIZE)
+    if (len < 0 || len >= CGROUP_PATH_SIZE) {
+        ret_path[0] = '\0'; /* half a path could be somebody else's */
+        errno = ENAMETOOLONG;
         return false;
+    }
     for (char *p = ret_path + strlen(root) + 1;; p++) {
         if (*p != '/' && *p != '\0')
             continue;
@@ -109,7 +113,7 @@ static enum rc open_v2(const char *root, const char *name, const struct cgroup_l
     if (rc == RC_OK)
         *ret = group;
     else
-        (void)rmdir(group.folder[0]);
+        (void)cgroup_close(&group); /* nobody is in it yet */
     return rc;
 }
 
@@ -133,9 +137,13 @@ static enum rc open_v1(const char *root, const char *name, const struct cgroup_l
         (void)snprintf(text, sizeof text, "%" PRId64, (int64_t)limits->memory_bytes);
         fine = write_text(group.folder[1], "memory.limit_in_bytes", text);
     }
-    if (!fine)
+    if (!fine) {
+        const int error = errno;
+
+        (void)cgroup_close(&group); /* what was made of it */
         return fail(diag, RC_UNSUPPORTED, "cgroup %s under %s cannot be made or limited: %s", name,
-                    root, strerror(errno));
+                    root, strerror(error));
+    }
     *ret = group;
     return RC_OK;
 }
@@ -146,7 +154,7 @@ enum rc cgroup_open(const char *root, const char *name, const struct cgroup_limi
     char probe[256];
 
     if (root == NULL)
-        root = "/sys/fs/cgroup";
+        root = CGROUP_ROOT;
     if (read_text(root, "cgroup.controllers", probe, sizeof probe))
         return open_v2(root, name, limits, ret, diag);
     return open_v1(root, name, limits, ret, diag);
@@ -222,13 +230,50 @@ bool cgroup_oom_struck(const struct cgroup *group)
     return false;
 }
 
+static void close_parent(const char *folder)
+{
+    char parent[CGROUP_PATH_SIZE];
+    const char *slash = strrchr(folder, '/');
+    const char *name;
+
+    if (slash == NULL)
+        return;
+    (void)snprintf(parent, sizeof parent, "%.*s", (int)(slash - folder), folder);
+    name = strrchr(parent, '/');
+    if (name != NULL && strncmp(name, "/" CGROUP_PREFIX, sizeof CGROUP_PREFIX) == 0)
+        (void)rmdir(parent); /* refused while other groups are in it */
+}
+
 bool cgroup_close(struct cgroup *group)
 {
     bool gone = true;
 
-    for (size_t i = 0; i < group->folder_count; i++)
+    for (size_t i = 0; i < group->folder_count; i++) {
         gone &= rmdir(group->folder[i]) == 0 || errno == ENOENT;
+        close_parent(group->folder[i]);
+    }
     if (gone)
         group->folder_count = 0;
     return gone;
+}
+
+bool cgroup_find(const char *root, const char *name, struct cgroup *ret)
+{
+    static const char *const controllers_v1[] = {"/cpu", "/memory"};
+    char probe[256];
+    struct cgroup group = {.folder_count = 0};
+
+    if (root == NULL)
+        root = CGROUP_ROOT;
+    const bool v2 = read_text(root, "cgroup.controllers", probe, sizeof probe);
+
+    for (size_t i = 0; i < (v2 ? 1 : COUNT_OF(controllers_v1)); i++) {
+        char *folder = group.folder[group.folder_count];
+        const int len =
+            snprintf(folder, CGROUP_PATH_SIZE, "%s%s/%s", root, v2 ? "" : controllers_v1[i], name);
+
+        group.folder_count += len < CGROUP_PATH_SIZE && access(folder, F_OK) == 0;
+    }
+    *ret = group;
+    return group.folder_count > 0;
 }

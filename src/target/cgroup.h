@@ -14,6 +14,7 @@
 
 #define CGROUP_FOLDERS_MAX 2 /* v2: one; v1: cpu and memory */
 #define CGROUP_PATH_SIZE 256
+#define CGROUP_PREFIX "sluice-" /* of the folder around all groups of one installation */
 
 struct cgroup_limits {
     double cpus;         /* 1.5 = one and a half cores; 0 = no limit */
@@ -38,7 +39,10 @@ size_t cgroup_join_fds(const struct cgroup *group, int ret_fds[CGROUP_FOLDERS_MA
 size_t cgroup_kill(const struct cgroup *group);
 /* The kernel's memory killer has struck in this group. */
 bool cgroup_oom_struck(const struct cgroup *group);
-/* Removes the folders; does nothing while processes are left (call again later). True when gone. */
+/* The group of that name, if it exists: nothing is made. False when there is none. */
+bool cgroup_find(const char *root, const char *name, struct cgroup *ret);
+/* Removes the folders, and the one around them (if it is ours by its name) when it was the last
+ * group in it; does nothing while processes are left (call again later). True when gone. */
 bool cgroup_close(struct cgroup *group);
 
 #endif

@@ -8,7 +8,7 @@
 /* Shares are ratios of doubles: ten tenths must fit. */
 #define SHARE_SLACK 1e-9
 
-static bool is_parent(const struct gpu_inventory *inv, size_t device)
+bool gpu_is_parent(const struct gpu_inventory *inv, size_t device)
 {
     for (size_t i = 0; i < inv->device_count; i++) {
         if (inv->device[i].parent[0] != '\0' &&
@@ -25,7 +25,7 @@ static bool is_candidate(const struct gpu_inventory *inv, size_t device,
 
     if (need->type[0] != '\0' && !span_equal_nocase(span_from(need->type), span_from(d->type)))
         return false;
-    return !is_parent(inv, device);
+    return !gpu_is_parent(inv, device);
 }
 
 static bool is_shared(const struct gpu_need *need)

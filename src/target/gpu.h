@@ -72,6 +72,8 @@ enum rc gpu_claim(struct gpu_inventory *inventory, struct span ids, double ratio
 void gpu_give_back(struct gpu_inventory *inventory, const struct gpu_grant *grant);
 /* How many more replicas of this need would fit now; INT64_MAX for a need of nothing. */
 int64_t gpu_room(const struct gpu_inventory *inventory, const struct gpu_need *need);
+/* A GPU that was cut into MIG instances is never given out itself. */
+bool gpu_is_parent(const struct gpu_inventory *inventory, size_t device);
 /* Comma-separated ids, as for CUDA_VISIBLE_DEVICES. */
 void gpu_ids(const struct gpu_inventory *inventory, const struct gpu_grant *grant, struct buf *out);
 

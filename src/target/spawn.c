@@ -17,6 +17,7 @@
 
 /* Engines go before the daemon when memory is short (FAULTS 75). */
 #define OOM_SCORE_ADJ "300"
+#define PIDFD_SIGNAL_GROUP (1U << 2) /* PIDFD_SIGNAL_PROCESS_GROUP of Linux 6.9 */
 
 struct exec_failure {
     int step; /* index into step_words */
@@ -87,6 +88,16 @@ static void child_reset_signals(void)
     (void)sigprocmask(SIG_SETMASK, &none, NULL);
 }
 
+static void child_sign(const struct spawn_spec *spec)
+{
+    pid_t pid = getpid();
+
+    if (spec->pid_slot == NULL)
+        return;
+    for (size_t i = spec->pid_digits; i-- > 0; pid /= 10)
+        spec->pid_slot[i] = (char)('0' + pid % 10);
+}
+
 /* Runs in the child: only async-signal-safe calls. */
 static _Noreturn void child_run(const struct spawn_spec *spec, const char *program, int report_fd,
                                 const int *join_fds, size_t join_count)
@@ -94,6 +105,7 @@ static _Noreturn void child_run(const struct spawn_spec *spec, const char *progr
     int fd;
 
     (void)setsid(); /* cannot fail: a fresh child leads no group */
+    child_sign(spec);
     for (size_t i = 0; i < join_count; i++)
         (void)!write(join_fds[i], "0", 1); /* the limits were proven when the group was made */
     child_reset_signals();
@@ -154,7 +166,7 @@ enum rc child_spawn(const struct spawn_spec *spec, struct child *ret, struct dia
     if (rc != RC_OK)
         return rc;
     if (pipe2(report, O_CLOEXEC) != 0)
-        return fail(diag, RC_IO, "pipe: %s", strerror(errno));
+        return fail(diag, RC_LIMIT, "pipe: %s", strerror(errno));
     if (spec->group != NULL)
         join_count = cgroup_join_fds(spec->group, join_fds);
     const pid_t pid = fork();
@@ -165,7 +177,7 @@ enum rc child_spawn(const struct spawn_spec *spec, struct child *ret, struct dia
     for (size_t i = 0; i < join_count; i++)
         (void)close(join_fds[i]);
     if (pid < 0)
-        rc = fail(diag, RC_IO, "fork: %s", strerror(errno));
+        rc = fail(diag, RC_LIMIT, "fork: %s", strerror(errno));
     else
         rc = read_failure(report[0], program, spec, diag);
     (void)close(report[0]);
@@ -174,8 +186,16 @@ enum rc child_spawn(const struct spawn_spec *spec, struct child *ret, struct dia
             (void)waitpid(pid, NULL, 0);
         return rc;
     }
+    const int pidfd = pidfd_of(pid);
+
+    if (pidfd < 0) { /* it could neither be watched nor ended safely */
+        rc = fail(diag, RC_LIMIT, "pidfd: %s", strerror(errno));
+        (void)kill(-pid, SIGKILL);
+        (void)waitpid(pid, NULL, 0);
+        return rc;
+    }
     *ret = (struct child){
-        .pid = pid, .pidfd = pidfd_of(pid), .start_ticks = child_start_ticks(pid), .ours = true};
+        .pid = pid, .pidfd = pidfd, .start_ticks = child_start_ticks(pid), .ours = true};
     return RC_OK;
 }
 
@@ -259,11 +279,13 @@ void child_signal(const struct child *child, int signal_number)
 {
     if (child->pid <= 1)
         return;
-    /* The leader by pidfd; its group by number, which stays taken as long as any member lives. */
-    if (child->pidfd >= 0)
-        (void)syscall(SYS_pidfd_send_signal, child->pidfd, signal_number, NULL, 0);
-    if (child_start_ticks(child->pid) == child->start_ticks || child->ours)
+    /* The number of our own child, not yet reaped, cannot be another's. */
+    if (child->ours)
         (void)kill(-child->pid, signal_number);
+    else if (syscall(SYS_pidfd_send_signal, child->pidfd, signal_number, NULL,
+                     PIDFD_SIGNAL_GROUP) != 0 &&
+             errno == EINVAL) /* older kernels reach the leader only */
+        (void)syscall(SYS_pidfd_send_signal, child->pidfd, signal_number, NULL, 0);
 }
 
 void child_done(struct child *child)

@@ -20,6 +20,10 @@ struct spawn_spec {
     const char *workdir;        /* NULL = ours */
     const char *output_path;    /* stdout and stderr, appended; NULL = /dev/null */
     const struct cgroup *group; /* NULL = none */
+    /* Decimal digits inside an entry of envp, all '0', which the child overwrites with its own pid
+     * before exec: what it starts inherits the number, so it names the leader. NULL = none. */
+    char *pid_slot;
+    size_t pid_digits;
 };
 
 /* A process we started or adopted. `pidfd` becomes readable when it ends. */
@@ -30,8 +34,8 @@ struct child {
     bool ours;            /* we are its parent and can read its exit status */
 };
 
-/* RC_NOT_FOUND: no such program; RC_DENIED; RC_IO with the system's words. On failure no process is
- * left. */
+/* RC_NOT_FOUND: no such program; RC_DENIED; RC_LIMIT: no process or descriptor can be had now;
+ * RC_IO with the system's words. On failure no process is left. */
 enum rc child_spawn(const struct spawn_spec *spec, struct child *ret, struct diag *diag) MUST_CHECK;
 /* Takes a process that runs already. RC_NOT_FOUND when it is gone; RC_CONFLICT when start_ticks
  * (not 0) differ. */
@@ -48,7 +52,7 @@ struct child_end {
 /* Non-blocking: has it ended, and how. Our own child is reaped, after what is left of its process
  * group was killed; then pid is 0. */
 struct child_end child_poll(struct child *child);
-/* Signals the whole process group (and the group's other members through the cgroup on SIGKILL). */
+/* Signals the whole process group, each process once. */
 void child_signal(const struct child *child, int signal_number);
 /* Closes the pidfd; signals nothing. */
 void child_done(struct child *child);

@@ -1,0 +1,25 @@
+/* ports.h - a port for an engine that nobody listens on now. */
+#ifndef SLUICE_TARGET_PORTS_H
+#define SLUICE_TARGET_PORTS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/rc.h"
+
+#define PORTS_TRIED_MAX 1024 /* from the first one on, before a start is refused */
+
+/* Nobody listens on it, on any address of this machine. */
+bool port_is_free(uint16_t port);
+
+struct port_wish {
+    uint16_t fixed; /* 0 = any from `first` on */
+    uint16_t first;
+    /* True for ports that are given to replicas which do not listen yet. */
+    bool (*taken)(const void *user, uint16_t port);
+    const void *user;
+};
+/* RC_CONFLICT: the fixed port is taken; RC_LIMIT: none of PORTS_TRIED_MAX is free. */
+enum rc port_choose(const struct port_wish *wish, uint16_t *ret, struct diag *diag) MUST_CHECK;
+
+#endif

@@ -1,0 +1,428 @@
+/* process.c - engines as processes of this machine: placed, started, probed, stopped, buried. */
+#include <errno.h>
+#include <inttypes.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/num.h"
+#include "target/launch.h"
+#include "target/ports.h"
+#include "target/process_internal.h"
+
+#define LOOPBACK "127.0.0.1"
+/* Processes that a SIGKILL has reached are given 10 s to disappear: 10, 20, 40 ... 640 ms apart. */
+#define LEAVING_STEP_NS (10 * MILLISECOND_NS)
+#define LEAVING_DOUBLINGS 6
+#define LEAVING_TRIES_MAX 21
+
+static const int stop_signals[] = {
+    [STOP_TERM] = SIGTERM, [STOP_INT] = SIGINT, [STOP_QUIT] = SIGQUIT, [STOP_HUP] = SIGHUP};
+
+void process_follow(struct process_replica *p, const struct process_target *target)
+{
+    p->ready = target->ready;
+    p->stop_signal = stop_signals[target->stop_signal];
+    p->stop_grace_ns = target->stop_grace_ns;
+    p->log_bytes_max = (size_t)num_to_int(target->log_bytes_max, 0, INT64_MAX);
+}
+
+void process_group_name(const struct replica *r, char ret_name[CGROUP_PATH_SIZE])
+{
+    (void)snprintf(ret_name, CGROUP_PATH_SIZE, CGROUP_PREFIX "%.64s/%s-%" PRIu64,
+                   r->set->config.installation, r->pool, r->id);
+}
+
+/* ---- the end ---- */
+
+static const char *signal_words(int number)
+{
+    const char *name = sigabbrev_np(number);
+    return name ? name : "?";
+}
+
+static void how_it_ended(const struct process_replica *p, char *ret_text, size_t size)
+{
+    char memory[NUM_TEXT_MAX];
+    if (p->oom) {
+        (void)num_print(p->memory_bytes / (1 << 20), memory);
+        (void)snprintf(ret_text, size, "out of memory: killed by the kernel at its limit of %s MiB",
+                       p->memory_bytes > 0 ? memory : "this machine's");
+    } else if (!p->end.known) {
+        (void)snprintf(ret_text, size, "ended");
+    } else if (p->end.signal == 0) {
+        (void)snprintf(ret_text, size, "exit code %d", p->end.exit_code);
+    } else if (p->end.signal == SIGKILL && !p->killed) {
+        (void)snprintf(
+            ret_text, size,
+            "killed by SIGKILL, not by sluice: perhaps by the kernel for lack of memory");
+    } else {
+        (void)snprintf(ret_text, size, "killed by SIG%s", signal_words(p->end.signal));
+    }
+}
+
+/* Output is kept where somebody may ask why: not of a replica that served and was told to end. */
+static void part_with_log(struct process_replica *p)
+{
+    struct replica *r = &p->base;
+    struct stat st;
+    if (!p->log_path)
+        return;
+    if ((p->asked && r->served) || stat(p->log_path, &st) != 0 || st.st_size == 0)
+        (void)unlink(p->log_path); /* may be gone already */
+    else
+        outputs_keep(&r->set->outputs, r->id, r->pool, take(&p->log_path));
+}
+
+/* Everything of it is gone, or could not be ended in time. */
+static void finish(struct process_replica *p)
+{
+    struct replica *r = &p->base;
+    struct targets *t = r->set;
+    char how[TEXT_SIZE / 2];
+    char line[TEXT_SIZE / 2] = "";
+    how_it_ended(p, how, sizeof how);
+    if (p->log_path && !p->asked)
+        output_last_line(p->log_path, line, sizeof line);
+    part_with_log(p);
+    r->ops->release(r);
+    replica_end(r, p->asked || r->served ? NEWS_GONE : NEWS_FAILED, "%s%s%s%s",
+                p->asked    ? "stopped: "
+                : r->served ? ""
+                            : "ended before it was ready: ",
+                how, line[0] != '\0' ? "; its last words: " : "", line);
+    targets_room_changed(t);
+}
+
+/* The leader has ended: what it started ends too (FAULTS 71). */
+static void on_leaving(struct process_replica *p)
+{
+    struct targets *t = p->base.set;
+    size_t left = 0;
+    if (p->group.folder_count > 0)
+        left = cgroup_close(&p->group) ? 0 : 1 + cgroup_kill(&p->group);
+    else
+        left = process_end_leftovers(t, p->base.id);
+    if (left > 0 && p->leaving_tries < LEAVING_TRIES_MAX) {
+        const int doublings =
+            p->leaving_tries < LEAVING_DOUBLINGS ? p->leaving_tries : LEAVING_DOUBLINGS;
+        p->leaving_tries++;
+        timer_after(&p->timer, LEAVING_STEP_NS << doublings);
+        return;
+    }
+    if (left > 0)
+        log_event(t->config.log, LOG_PROBLEM, LOG_TEXT("pool", p->base.pool),
+                  LOG_INT("replica", p->base.id),
+                  LOG_TEXT("reason", "processes of the replica outlive SIGKILL"));
+    finish(p);
+}
+
+static void on_exit_seen(void *user, unsigned events)
+{
+    struct process_replica *p = user;
+    (void)events;
+    p->end = child_poll(&p->child);
+    if (!p->end.ended)
+        return;
+    watch_free(p->watch);
+    p->watch = NULL;
+    child_done(&p->child);
+    p->attached = false;
+    probe_stop(&p->base.probe);
+    p->leaving = true;
+    p->oom = p->group.folder_count > 0 && cgroup_oom_struck(&p->group);
+    on_leaving(p);
+}
+
+static void kill_now(struct process_replica *p)
+{
+    p->killed = true;
+    child_signal(&p->child, SIGKILL);
+    if (p->group.folder_count > 0)
+        (void)cgroup_kill(&p->group);
+}
+
+static void on_timer(void *user)
+{
+    struct process_replica *p = user;
+    if (p->leaving)
+        on_leaving(p);
+    else
+        kill_now(p); /* the grace is over */
+}
+
+static void process_stop(struct replica *r, bool kill)
+{
+    struct process_replica *p = process_of(r);
+    const bool first = !p->asked;
+    p->asked = true;
+    probe_stop(&r->probe);
+    if (p->leaving)
+        return;
+    if (kill || p->stop_grace_ns == 0) {
+        timer_stop(&p->timer);
+        kill_now(p);
+    } else if (first) {
+        child_signal(&p->child, p->stop_signal);
+        timer_after(&p->timer, p->stop_grace_ns);
+    }
+}
+
+/* Processes go on; a group that still has some stays. */
+static void process_release(struct replica *r)
+{
+    struct process_replica *p = process_of(r);
+    watch_free(p->watch);
+    p->watch = NULL;
+    timer_done(&p->timer);
+    if (p->attached)
+        child_done(&p->child);
+    p->attached = false;
+    inventory_give_back(&r->set->inventory, &p->grant);
+    p->grant.count = 0;
+    if (p->group.folder_count > 0)
+        (void)cgroup_close(&p->group); /* refused while somebody lives in it */
+    free(take(&p->log_path));
+}
+
+/* ---- the start ---- */
+
+static bool port_given(const void *user, uint16_t port)
+{
+    const struct targets *t = user;
+    for (size_t i = 0; i < t->replica_count; i++)
+        if (t->replica[i]->ops->kind == TARGET_PROCESS && t->replica[i]->port == port)
+            return true;
+    return false;
+}
+
+static enum rc place(struct process_replica *p, const struct pool_config *pool, struct diag *diag)
+{
+    struct targets *t = p->base.set;
+    const struct process_target *target = &pool->target.process;
+    const struct port_wish wish = {.fixed = (uint16_t)target->port,
+                                   .first = (uint16_t)target->port_first,
+                                   .taken = port_given,
+                                   .user = t};
+    struct gpu_need need;
+    struct buf ids;
+    inventory_need(&t->inventory, pool, p->base.class_, &need);
+    const enum rc rc = inventory_take(&t->inventory, &need, &p->grant, diag);
+    if (rc != RC_OK)
+        return rc;
+    if (p->grant.count > 0) {
+        buf_init(&ids, sizeof p->gpus);
+        gpu_ids(t->inventory.gpus, &p->grant, &ids);
+        (void)span_copy(buf_view(&ids), p->gpus, sizeof p->gpus); /* sized for the most ids */
+        buf_done(&ids);
+        p->gpu_share = p->grant.ratio;
+    }
+    (void)snprintf(p->base.host, sizeof p->base.host, LOOPBACK);
+    return port_choose(&wish, &p->base.port, diag);
+}
+
+/* RC_OK without a group where none can be made and no limit is asked for. */
+static enum rc enclose(struct process_replica *p, const struct process_target *target,
+                       struct diag *diag)
+{
+    struct targets *t = p->base.set;
+    const struct cgroup_limits limits = {.cpus = target->cpus,
+                                         .memory_bytes = target->memory_bytes};
+    struct diag why;
+    char name[CGROUP_PATH_SIZE];
+    process_group_name(&p->base, name);
+    p->memory_bytes = target->memory_bytes;
+    const enum rc rc = cgroup_open(NULL, name, &limits, &p->group, &why);
+    if (rc == RC_OK) {
+        memcpy(p->group_name, name, sizeof p->group_name);
+        return RC_OK;
+    }
+    p->group.folder_count = 0;
+    if (limits.cpus > 0 || limits.memory_bytes > 0)
+        return fail(diag, rc, "limits of cpu and memory cannot be kept here: %s", why.text);
+    if (!t->group_refused)
+        log_event(t->config.log, LOG_UNGROUPED, LOG_TEXT("reason", why.text));
+    t->group_refused = true;
+    return RC_OK;
+}
+
+static bool make_folders(char *path)
+{
+    for (char *at = path + 1; *at != '\0'; at++) {
+        if (*at != '/')
+            continue;
+        *at = '\0';
+        const bool fine = mkdir(path, 0750) == 0 || errno == EEXIST;
+        *at = '/';
+        if (!fine)
+            return false;
+    }
+    return true;
+}
+
+static enum rc choose_log(struct process_replica *p, const char *folder, struct diag *diag)
+{
+    const struct replica *r = &p->base;
+    if (folder[0] == '\0')
+        folder = r->set->config.folder;
+    if (asprintf(&p->log_path, "%s/%s-%" PRIu64 ".log", folder, r->pool, r->id) < 0) {
+        p->log_path = NULL;
+        return fail(diag, RC_NO_MEMORY, "no memory for the name of an output file");
+    }
+    if (!make_folders(p->log_path))
+        return fail(diag, RC_IO, "the folder for output %s cannot be made: %s", folder,
+                    strerror(errno));
+    return RC_OK;
+}
+
+enum rc process_watch(struct process_replica *p, struct diag *diag)
+{
+    struct replica *r = &p->base;
+    enum rc rc = timer_init(&p->timer, r->set->loop, on_timer, p);
+    if (rc == RC_OK) {
+        p->watch = watch_new(r->set->loop, p->child.pidfd, on_exit_seen, p);
+        rc = p->watch ? replica_probe(r, &p->ready) : RC_NO_MEMORY;
+    }
+    if (rc != RC_OK)
+        return fail(diag, rc, "the engine cannot be watched: %s", rc_words(rc));
+    watch_set(p->watch, WATCH_READ);
+    return RC_OK;
+}
+
+static enum rc spawn(struct process_replica *p, const struct pool_config *pool, struct diag *diag)
+{
+    const struct replica *r = &p->base;
+    const struct launch_values values = {.installation = r->set->config.installation,
+                                         .replica = r->id,
+                                         .class_ = r->class_,
+                                         .port = r->port,
+                                         .hash = r->hash,
+                                         .gpus = p->gpus,
+                                         .gpu_share = p->gpu_share,
+                                         .group = p->group_name};
+    struct launch launch;
+    enum rc rc = launch_init(&launch, pool, &values, diag);
+    if (rc == RC_OK)
+        rc = choose_log(p, launch.log_folder, diag);
+    if (rc == RC_OK && !launch.argv[0])
+        rc = fail(diag, RC_MISSING, "the command of the target is empty");
+    if (rc == RC_OK) {
+        const struct spawn_spec spec = {.argv = launch.argv,
+                                        .envp = launch.envp,
+                                        .workdir = launch.workdir,
+                                        .output_path = p->log_path,
+                                        .group = p->group.folder_count > 0 ? &p->group : NULL,
+                                        .pid_slot = launch.pid_slot,
+                                        .pid_digits = MARK_PID_DIGITS};
+        rc = child_spawn(&spec, &p->child, diag);
+        p->attached = rc == RC_OK;
+    }
+    launch_done(&launch);
+    return rc;
+}
+
+/* What may be otherwise in a while; all else is wrong until somebody changes it. */
+static bool may_pass(enum rc rc)
+{
+    return rc == RC_LIMIT || rc == RC_NO_MEMORY || rc == RC_CONFLICT;
+}
+
+static void give_up(struct process_replica *p, enum rc rc, const struct diag *diag)
+{
+    struct replica *r = &p->base;
+    if (p->attached) { /* it runs but cannot be watched */
+        kill_now(p);
+        while (!child_poll(&p->child).ended)
+            ;
+    }
+    part_with_log(p);
+    r->ops->release(r);
+    targets_room_changed(r->set);
+    replica_end(r, may_pass(rc) ? NEWS_REFUSED : NEWS_FAILED, "%s", diag->text);
+}
+
+static void process_start(struct replica *r, const struct pool_config *pool)
+{
+    struct process_replica *p = process_of(r);
+    struct diag diag;
+    process_follow(p, &pool->target.process);
+    enum rc rc = place(p, pool, &diag);
+    if (rc == RC_OK) {
+        replica_due(r, DUE_PHASE(PHASE_SCHEDULED));
+        rc = enclose(p, &pool->target.process, &diag);
+    }
+    if (rc == RC_OK)
+        rc = spawn(p, pool, &diag);
+    if (rc == RC_OK) {
+        replica_due(r, DUE_PHASE(PHASE_FETCHED) | DUE_PHASE(PHASE_LAUNCHED));
+        rc = process_watch(p, &diag);
+    }
+    if (rc != RC_OK)
+        give_up(p, rc, &diag);
+    else
+        targets_room_changed(r->set);
+}
+
+/* ---- reading ---- */
+
+static void process_adapt(struct replica *r, const struct pool_config *pool)
+{
+    struct process_replica *p = process_of(r);
+    if (p->gpus[0] != '\0' && !r->ended &&
+        inventory_claim(&r->set->inventory, span_from(p->gpus), p->gpu_share, &p->grant) > 0)
+        log_event(r->set->config.log, LOG_PROBLEM, LOG_TEXT("pool", r->pool),
+                  LOG_INT("replica", r->id), LOG_TEXT("gpus", p->gpus),
+                  LOG_TEXT("reason", "it runs on GPUs that the inventory does not name"));
+    if (!pool || pool->target.kind != TARGET_PROCESS)
+        return;
+    process_follow(p, &pool->target.process);
+    probe_change(&r->probe, p->ready.path, p->ready.interval_ns);
+}
+
+static int64_t process_room(const struct targets *t, const struct pool_config *pool)
+{
+    struct gpu_need need;
+    int64_t own = 0;
+    inventory_need(&t->inventory, pool, 0, &need);
+    const int64_t more = inventory_room(&t->inventory, &need);
+    for (size_t i = 0; i < t->replica_count; i++)
+        own += !t->replica[i]->ended && strcmp(t->replica[i]->pool, pool->core.name) == 0;
+    if (pool->target.process.port != 0)
+        return more > 0 || own > 0 ? 1 : 0;
+    return more == INT64_MAX ? NO_COUNT : own + more;
+}
+
+static void process_document(const struct replica *r, struct json_writer *w)
+{
+    const struct process_replica *p = process_of_const(r);
+    json_member_text(w, "boot", r->set->boot);
+    json_member_int(w, "pid", p->child.pid);
+    json_key(w, "startTicks");
+    json_uint(w, p->child.start_ticks);
+    json_member_text(w, "gpus", p->gpus);
+    json_member_number(w, "gpuShare", p->gpu_share);
+    json_member_text(w, "group", p->group_name);
+    json_member_text(w, "log", p->log_path ? p->log_path : "");
+}
+
+static const char *process_log_path(const struct replica *r)
+{
+    return process_of_const(r)->log_path;
+}
+
+const struct target_ops target_process = {
+    .name = "process",
+    .kind = TARGET_PROCESS,
+    .replica_size = sizeof(struct process_replica),
+    .start = process_start,
+    .stop = process_stop,
+    .scan = process_scan,
+    .adapt = process_adapt,
+    .release = process_release,
+    .room = process_room,
+    .document = process_document,
+    .log_path = process_log_path,
+};

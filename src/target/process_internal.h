@@ -1,0 +1,55 @@
+/* process_internal.h - one replica that is a process of this machine. Private to the process
+ * target: process.c starts and stops, process_scan.c adopts. */
+#ifndef SLUICE_TARGET_PROCESS_INTERNAL_H
+#define SLUICE_TARGET_PROCESS_INTERNAL_H
+
+#include "target/spawn.h"
+#include "target/target_internal.h"
+
+struct process_replica {
+    struct replica base;
+    struct child child;  /* pid 0 = none, or ended */
+    bool attached;       /* child holds a pidfd of ours */
+    struct watch *watch; /* of the pidfd */
+    struct timer timer;  /* end of the grace, then of the wait for what is left */
+    struct cgroup group;
+    char group_name[CGROUP_PATH_SIZE]; /* "" = none */
+    struct gpu_grant grant;
+    char gpus[GPU_IDS_SIZE]; /* "" = none assigned */
+    double gpu_share;
+    struct ready_spec ready;
+    int stop_signal; /* of the system */
+    int64_t stop_grace_ns;
+    size_t log_bytes_max;
+    double memory_bytes; /* limit; 0 = none */
+    char *log_path;      /* owned; NULL = none */
+    bool asked;          /* to end */
+    bool killed;         /* SIGKILL was sent by us */
+    bool leaving;        /* its leader has ended; the rest of its processes is being ended */
+    bool oom;            /* the kernel's memory killer struck in its group */
+    int leaving_tries;
+    struct child_end end;
+};
+
+static inline struct process_replica *process_of(struct replica *r)
+{
+    return (struct process_replica *)r; /* base is the first member */
+}
+static inline const struct process_replica *process_of_const(const struct replica *r)
+{
+    return (const struct process_replica *)r;
+}
+
+/* Copies what a running replica follows of its configuration. */
+void process_follow(struct process_replica *p, const struct process_target *target);
+/* Watches a child that runs and probes it. Codes of spawn and memory. */
+enum rc process_watch(struct process_replica *p, struct diag *diag) MUST_CHECK;
+/* "sluice-INSTALLATION/POOL-REPLICA" */
+void process_group_name(const struct replica *r, char ret_name[CGROUP_PATH_SIZE]);
+
+void process_scan(struct targets *t, const struct recorded *recorded, size_t count);
+/* Ends processes that carry the mark of this replica, whatever group they went into, except the
+ * leader; returns how many there were. */
+size_t process_end_leftovers(const struct targets *t, uint64_t replica);
+
+#endif
