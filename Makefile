@@ -12,7 +12,7 @@ PACKAGES_CHECK := clang clang-format clang-tidy cppcheck python3 binutils promet
 PACKAGES_LONG := libclang-rt-14-dev valgrind gcovr
 PACKAGES_BENCH := haproxy nginx-light
 
-.PHONY: build demo check check-fast check-long bench format clean help deps-build deps-check deps-long deps-bench
+.PHONY: build demo check check-long bench format clean help deps-build deps-check deps-long deps-bench
 
 help: ## this list
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "make %-12s %s\n", $$1, $$2}' Makefile
