@@ -131,6 +131,17 @@ static bool gateway_zero(const struct pool_observation *o)
            o->in_flight_requests <= 0;
 }
 
+/* Of a window that goes on counting while its source is silent only what is known now proves. */
+static struct reading known_value(const struct pool_plan *plan, const struct group_state *state,
+                                  uint32_t need, int64_t now_ns)
+{
+    const void *window = state_at_const(state, plan->need_offset[need]);
+    struct reading r = series_value(&plan->need[need], window, now_ns);
+    if (r.state == SIGNAL_VALUE)
+        r.state = series_state(&plan->need[need], window, now_ns);
+    return r;
+}
+
 /* What a zero of a demand signal proves: nothing waits, nothing runs. */
 enum proof { PROOF_QUEUE = 1, PROOF_FLIGHT = 2 };
 
@@ -154,8 +165,7 @@ static bool demand_zero(const struct pool_plan *plan, const struct group_state *
     bool any = false;
     for (uint32_t i = 0; i < plan->demand_count; i++) {
         const uint32_t n = plan->demand[i];
-        const struct reading r =
-            series_value(&plan->need[n], state_at_const(state, plan->need_offset[n]), now_ns);
+        const struct reading r = known_value(plan, state, n, now_ns);
         if (r.state == SIGNAL_FAILED || (r.state == SIGNAL_VALUE && r.value > 0))
             return false;
         if (r.state != SIGNAL_VALUE)
@@ -188,8 +198,7 @@ static enum signal_id failed_signal(const struct pool_plan *plan, const struct g
         return SIGNAL_COUNT;
     for (uint32_t i = 0; i < plan->demand_count; i++) {
         const uint32_t n = plan->demand[i];
-        const struct reading r =
-            series_value(&plan->need[n], state_at_const(state, plan->need_offset[n]), now_ns);
+        const struct reading r = known_value(plan, state, n, now_ns);
         if (r.state == SIGNAL_VALUE && r.value <= 0)
             return SIGNAL_COUNT;
     }
@@ -251,7 +260,8 @@ static void begin(struct walk *walk, const struct pool_plan *plan, struct group_
     walk->input = (struct policy_input){
         .pool = plan->spec,
         .observation = &o->pool[index],
-        .now_ns = state->now_ns,
+        /* An exact imitation follows the clock of its peer, which may go back. */
+        .now_ns = plan->spec->exact ? o->now_ns : state->now_ns,
         .wall_ns = o->wall_ns,
         .desired = pool->desired,
         .poke = o->cause != TICK_PERIOD && o->cause != TICK_START,

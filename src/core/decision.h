@@ -28,6 +28,9 @@ struct pool_observation {
     } batch[PENDING_BATCHES_MAX]; /* of `pending`, by time; the last one holds the rest */
     uint32_t batch_count;
 
+    uint8_t counts_state; /* enum signal_state of the counts above: failed = the replicas could not
+                             be counted, and what stands there is the last that was known */
+
     uint8_t waiting_state; /* enum signal_state of the next three, from the gateways; absent without
                               a gateway */
     int64_t waiting_requests; /* held right now */

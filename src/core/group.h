@@ -54,6 +54,10 @@ void group_state_print(const struct group_spec *group, const struct group_state 
 enum rc group_state_parse(const struct group_spec *group, const struct tree *json,
                           struct group_state *state, struct diag *diag) MUST_CHECK;
 
+/* State of the policy in force, described by its `fields`: for status pages and tests. */
+const void *group_policy_state(const struct group_spec *group, const struct group_state *state,
+                               size_t pool);
+
 int64_t group_desired(const struct group_spec *group, const struct group_state *state, size_t pool);
 
 /* Files samples into the windows. Any number between ticks; out-of-range fields are ignored, absurd

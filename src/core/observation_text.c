@@ -153,6 +153,9 @@ static enum rc parse_pool(const struct tree *json, struct pool_observation *pool
                     tree_kind_name(json->kind));
     enum rc rc = fields_parse(pool_fields, COUNT_OF(pool_fields), json, false, pool, diag);
     if (rc == RC_OK)
+        rc = parse_name(json, "counts", state_names, COUNT_OF(state_names), &pool->counts_state,
+                        diag);
+    if (rc == RC_OK)
         rc = parse_name(json, "waiting", state_names, COUNT_OF(state_names), &pool->waiting_state,
                         diag);
     if (rc == RC_OK)
@@ -177,6 +180,8 @@ void observation_print(const struct group_spec *group, const struct observation 
         json_key(w, group->pool[i].spec->name);
         json_object(w);
         fields_print(pool_fields, COUNT_OF(pool_fields), pool, &defaults.pool[i], w);
+        if (pool->counts_state != SIGNAL_VALUE)
+            print_name("counts", state_names, COUNT_OF(state_names), pool->counts_state, w);
         print_name("waiting", state_names, COUNT_OF(state_names), pool->waiting_state, w);
         if (pool->batch_count > 0)
             print_batches(pool, w);

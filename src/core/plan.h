@@ -128,5 +128,8 @@ plan_table(const struct pool_plan *plan, const struct group_state *state, struct
 /* A fresh policy and its last proposal: none yet, due at once. */
 void policy_state_init(const struct pool_plan *plan, const struct policy_plan *policy,
                        struct group_state *state, int64_t now_ns, int64_t desired);
+/* What its state_valid() says. */
+bool policy_state_valid(const struct pool_plan *plan, const struct policy_plan *policy,
+                        const struct group_state *state);
 
 #endif

@@ -38,6 +38,17 @@ struct reading metric_read(const struct policy_input *in, size_t index);
 /* Whole replicas for a need of so many: rounded up, errors of rounding forgiven; NaN gives 0. */
 int64_t replicas_for(double need);
 
+/* A changed specification: what a policy carries over from its old state. */
+struct policy_change {
+    const struct pool_spec *old_pool;
+    const void *old_config;
+    const void *old_state;
+    const struct pool_spec *pool;
+    const void *config;
+    void *state; /* fresh from state_init() */
+    int64_t now_ns;
+};
+
 struct policy_ops {
     const char *name;
     const char *summary; /* one sentence: what it computes */
@@ -66,6 +77,11 @@ struct policy_ops {
                          const void *config); /* multiple of 8, >= fixed part; 0 = stateless */
     void (*state_init)(const struct pool_spec *pool, const void *config, void *state,
                        int64_t now_ns, int64_t ready);
+    /* False for bytes that the policy could not have left and that lead astray; may be NULL. */
+    bool (*state_valid)(const struct pool_spec *pool, const void *config, const void *state);
+    /* The same policy with another configuration; NULL: the bytes are copied where their size is
+     * the same, else the state starts fresh. */
+    void (*reshape)(const struct policy_change *change);
     /* A sample of this pool as it is filed, before the windows take it; may be NULL. */
     void (*sample)(const struct pool_spec *pool, const void *config, void *state,
                    const struct sample *sample);

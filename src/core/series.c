@@ -1,81 +1,26 @@
-/* series.c - windows as rings of buckets: the number of a bucket tells whether it is still inside,
- * so nothing has to be cleaned as time goes on. */
+/* series.c - windows: their size, what is filed into them, and what they read as. */
 #include "core/series.h"
 
-#include <assert.h>
 #include <math.h>
 #include <string.h>
 
-#include "base/duration.h"
-#include "base/histogram.h"
-#include "base/num.h"
-#include "base/rc.h"
+#include "core/series_layout.h"
 #include "core/spec.h"
 
-#define SPAN_MAX_NS (31 * DAY_NS)
-#define BUCKETS_MAX 4096
-#define BUCKETS_DEFAULT 30
-#define QUANTILE_SLOTS 6 /* a histogram is large: a window of latencies moves in sixths */
-
-/* Begin of every series. `state` and the times are of the newest sample and the newest value. */
-struct series_head {
-    int64_t newest_ns; /* TIME_NONE = no sample ever */
-    int64_t value_ns;  /* TIME_NONE = no value ever */
-    int64_t first_ns;  /* of the first value: a short history is no thin one */
-    double value;      /* newest value */
-    double coverage;
-    uint8_t state; /* enum signal_state */
-    uint8_t reserved;
-    uint16_t count; /* buckets in the ring */
-    uint32_t place; /* of the bucket used last: the next sample is there or beside it */
-};
-
-/* Bucket `number` holds the times [number, number + 1) * granularity; -1 = empty. */
-struct bucket {
-    int64_t number;
-    double sum;    /* of values; of value * weight; or the largest */
-    double weight; /* how many; or sum of weights */
-};
-
-struct slot {
-    int64_t number;
-    struct histogram histogram;
-};
-
-static_assert(BUCKETS_MAX <= UINT16_MAX, "series_head.count holds it");
-
 /* ---- shape ---- */
-
-static bool is_kpa(const struct series_need *need)
-{
-    return need->kind == SERIES_KPA_LINEAR || need->kind == SERIES_KPA_WEIGHTED;
-}
-
-static int64_t granularity_of(const struct series_need *need)
-{
-    if (need->granularity_ns > 0)
-        return need->granularity_ns;
-    if (need->kind == SERIES_QUANTILE)
-        return num_clamp(need->span_ns / QUANTILE_SLOTS, SECOND_NS, SPAN_MAX_NS);
-    return num_clamp(need->span_ns / BUCKETS_DEFAULT, SECOND_NS, SPAN_MAX_NS);
-}
-
-/* One more than fit the span: the oldest is only partly inside. */
-static size_t bucket_count(const struct series_need *need)
-{
-    if (need->kind == SERIES_LAST)
-        return 0;
-    const int64_t granularity_ns = granularity_of(need);
-    return (size_t)((need->span_ns + granularity_ns - 1) / granularity_ns) + 1;
-}
 
 size_t series_size(const struct series_need *need)
 {
     if (need->kind == SERIES_LAST)
         return sizeof(struct series_head);
-    if (is_kpa(need) || need->span_ns < SECOND_NS || need->span_ns > SPAN_MAX_NS ||
-        need->granularity_ns < 0 || need->granularity_ns > need->span_ns)
+    if (need->span_ns < SECOND_NS || need->span_ns > SPAN_MAX_NS || need->granularity_ns < 0 ||
+        need->granularity_ns > need->span_ns)
         return 0;
+    if (is_kpa(need)) {
+        const struct kpa_shape shape = kpa_shape_of(need);
+        const size_t size = kpa_window_size(&shape, BUCKETS_MAX);
+        return size == 0 ? 0 : sizeof(struct series_head) + size;
+    }
     const size_t n = bucket_count(need);
     if (n > BUCKETS_MAX)
         return 0;
@@ -88,7 +33,8 @@ bool series_same_window(const struct series_need *a, const struct series_need *b
     return a->kind == b->kind && a->signal.id == b->signal.id &&
            strcmp(a->signal.external, b->signal.external) == 0 &&
            (a->kind == SERIES_LAST ||
-            (a->span_ns == b->span_ns && granularity_of(a) == granularity_of(b)));
+            (a->span_ns == b->span_ns && granularity_of(a) == granularity_of(b) &&
+             a->level == b->level));
 }
 
 struct series_need series_need_of_metric(const struct metric_spec *metric)
@@ -106,41 +52,6 @@ struct series_need series_need_of_metric(const struct metric_spec *metric)
     };
 }
 
-/* ---- buckets ---- */
-
-static struct bucket *buckets_of(void *state)
-{
-    return (struct bucket *)((struct series_head *)state + 1);
-}
-
-static const struct bucket *buckets_of_const(const void *state)
-{
-    return (const struct bucket *)((const struct series_head *)state + 1);
-}
-
-static struct slot *slots_of(void *state)
-{
-    return (struct slot *)((struct series_head *)state + 1);
-}
-
-static const struct slot *slots_of_const(const void *state)
-{
-    return (const struct slot *)((const struct series_head *)state + 1);
-}
-
-static int64_t number_of(int64_t t_ns, int64_t granularity_ns)
-{
-    const int64_t quotient = t_ns / granularity_ns;
-    return t_ns % granularity_ns < 0 ? quotient - 1 : quotient;
-}
-
-static size_t place_of(int64_t number, size_t n)
-{
-    assert(n > 0);
-    const int64_t rest = number % (int64_t)n;
-    return (size_t)(rest < 0 ? rest + (int64_t)n : rest);
-}
-
 void series_init(const struct series_need *need, void *state)
 {
     memset(state, 0, series_size(need));
@@ -150,6 +61,10 @@ void series_init(const struct series_need *need, void *state)
     head->first_ns = TIME_NONE;
     head->coverage = 1;
     head->state = SIGNAL_ABSENT;
+    if (is_kpa(need)) {
+        const struct kpa_shape shape = kpa_shape_of(need);
+        kpa_window_init(&shape, kpa_of(state));
+    }
     const size_t n = bucket_count(need);
     head->count = (uint16_t)n;
     for (size_t i = 0; i < n; i++) {
@@ -163,6 +78,9 @@ void series_init(const struct series_need *need, void *state)
 bool series_valid(const struct series_need *need, const void *state)
 {
     const struct series_head *head = state;
+    const struct kpa_shape shape = kpa_shape_of(need);
+    if (is_kpa(need) && !kpa_window_valid(&shape, kpa_of_const(state)))
+        return false;
     return head->state <= SIGNAL_FAILED && head->count == bucket_count(need) &&
            (head->place == 0 || head->place < head->count);
 }
@@ -255,7 +173,10 @@ void series_record(const struct series_need *need, void *state, const struct sam
                              ? (double)sample->covered / (double)sample->expected
                              : 1;
     }
-    if (need->kind == SERIES_QUANTILE)
+    if (is_kpa(need)) {
+        const struct kpa_shape shape = kpa_shape_of(need);
+        kpa_window_record(&shape, kpa_of(state), sample->t_ns, sample->value);
+    } else if (need->kind == SERIES_QUANTILE)
         record_slot(need, state, sample);
     else if (need->kind != SERIES_LAST)
         record_bucket(need, state, sample);
@@ -341,6 +262,21 @@ static void read_quantile(const struct series_need *need, const void *state, int
     r->value = histogram_quantile(&all, need->signal.quantile);
 }
 
+/* What the window holds counts as long as it holds anything, however the newest sample was. */
+static void read_kpa(const struct series_need *need, const void *state, int64_t now_ns,
+                     struct reading *r)
+{
+    const struct kpa_shape shape = kpa_shape_of(need);
+    const struct kpa_window *window = kpa_of_const(state);
+    if (kpa_window_empty(&shape, window, now_ns)) {
+        r->state = r->state == SIGNAL_VALUE ? SIGNAL_ABSENT : r->state;
+        return;
+    }
+    r->state = SIGNAL_VALUE;
+    r->value = kpa_window_average(&shape, window, now_ns);
+    r->weight = 1;
+}
+
 struct reading series_value(const struct series_need *need, const void *state, int64_t now_ns)
 {
     const struct series_head *head = state;
@@ -350,7 +286,9 @@ struct reading series_value(const struct series_need *need, const void *state, i
                         .age_ns = INT64_MAX};
     if (head->value_ns != TIME_NONE)
         r.age_ns = num_add_sat(now_ns, -head->value_ns);
-    if (r.state != SIGNAL_VALUE)
+    if (is_kpa(need))
+        read_kpa(need, state, now_ns, &r);
+    if (r.state != SIGNAL_VALUE || is_kpa(need))
         return r;
     if (need->kind != SERIES_LAST && r.age_ns > need->span_ns + granularity_of(need)) {
         r.state = SIGNAL_ABSENT; /* no need to look: even the newest value is outside */
@@ -376,52 +314,4 @@ struct reading series_value(const struct series_need *need, const void *state, i
     if (isnan(r.value))
         r.state = SIGNAL_ABSENT; /* nothing of it lies in the window any more */
     return r;
-}
-
-/* ---- resize ---- */
-
-void series_resize(const struct series_need *old, const void *old_state,
-                   const struct series_need *need, void *state, int64_t now_ns)
-{
-    (void)now_ns;
-    series_init(need, state);
-    struct series_head *head = state;
-    const uint16_t count = head->count;
-    memcpy(state, old_state, sizeof(struct series_head));
-    head->count = count;
-    head->place = 0;
-    const int64_t from_ns = need->kind == SERIES_LAST ? 1 : granularity_of(old);
-    const size_t n = bucket_count(old);
-    int64_t newest = INT64_MIN;
-    for (size_t i = 0; i < n; i++) {
-        const int64_t number = old->kind == SERIES_QUANTILE ? slots_of_const(old_state)[i].number
-                                                            : buckets_of_const(old_state)[i].number;
-        newest = number > newest ? number : newest;
-    }
-    if (newest == INT64_MIN)
-        return;
-    /* Oldest first; a bucket moves as a whole to the place of its begin. */
-    for (int64_t number = newest - (int64_t)n + 1; number <= newest; number++) {
-        const int64_t moved = number_of(num_mul_sat(number, from_ns), granularity_of(need));
-        const size_t to = place_of(moved, bucket_count(need));
-        if (need->kind == SERIES_QUANTILE) {
-            const struct slot *from = &slots_of_const(old_state)[place_of(number, n)];
-            struct slot *slot = &slots_of(state)[to];
-            if (from->number != number)
-                continue;
-            if (slot->number != moved)
-                *slot = (struct slot){.number = moved};
-            histogram_merge(&slot->histogram, &from->histogram);
-            continue;
-        }
-        const struct bucket *from = &buckets_of_const(old_state)[place_of(number, n)];
-        struct bucket *bucket = &buckets_of(state)[to];
-        if (from->number != number)
-            continue;
-        if (bucket->number != moved)
-            *bucket = (struct bucket){.number = moved};
-        bucket->sum =
-            need->kind == SERIES_MAX ? fmax(bucket->sum, from->sum) : bucket->sum + from->sum;
-        bucket->weight = need->kind == SERIES_MAX ? 1 : bucket->weight + from->weight;
-    }
 }

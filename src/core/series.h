@@ -25,8 +25,7 @@ enum series_kind {
     SERIES_MAX,      /* largest in the window */
     SERIES_QUANTILE, /* histogram slots */
     SERIES_RATIO,    /* weighted mean */
-    SERIES_KPA_LINEAR, /* Knative's bucketed average, conformance/kpa: samples of one bucket add up
-                        */
+    SERIES_KPA_LINEAR, /* Knative's bucketed average (kpa_window.h): read in constant time */
     SERIES_KPA_WEIGHTED,
 };
 
@@ -34,9 +33,11 @@ struct series_need {
     struct signal_ref signal;
     enum series_kind kind;
     int64_t span_ns;
-    int64_t granularity_ns; /* 0 = span / 30, at least 1 s */
+    int64_t granularity_ns; /* 0 = span / 30, at least 1 s; 1 s for SERIES_KPA_* */
     int64_t max_age_ns;     /* 0 = never stale by age (peers that have no such rule) */
     bool required;
+    bool level; /* SERIES_KPA_* only: the newest sample of a bucket counts, and holds until the next
+                   one; else samples of one bucket add up and a bucket without one is 0 */
 };
 
 /* Fits signal, window and staleness of one metric of a pool: the series kind follows from the
@@ -61,7 +62,9 @@ void series_record(const struct series_need *need, void *state, const struct sam
  * absent or failed) decides; when it is older than max_age_ns the series is failed, but absent
  * where samples come with requests only (quantiles, ratios): silence of those is no traffic. */
 enum signal_state series_state(const struct series_need *need, const void *state, int64_t now_ns);
-/* The quantile and max_age_ns of `need` count. NaN never comes out of a SIGNAL_VALUE reading. */
+/* The quantile and max_age_ns of `need` count. NaN never comes out of a SIGNAL_VALUE reading. A
+ * SERIES_KPA_* window has a value as long as anything lies in its span, also while series_state()
+ * is failed: doubt is the business of who lowers. */
 struct reading series_value(const struct series_need *need, const void *state, int64_t now_ns);
 
 /* Carries what the old window holds into a new one of another span or granularity but the same

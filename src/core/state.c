@@ -59,6 +59,14 @@ void group_state_init(const struct group_spec *group, struct group_state *state,
         pool_init(&group->pool[i], state, now_ns, num_clamp(initial[i], 0, REPLICAS_MAX));
 }
 
+bool policy_state_valid(const struct pool_plan *plan, const struct policy_plan *policy,
+                        const struct group_state *state)
+{
+    const struct policy_state *own = state_at_const(state, policy->offset);
+    return policy->ops->state_valid == NULL ||
+           policy->ops->state_valid(plan->spec, policy->config, own + 1);
+}
+
 /* The bytes of one pool, as far as they lead somewhere. */
 static enum rc check_pool(const struct pool_plan *plan, const struct group_state *state,
                           struct diag *diag)
@@ -67,6 +75,13 @@ static enum rc check_pool(const struct pool_plan *plan, const struct group_state
     if (pool->desired < 0 || pool->desired > REPLICAS_MAX)
         return fail(diag, RC_CORRUPT, "the desired count of pool \"%s\" is %" PRId64,
                     plan->spec->name, pool->desired);
+    if (!policy_state_valid(plan, &plan->policy, state))
+        return fail(diag, RC_CORRUPT, "the state of policy %s of pool \"%s\" is damaged",
+                    plan->policy.ops->name, plan->spec->name);
+    for (size_t i = 0; i < plan->spec->shadow_count; i++)
+        if (!policy_state_valid(plan, &plan->shadow[i], state))
+            return fail(diag, RC_CORRUPT, "the state of shadow %s of pool \"%s\" is damaged",
+                        plan->shadow[i].ops->name, plan->spec->name);
     for (uint32_t i = 0; i < plan->window_count; i++)
         if (!series_valid(&plan->window[i].need, state_at_const(state, plan->window[i].offset)))
             return fail(diag, RC_CORRUPT, "a window of pool \"%s\" is damaged", plan->spec->name);
@@ -133,16 +148,26 @@ static void carry_windows(const struct carry *c)
 
 static bool same_policy(const struct policy_plan *a, const struct policy_plan *b)
 {
-    return a->ops == b->ops && a->size == b->size;
+    return a->ops == b->ops && (a->size == b->size || a->ops->reshape != NULL);
 }
 
 static void carry_policy(const struct carry *c, const struct policy_plan *from,
                          const struct policy_plan *to)
 {
-    memcpy(state_at(c->next, to->offset), state_at_const(c->old, from->offset),
-           sizeof(struct policy_state) + to->size);
-    /* A new period counts from now on. */
+    const struct policy_state *old = state_at_const(c->old, from->offset);
     struct policy_state *own = state_at(c->next, to->offset);
+    *own = *old;
+    if (to->ops->reshape != NULL)
+        to->ops->reshape(&(struct policy_change){.old_pool = c->from->spec,
+                                                 .old_config = from->config,
+                                                 .old_state = old + 1,
+                                                 .pool = c->to->spec,
+                                                 .config = to->config,
+                                                 .state = own + 1,
+                                                 .now_ns = c->now_ns});
+    else
+        memcpy(own + 1, old + 1, to->size);
+    /* A new period counts from now on. */
     if (from->period_ns != to->period_ns)
         own->next_ns = TIME_NONE;
 }
@@ -197,7 +222,15 @@ void group_reshape(const struct group_spec *old, const struct group_state *old_s
     }
 }
 
-/* ---- counts ---- */
+/* ---- single facts ---- */
+
+const void *group_policy_state(const struct group_spec *group, const struct group_state *state,
+                               size_t pool)
+{
+    assert(pool < group->pool_count);
+    const struct policy_state *own = state_at_const(state, group->pool[pool].policy.offset);
+    return own + 1;
+}
 
 int64_t group_desired(const struct group_spec *group, const struct group_state *state, size_t pool)
 {

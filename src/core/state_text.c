@@ -135,8 +135,8 @@ void group_state_print(const struct group_spec *group, const struct group_state 
 
 /* ---- parse ---- */
 
-static enum rc parse_policy(const struct policy_plan *policy, const struct tree *json,
-                            struct group_state *state, struct diag *diag)
+static enum rc parse_policy(const struct pool_plan *plan, const struct policy_plan *policy,
+                            const struct tree *json, struct group_state *state, struct diag *diag)
 {
     struct policy_state *own = state_at(state, policy->offset);
     const size_t fixed = fixed_size(policy);
@@ -149,6 +149,9 @@ static enum rc parse_policy(const struct policy_plan *policy, const struct tree 
     if (rc == RC_OK)
         rc = fields_parse_words(tree_get(json, "rest"), (unsigned char *)(own + 1) + fixed,
                                 policy->size - fixed, diag);
+    if (rc == RC_OK && !policy_state_valid(plan, policy, state))
+        return fail(diag, RC_INVALID, "the parts of the state of policy %s do not fit each other",
+                    policy->ops->name);
     return rc;
 }
 
@@ -159,7 +162,8 @@ static enum rc parse_parts(const struct pool_plan *plan, const struct tree *json
     const struct tree *windows = tree_get(json, "windows");
     enum rc rc = RC_OK;
     for (size_t i = 0; i < plan->spec->shadow_count && rc == RC_OK; i++)
-        rc = parse_policy(&plan->shadow[i], tree_at(tree_get(json, "shadows"), i), state, diag);
+        rc = parse_policy(plan, &plan->shadow[i], tree_at(tree_get(json, "shadows"), i), state,
+                          diag);
     for (uint32_t i = 0; i < plan->stage_count && rc == RC_OK; i++) {
         const struct stage_ops *ops = plan->stage[i].ops;
         rc = fields_parse(ops->fields, ops->field_count, tree_get(stages, stage_name(ops->id)),
@@ -179,7 +183,7 @@ static enum rc parse_pool(const struct pool_plan *plan, const struct tree *json,
     if (rc == RC_OK && (pool->desired < 0 || pool->desired > REPLICAS_MAX))
         rc = fail(diag, RC_RANGE, "a desired count of %" PRId64 " is out of range", pool->desired);
     if (rc == RC_OK)
-        rc = parse_policy(&plan->policy, tree_get(json, "policy"), state, diag);
+        rc = parse_policy(plan, &plan->policy, tree_get(json, "policy"), state, diag);
     if (rc == RC_OK)
         rc = parse_parts(plan, json, state, diag);
     if (rc != RC_OK)

@@ -18,6 +18,8 @@ static void apply(struct stage_context *c)
 {
     if (c->count < c->desired && c->required_failed)
         hold(c, c->desired, REASON_SIGNAL_FAILED, (double[4]){(double)c->failed_signal});
+    else if (c->count < c->desired && c->observation->counts_state != SIGNAL_VALUE)
+        hold(c, c->desired, REASON_COUNTS_FAILED, NULL);
     else if (c->count < c->desired && c->incomplete)
         hold(c, c->desired, REASON_START_INCOMPLETE, NULL);
     /* Native pools have the last-replica gate for this, with its grace. */
