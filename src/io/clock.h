@@ -6,6 +6,7 @@
 #include <stdint.h>
 
 int64_t clock_monotonic_ns(void); /* since an unknown origin; never goes back */
+int64_t clock_boot_ns(void);      /* since boot, suspended time included: as in /proc/PID/stat */
 int64_t clock_wall_ns(void);      /* since 1970, UTC; may jump */
 
 #endif

@@ -1,6 +1,7 @@
 /* cgroup.c - plain files under /sys/fs/cgroup: one folder on v2, one per controller on v1. */
 #include "target/cgroup.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -276,4 +277,20 @@ bool cgroup_find(const char *root, const char *name, struct cgroup *ret)
     }
     *ret = group;
     return group.folder_count > 0;
+}
+
+void cgroup_each(const char *root, const char *name, cgroup_name_fn *fn, void *user)
+{
+    struct cgroup around;
+    const struct dirent *entry;
+
+    if (!cgroup_find(root, name, &around))
+        return;
+    DIR *folder = opendir(around.folder[0]);
+
+    while (folder != NULL && (entry = readdir(folder)) != NULL)
+        if (entry->d_type == DT_DIR && entry->d_name[0] != '.')
+            fn(user, entry->d_name);
+    if (folder != NULL)
+        (void)closedir(folder); /* read only */
 }

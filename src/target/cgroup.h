@@ -41,6 +41,9 @@ size_t cgroup_kill(const struct cgroup *group);
 bool cgroup_oom_struck(const struct cgroup *group);
 /* The group of that name, if it exists: nothing is made. False when there is none. */
 bool cgroup_find(const char *root, const char *name, struct cgroup *ret);
+/* Calls fn with the name of each group below `name` (a folder around groups). */
+typedef void cgroup_name_fn(void *user, const char *name);
+void cgroup_each(const char *root, const char *name, cgroup_name_fn *fn, void *user);
 /* Removes the folders, and the one around them (if it is ours by its name) when it was the last
  * group in it; does nothing while processes are left (call again later). True when gone. */
 bool cgroup_close(struct cgroup *group);

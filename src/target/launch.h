@@ -5,21 +5,7 @@
 
 #include "base/mem.h"
 #include "config/config.h"
-
-/* Variables of the mark. */
-#define MARK_INSTALLATION "SLUICE_INSTALLATION"
-#define MARK_REPLICA "SLUICE_REPLICA"
-#define MARK_POOL "SLUICE_POOL"
-#define MARK_CLASS "SLUICE_CLASS"
-#define MARK_HASH "SLUICE_TARGET_HASH"
-#define MARK_PORT "SLUICE_PORT"
-#define MARK_GPUS "SLUICE_GPUS"
-#define MARK_GPU_SHARE "SLUICE_GPU_SHARE"
-#define MARK_GROUP "SLUICE_GROUP"
-/* Pid of the engine itself, written by it between fork and exec: children of the engine inherit the
- * mark, and are told apart by it. */
-#define MARK_PID "SLUICE_PID"
-#define MARK_PID_DIGITS 10
+#include "target/mark.h"
 
 #define LAUNCH_BYTES_MAX (4U << 20)
 

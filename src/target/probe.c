@@ -2,12 +2,22 @@
 #include "target/probe.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "io/address.h"
 #include "io/conn.h"
 
 #define ANSWER_BYTES_MAX (256U << 10) /* of a health page; more is no reason to be unready */
+
+struct http_client *probe_client(struct loop *loop)
+{
+    struct http_client_config config;
+    http_client_defaults(&config);
+    config.keep_max = 0; /* probes of many engines must not hold descriptors */
+    config.connect_timeout_ns = config.first_byte_timeout_ns = PROBE_TIMEOUT_NS;
+    return http_client_new(loop, &config);
+}
 
 static int64_t next_after(const struct probe *probe)
 {
@@ -28,10 +38,10 @@ static void conclude(struct probe *probe, bool accepted, bool ready, const char 
         next = PROBE_UNREADY;
     else if (probe->state == PROBE_SILENT && accepted)
         next = PROBE_LOADING;
-    const bool changed = next != probe->state;
+    const bool told = next != probe->state || probe->tell_same;
     probe->state = next;
     timer_after(&probe->timer, next_after(probe));
-    if (changed)
+    if (told)
         probe->fn(probe->user, next, next == PROBE_UNREADY ? words : "");
 }
 
@@ -125,14 +135,14 @@ enum rc probe_start(struct probe *probe, struct http_client *client, const struc
                             .user = user,
                             .port = plan->port,
                             .interval_ns = plan->interval_ns,
-                            .state = PROBE_SILENT};
+                            .state = plan->state};
     (void)snprintf(probe->host, sizeof probe->host, "%s", plan->host);
     (void)snprintf(probe->path, sizeof probe->path, "%s", plan->path);
     const enum rc rc = timer_init(&probe->timer, http_client_loop(client), on_timer, probe);
     if (rc != RC_OK)
         return rc;
     probe->client = client;
-    timer_after(&probe->timer, 0);
+    timer_after(&probe->timer, plan->state == PROBE_READY ? next_after(probe) : 0);
     return RC_OK;
 }
 
@@ -153,4 +163,65 @@ void probe_stop(struct probe *probe)
     probe->client = NULL;
     probe->fetch = NULL;
     probe->conn = NULL;
+}
+
+/* One of many that are asked once. */
+struct asked {
+    struct probe probe;
+    struct probe_plan *plan;
+    size_t *open;
+    bool counted;
+};
+
+static void on_asked(void *user, enum probe_state state, const char *words)
+{
+    struct asked *asked = user;
+    (void)words;
+    asked->plan->state = state;
+    *asked->open -= asked->counted;
+    asked->counted = false;
+}
+
+static void on_limit(void *user)
+{
+    size_t *open = user;
+    *open = 0;
+}
+
+static void ask_all(struct loop *loop, struct http_client *client, struct asked *asked,
+                    size_t count, int64_t limit_ns)
+{
+    struct timer limit = {0};
+    size_t open = 0;
+    if (timer_init(&limit, loop, on_limit, &open) != RC_OK)
+        return;
+    for (size_t i = 0; i < count; i++) {
+        asked[i].open = &open;
+        asked[i].counted =
+            probe_start(&asked[i].probe, client, asked[i].plan, on_asked, &asked[i]) == RC_OK;
+        asked[i].probe.tell_same = true;
+        open += asked[i].counted;
+    }
+    timer_after(&limit, limit_ns);
+    while (open > 0)
+        loop_turn(loop, true);
+    for (size_t i = 0; i < count; i++)
+        probe_stop(&asked[i].probe);
+    timer_done(&limit);
+}
+
+void probe_all(struct probe_plan *plan, size_t count, int64_t limit_ns)
+{
+    struct loop *loop = NULL;
+    struct http_client *client = NULL;
+    struct asked *asked = mem_new(count, sizeof *asked);
+    for (size_t i = 0; i < count && asked; i++)
+        asked[i].plan = &plan[i];
+    if (asked && loop_new(&loop, NULL) == RC_OK)
+        client = probe_client(loop);
+    if (client)
+        ask_all(loop, client, asked, count, limit_ns);
+    http_client_free(client);
+    loop_free(loop);
+    free(asked);
 }

@@ -31,6 +31,7 @@ struct probe_plan {
     uint16_t port;
     const char *path; /* "" = an open port is enough */
     int64_t interval_ns;
+    enum probe_state state;
 };
 
 struct probe {
@@ -46,11 +47,18 @@ struct probe {
     int64_t interval_ns;
     enum probe_state state;
     int failures;
+    bool tell_same; /* every probe is told, not only changes */
 };
 
-/* The first probe is made in the next loop turn. Strings are copied. RC_NO_MEMORY. */
+/* A client with limits that suit probes; for any number of them. NULL: no memory. */
+struct http_client *probe_client(struct loop *loop);
+/* `state` is what is known already: an engine that was found ready is asked again after a while.
+ * Otherwise the first probe is made in the next loop turn. Strings are copied. RC_NO_MEMORY. */
 enum rc probe_start(struct probe *probe, struct http_client *client, const struct probe_plan *plan,
                     probe_fn *fn, void *user) MUST_CHECK;
+/* Asks each once, all at the same time, on a loop of its own: returns within `limit_ns`. Without an
+ * answer the state stays as it is in the plan. For start-up. */
+void probe_all(struct probe_plan *plan, size_t count, int64_t limit_ns);
 /* Another path or interval for a running one; does nothing otherwise. */
 void probe_change(struct probe *probe, const char *path, int64_t interval_ns);
 void probe_stop(struct probe *probe); /* also of a zeroed or stopped one */

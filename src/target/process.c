@@ -13,7 +13,6 @@
 #include "target/ports.h"
 #include "target/process_internal.h"
 
-#define LOOPBACK "127.0.0.1"
 /* Processes that a SIGKILL has reached are given 10 s to disappear: 10, 20, 40 ... 640 ms apart. */
 #define LEAVING_STEP_NS (10 * MILLISECOND_NS)
 #define LEAVING_DOUBLINGS 6
@@ -105,7 +104,7 @@ static void on_leaving(struct process_replica *p)
     if (p->group.folder_count > 0)
         left = cgroup_close(&p->group) ? 0 : 1 + cgroup_kill(&p->group);
     else
-        left = process_end_leftovers(t, p->base.id);
+        left = process_end_leftovers(p);
     if (left > 0 && p->leaving_tries < LEAVING_TRIES_MAX) {
         const int doublings =
             p->leaving_tries < LEAVING_DOUBLINGS ? p->leaving_tries : LEAVING_DOUBLINGS;
@@ -120,6 +119,14 @@ static void on_leaving(struct process_replica *p)
     finish(p);
 }
 
+void process_leave(struct process_replica *p)
+{
+    probe_stop(&p->base.probe);
+    p->leaving = true;
+    p->oom = p->group.folder_count > 0 && cgroup_oom_struck(&p->group);
+    on_leaving(p);
+}
+
 static void on_exit_seen(void *user, unsigned events)
 {
     struct process_replica *p = user;
@@ -131,10 +138,7 @@ static void on_exit_seen(void *user, unsigned events)
     p->watch = NULL;
     child_done(&p->child);
     p->attached = false;
-    probe_stop(&p->base.probe);
-    p->leaving = true;
-    p->oom = p->group.folder_count > 0 && cgroup_oom_struck(&p->group);
-    on_leaving(p);
+    process_leave(p);
 }
 
 static void kill_now(struct process_replica *p)
@@ -145,9 +149,9 @@ static void kill_now(struct process_replica *p)
         (void)cgroup_kill(&p->group);
 }
 
-static void on_timer(void *user)
+void process_on_timer(void *replica)
 {
-    struct process_replica *p = user;
+    struct process_replica *p = replica;
     if (p->leaving)
         on_leaving(p);
     else
@@ -220,8 +224,20 @@ static enum rc place(struct process_replica *p, const struct pool_config *pool, 
         buf_done(&ids);
         p->gpu_share = p->grant.ratio;
     }
-    (void)snprintf(p->base.host, sizeof p->base.host, LOOPBACK);
+    (void)snprintf(p->base.host, sizeof p->base.host, PROCESS_HOST);
     return port_choose(&wish, &p->base.port, diag);
+}
+
+static void go_without_group(struct process_replica *p, const char *reason)
+{
+    struct targets *t = p->base.set;
+    if (p->group.folder_count > 0)
+        (void)cgroup_close(&p->group); /* nobody has joined it */
+    p->group.folder_count = 0;
+    p->group_name[0] = '\0';
+    if (!t->group_refused)
+        log_event(t->config.log, LOG_UNGROUPED, LOG_TEXT("reason", reason));
+    t->group_refused = true;
 }
 
 /* RC_OK without a group where none can be made and no limit is asked for. */
@@ -235,17 +251,16 @@ static enum rc enclose(struct process_replica *p, const struct process_target *t
     char name[CGROUP_PATH_SIZE];
     process_group_name(&p->base, name);
     p->memory_bytes = target->memory_bytes;
+    if (t->group_refused && limits.cpus <= 0 && limits.memory_bytes <= 0)
+        return RC_OK;
     const enum rc rc = cgroup_open(NULL, name, &limits, &p->group, &why);
     if (rc == RC_OK) {
         memcpy(p->group_name, name, sizeof p->group_name);
         return RC_OK;
     }
-    p->group.folder_count = 0;
     if (limits.cpus > 0 || limits.memory_bytes > 0)
         return fail(diag, rc, "limits of cpu and memory cannot be kept here: %s", why.text);
-    if (!t->group_refused)
-        log_event(t->config.log, LOG_UNGROUPED, LOG_TEXT("reason", why.text));
-    t->group_refused = true;
+    go_without_group(p, why.text);
     return RC_OK;
 }
 
@@ -278,14 +293,11 @@ static enum rc choose_log(struct process_replica *p, const char *folder, struct 
     return RC_OK;
 }
 
-enum rc process_watch(struct process_replica *p, struct diag *diag)
+enum rc process_watch(struct process_replica *p, enum probe_state state, struct diag *diag)
 {
     struct replica *r = &p->base;
-    enum rc rc = timer_init(&p->timer, r->set->loop, on_timer, p);
-    if (rc == RC_OK) {
-        p->watch = watch_new(r->set->loop, p->child.pidfd, on_exit_seen, p);
-        rc = p->watch ? replica_probe(r, &p->ready) : RC_NO_MEMORY;
-    }
+    p->watch = watch_new(r->set->loop, p->child.pidfd, on_exit_seen, p);
+    const enum rc rc = p->watch ? replica_probe(r, &p->ready, state) : RC_NO_MEMORY;
     if (rc != RC_OK)
         return fail(diag, rc, "the engine cannot be watched: %s", rc_words(rc));
     watch_set(p->watch, WATCH_READ);
@@ -319,6 +331,7 @@ static enum rc spawn(struct process_replica *p, const struct pool_config *pool, 
                                         .pid_digits = MARK_PID_DIGITS};
         rc = child_spawn(&spec, &p->child, diag);
         p->attached = rc == RC_OK;
+        p->leader = p->child.pid;
     }
     launch_done(&launch);
     return rc;
@@ -347,18 +360,28 @@ static void give_up(struct process_replica *p, enum rc rc, const struct diag *di
 static void process_start(struct replica *r, const struct pool_config *pool)
 {
     struct process_replica *p = process_of(r);
+    const struct process_target *target = &pool->target.process;
     struct diag diag;
-    process_follow(p, &pool->target.process);
-    enum rc rc = place(p, pool, &diag);
+    process_follow(p, target);
+    enum rc rc = timer_init(&p->timer, r->set->loop, process_on_timer, p);
+    if (rc != RC_OK)
+        (void)fail(&diag, rc, "no timer for a replica: %s", rc_words(rc)); /* rc is kept */
+    else
+        rc = place(p, pool, &diag);
     if (rc == RC_OK) {
         replica_due(r, DUE_PHASE(PHASE_SCHEDULED));
-        rc = enclose(p, &pool->target.process, &diag);
+        rc = enclose(p, target, &diag);
     }
     if (rc == RC_OK)
         rc = spawn(p, pool, &diag);
+    if (rc == RC_UNSUPPORTED && target->cpus <= 0 && target->memory_bytes <= 0) {
+        go_without_group(p, diag.text); /* one could be made, not joined */
+        free(take(&p->log_path));
+        rc = spawn(p, pool, &diag);
+    }
     if (rc == RC_OK) {
         replica_due(r, DUE_PHASE(PHASE_FETCHED) | DUE_PHASE(PHASE_LAUNCHED));
-        rc = process_watch(p, &diag);
+        rc = process_watch(p, PROBE_SILENT, &diag);
     }
     if (rc != RC_OK)
         give_up(p, rc, &diag);

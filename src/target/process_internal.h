@@ -6,9 +6,12 @@
 #include "target/spawn.h"
 #include "target/target_internal.h"
 
+#define PROCESS_HOST "127.0.0.1" /* engines listen on this machine */
+
 struct process_replica {
     struct replica base;
     struct child child;  /* pid 0 = none, or ended */
+    pid_t leader;        /* as its mark says; stays after the end */
     bool attached;       /* child holds a pidfd of ours */
     struct watch *watch; /* of the pidfd */
     struct timer timer;  /* end of the grace, then of the wait for what is left */
@@ -42,14 +45,20 @@ static inline const struct process_replica *process_of_const(const struct replic
 
 /* Copies what a running replica follows of its configuration. */
 void process_follow(struct process_replica *p, const struct process_target *target);
-/* Watches a child that runs and probes it. Codes of spawn and memory. */
-enum rc process_watch(struct process_replica *p, struct diag *diag) MUST_CHECK;
+/* Watches a child that runs and probes it. Codes of memory. */
+enum rc process_watch(struct process_replica *p, enum probe_state state,
+                      struct diag *diag) MUST_CHECK;
+extern const struct target_ops target_process;
+
+void process_on_timer(void *replica);
+/* The replica's leader is gone; ends what is left of it, then tells its end. */
+void process_leave(struct process_replica *p);
 /* "sluice-INSTALLATION/POOL-REPLICA" */
 void process_group_name(const struct replica *r, char ret_name[CGROUP_PATH_SIZE]);
 
-void process_scan(struct targets *t, const struct recorded *recorded, size_t count);
-/* Ends processes that carry the mark of this replica, whatever group they went into, except the
- * leader; returns how many there were. */
-size_t process_end_leftovers(const struct targets *t, uint64_t replica);
+void process_scan(struct targets *t, const struct span *recorded, size_t count);
+/* SIGKILL to all processes that its leader started, by their mark, whatever group they went into.
+ * Returns how many there were. */
+size_t process_end_leftovers(const struct process_replica *p);
 
 #endif

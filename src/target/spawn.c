@@ -24,8 +24,8 @@ struct exec_failure {
     int error;
 };
 
-static const char *const step_words[] = {"working folder", "output file", "program"};
-enum { STEP_WORKDIR, STEP_OUTPUT, STEP_EXEC };
+static const char *const step_words[] = {"working folder", "output file", "program", "cgroup"};
+enum { STEP_WORKDIR, STEP_OUTPUT, STEP_EXEC, STEP_GROUP };
 
 static int pidfd_of(pid_t pid)
 {
@@ -107,7 +107,8 @@ static _Noreturn void child_run(const struct spawn_spec *spec, const char *progr
     (void)setsid(); /* cannot fail: a fresh child leads no group */
     child_sign(spec);
     for (size_t i = 0; i < join_count; i++)
-        (void)!write(join_fds[i], "0", 1); /* the limits were proven when the group was made */
+        if (write(join_fds[i], "0", 1) != 1)
+            child_fail(report_fd, STEP_GROUP);
     child_reset_signals();
     if (spec->workdir != NULL && chdir(spec->workdir) != 0)
         child_fail(report_fd, STEP_WORKDIR);
@@ -143,16 +144,16 @@ static enum rc read_failure(int report_fd, const char *program, const struct spa
     } while (got < 0 && errno == EINTR);
     if (got != (ssize_t)sizeof failure)
         return RC_OK; /* the pipe closed at exec */
-    const char *what = failure.step == STEP_EXEC     ? program
-                       : failure.step == STEP_OUTPUT ? spec->output_path
-                                                     : spec->workdir;
+    const char *const what[] = {spec->workdir, spec->output_path, program,
+                                spec->group != NULL ? spec->group->folder[0] : NULL};
 
     return fail(diag,
-                failure.error == ENOENT   ? RC_NOT_FOUND
-                : failure.error == EACCES ? RC_DENIED
-                                          : RC_IO,
-                "%s \"%s\": %s", step_words[failure.step], what != NULL ? what : "",
-                strerror(failure.error));
+                failure.step == STEP_GROUP ? RC_UNSUPPORTED
+                : failure.error == ENOENT  ? RC_NOT_FOUND
+                : failure.error == EACCES  ? RC_DENIED
+                                           : RC_IO,
+                "%s \"%s\": %s", step_words[failure.step],
+                what[failure.step] != NULL ? what[failure.step] : "", strerror(failure.error));
 }
 
 enum rc child_spawn(const struct spawn_spec *spec, struct child *ret, struct diag *diag)
@@ -169,16 +170,19 @@ enum rc child_spawn(const struct spawn_spec *spec, struct child *ret, struct dia
         return fail(diag, RC_LIMIT, "pipe: %s", strerror(errno));
     if (spec->group != NULL)
         join_count = cgroup_join_fds(spec->group, join_fds);
-    const pid_t pid = fork();
+    if (spec->group != NULL && join_count < spec->group->folder_count)
+        rc = fail(diag, RC_UNSUPPORTED, "cgroup %s cannot be joined: %s", spec->group->folder[0],
+                  strerror(errno));
+    const pid_t pid = rc == RC_OK ? fork() : -1;
 
     if (pid == 0)
         child_run(spec, program, report[1], join_fds, join_count);
     (void)close(report[1]);
     for (size_t i = 0; i < join_count; i++)
         (void)close(join_fds[i]);
-    if (pid < 0)
+    if (pid < 0 && rc == RC_OK)
         rc = fail(diag, RC_LIMIT, "fork: %s", strerror(errno));
-    else
+    else if (pid > 0)
         rc = read_failure(report[0], program, spec, diag);
     (void)close(report[0]);
     if (rc != RC_OK) {
@@ -286,6 +290,11 @@ void child_signal(const struct child *child, int signal_number)
                      PIDFD_SIGNAL_GROUP) != 0 &&
              errno == EINVAL) /* older kernels reach the leader only */
         (void)syscall(SYS_pidfd_send_signal, child->pidfd, signal_number, NULL, 0);
+}
+
+bool child_kill_one(const struct child *child)
+{
+    return syscall(SYS_pidfd_send_signal, child->pidfd, SIGKILL, NULL, 0) == 0;
 }
 
 void child_done(struct child *child)

@@ -54,6 +54,8 @@ struct child_end {
 struct child_end child_poll(struct child *child);
 /* Signals the whole process group, each process once. */
 void child_signal(const struct child *child, int signal_number);
+/* SIGKILL to this one process only. False when it has ended. */
+bool child_kill_one(const struct child *child);
 /* Closes the pidfd; signals nothing. */
 void child_done(struct child *child);
 

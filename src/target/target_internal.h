@@ -16,7 +16,6 @@
 #define TARGET_REPLICAS_MAX 65536 /* known at once, over all pools */
 
 struct target_ops;
-struct tree;
 
 struct replica {
     struct targets *set;
@@ -44,12 +43,6 @@ struct replica {
 #define DUE_UNREADY (2U << PHASE_COUNT)
 #define DUE_END (4U << PHASE_COUNT)
 
-/* What an earlier run wrote down about a replica; only `id` is sure. */
-struct recorded {
-    uint64_t id;
-    const struct tree *document;
-};
-
 struct target_ops {
     const char *name;
     int kind; /* enum target_kind */
@@ -58,7 +51,7 @@ struct target_ops {
     void (*start)(struct replica *r, const struct pool_config *pool);
     void (*stop)(struct replica *r, bool kill);
     /* Finds what exists already; calls replica_found() for each. */
-    void (*scan)(struct targets *t, const struct recorded *recorded, size_t count);
+    void (*scan)(struct targets *t, const struct span *recorded, size_t count);
     /* Another configuration is in force; pool is NULL when this replica's is gone. */
     void (*adapt)(struct replica *r, const struct pool_config *pool);
     /* Lets go of everything of ours; the replica itself goes on. */
@@ -101,10 +94,11 @@ void replica_remove(struct replica *r);
 void replica_due(struct replica *r, uint32_t due);
 /* The last news of this replica. */
 void replica_end(struct replica *r, enum news_kind end, const char *format, ...) PRINTF_LIKE(3, 4);
-/* Tells NEWS_FOUND at once. */
+/* Tells NEWS_FOUND at once, as the probe has seen it. */
 void replica_found(struct replica *r);
-/* Starts to probe host:port of the replica; its news follow. */
-enum rc replica_probe(struct replica *r, const struct ready_spec *ready) MUST_CHECK;
+/* Starts to probe host:port of the replica; its news follow. `state`: what is known already. */
+enum rc replica_probe(struct replica *r, const struct ready_spec *ready,
+                      enum probe_state state) MUST_CHECK;
 void targets_room_changed(struct targets *t);
 
 #endif

@@ -204,7 +204,7 @@ void targets_room_changed(struct targets *t)
 
 void replica_found(struct replica *r)
 {
-    tell(r, NEWS_FOUND, PHASE_LOADING);
+    tell(r, NEWS_FOUND, r->accepts ? PHASE_LOADING : PHASE_LAUNCHED);
 }
 
 static void on_probe(void *user, enum probe_state state, const char *words)
@@ -222,8 +222,10 @@ static void on_probe(void *user, enum probe_state state, const char *words)
     }
 }
 
-enum rc replica_probe(struct replica *r, const struct ready_spec *ready)
+enum rc replica_probe(struct replica *r, const struct ready_spec *ready, enum probe_state state)
 {
+    r->accepts = state != PROBE_SILENT;
+    r->serves = r->served = state == PROBE_READY;
     const struct probe_plan plan = {
         .host = r->host, .port = r->port, .path = ready->path, .interval_ns = ready->interval_ns};
     return probe_start(&r->probe, r->set->client, &plan, on_probe, r);
@@ -244,17 +246,13 @@ static void read_boot(struct targets *t)
 enum rc targets_new(struct loop *loop, const struct targets_config *config, struct targets **ret,
                     struct diag *diag)
 {
-    struct http_client_config http;
     struct targets *t = mem_new(1, sizeof *t);
     if (!t)
         return fail(diag, RC_NO_MEMORY, "no memory for targets");
-    http_client_defaults(&http);
-    http.keep_max = 0; /* probes of many engines must not hold descriptors */
-    http.connect_timeout_ns = http.first_byte_timeout_ns = PROBE_TIMEOUT_NS;
     t->loop = loop;
     t->config = *config;
     t->task.run = tell_all;
-    t->client = http_client_new(loop, &http);
+    t->client = probe_client(loop);
     t->spare = mem_new(1, sizeof *t->spare);
     if (!t->client || !t->spare) {
         targets_free(t);
@@ -359,6 +357,14 @@ void targets_stop(struct targets *t, uint64_t replica, bool kill)
         replica_end(r, NEWS_GONE, "it is not known");
 }
 
+void targets_scan(struct targets *t, const struct span *recorded, size_t recorded_count)
+{
+    for (size_t i = 0; i < COUNT_OF(kinds); i++)
+        if (kinds[i]->scan)
+            kinds[i]->scan(t, recorded, recorded_count);
+    targets_room_changed(t);
+}
+
 /* ---- reading ---- */
 
 int64_t targets_room(const struct targets *t, const char *pool)
@@ -405,10 +411,6 @@ bool targets_log_path(const struct targets *t, uint64_t replica, struct buf *ret
     return path != NULL && !ret->failed;
 }
 
-void targets_scan(struct targets *t, const struct span *recorded, size_t recorded_count)
-{
-    (void)t, (void)recorded, (void)recorded_count;
-}
 void targets_print(const struct targets *t, struct json_writer *w)
 {
     (void)t, (void)w;

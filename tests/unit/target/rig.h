@@ -25,6 +25,7 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -240,19 +241,28 @@ static inline void rig_renew(struct rig *rig, const char *yaml)
     rig_configure(rig, yaml);
 }
 
-static inline struct rig *rig_new(const char *yaml)
+/* In a folder and under a name that are there already. */
+static inline struct rig *rig_new_in(const char *folder, const char *installation, const char *yaml)
 {
     struct rig *rig = calloc(1, sizeof *rig);
     assert_non_null(rig);
-    strcpy(rig->folder, "/tmp/sluice-test-target-XXXXXX");
-    assert_non_null(mkdtemp(rig->folder));
-    snprintf(rig->installation, sizeof rig->installation, "test%d", (int)getpid());
+    snprintf(rig->folder, sizeof rig->folder, "%s", folder);
+    snprintf(rig->installation, sizeof rig->installation, "%s", installation);
     const ssize_t len = readlink("/proc/self/exe", rig->program, sizeof rig->program - 1);
     assert_true(len > 0);
     assert_int_equal(loop_new(&rig->loop, NULL), RC_OK);
     assert_int_equal(timer_init(&rig->guard, rig->loop, rig_late, rig), RC_OK);
     rig_renew(rig, yaml);
     return rig;
+}
+
+static inline struct rig *rig_new(const char *yaml)
+{
+    char folder[] = "/tmp/sluice-test-target-XXXXXX";
+    char installation[64];
+    assert_non_null(mkdtemp(folder));
+    snprintf(installation, sizeof installation, "test%d", (int)getpid());
+    return rig_new_in(folder, installation, yaml);
 }
 
 static inline const struct replica_news *rig_seen(const struct rig *rig, enum news_kind kind,
@@ -306,6 +316,39 @@ static inline void rig_end(struct rig *rig, uint64_t replica)
 {
     targets_stop(rig->targets, replica, true);
     (void)rig_wait(rig, NEWS_GONE, replica);
+}
+
+/* A sluice before this one: starts replicas 1 to `count` of a pool, sees them ready, hands over the
+ * document of the first one, and dies without a word. */
+static inline void rig_before(const struct rig *rig, const char *yaml, const char *pool,
+                              uint64_t count, struct buf *document)
+{
+    int channel[2];
+    char text[4096];
+    int status = 0;
+    assert_int_equal(pipe2(channel, O_CLOEXEC), 0);
+    const pid_t pid = fork();
+    if (pid == 0) {
+        struct rig *before = rig_new_in(rig->folder, rig->installation, yaml);
+        struct buf json;
+        buf_init(&json, 1 << 16);
+        for (uint64_t id = 1; id <= count; id++)
+            rig_start(before, pool, id);
+        for (uint64_t id = 1; id <= count; id++)
+            (void)rig_wait(before, NEWS_READY, id);
+        if (!targets_document(before->targets, 1, &json))
+            _exit(1);
+        (void)!write(channel[1], json.ptr, json.len);
+        _exit(0);
+    }
+    close(channel[1]);
+    const ssize_t len = read(channel[0], text, sizeof text);
+    close(channel[0]);
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    assert_int_equal(status, 0);
+    assert_true(len > 0);
+    if (document)
+        buf_append(document, text, (size_t)len);
 }
 
 static inline void rig_free(struct rig *rig)
