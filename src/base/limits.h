@@ -14,6 +14,9 @@
 #define TRAIL_MAX 32         /* entries of one decision: a metric each and two per stage */
 #define REPLICAS_MAX 1000000 /* ceiling of any replica count */
 
+#define TABLE_REPLICAS_MAX 100000
+#define SAMPLES_PER_TICK_MAX 65536 /* of one group, from all sources but the gateways */
+
 #define JSON_DEPTH_DEFAULT 64
 #define CONFIG_BYTES_MAX (8U << 20)
 #define CONFIG_NODES_MAX 500000

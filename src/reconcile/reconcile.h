@@ -97,6 +97,10 @@ enum replica_phase { PHASE_SCHEDULED, PHASE_FETCHED, PHASE_LAUNCHED, PHASE_LOADI
 const char *replica_state_name(enum replica_state state);
 const char *replica_phase_name(enum replica_phase phase);
 
+/* Ids of replicas that we did not start (fixed pools) are the target's choice: at least this, so
+ * that they never meet ours. */
+#define REPLICA_ID_FOREIGN (UINT64_C(1) << 62)
+
 /* What a target tells of one replica. */
 enum news_kind {
     NEWS_FOUND,   /* it exists already (adoption): phase, hash, address, ready */

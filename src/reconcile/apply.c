@@ -1,0 +1,250 @@
+/* apply.c - from the counts that were decided and granted to starts, wakes, drains and stops of one
+ * pool. The order: what drains is taken back, what is warm is woken, what is missing is started,
+ * what is too much goes. */
+#include "base/num.h"
+#include "reconcile/parts.h"
+
+bool pool_may_act(const struct reconcile *r, const struct pool *pool)
+{
+    return pool->core->mode == MODE_ACTIVE && !pool_contended(r, pool) && !r->closing && !r->left;
+}
+
+static int64_t total_of(const struct pool *pool)
+{
+    return pool->count[REPLICA_STARTING] + pool->count[REPLICA_WARM] + pool->count[REPLICA_READY] +
+           pool->count[REPLICA_BLOCKED] + pool->count[REPLICA_FAILED];
+}
+
+static int64_t wanted_of(const struct pool *pool)
+{
+    return pool->desired + pool->warm_wanted + (pool->surging ? 1 : 0);
+}
+
+static bool is_due(const struct reconcile *r, const struct replica *replica)
+{
+    return replica->row.state == REPLICA_BLOCKED && !replica->alive &&
+           replica->row.again_ns <= r->now_ns;
+}
+
+/* R5: one write a pool in so much time. */
+static bool wrote_just_now(const struct reconcile *r, const struct pool *pool)
+{
+    return pool->write_ns != TIME_NONE && r->now_ns - pool->write_ns < TICK_EARLY_NS;
+}
+
+/* ---- starts ---- */
+
+/* While starts lead to nothing, only so many are tried at once (R13, FAULTS 64). */
+static int64_t tries_left(const struct pool *pool)
+{
+    if (pool->count[REPLICA_BLOCKED] + pool->count[REPLICA_FAILED] == 0)
+        return REPLICAS_MAX;
+    const int64_t most = pool->core->max_unready > 1 ? pool->core->max_unready : 1;
+    return num_clamp(most - pool->count[REPLICA_STARTING], 0, REPLICAS_MAX);
+}
+
+static int64_t takable_back(const struct pool *pool)
+{
+    int64_t n = 0;
+    for (size_t i = 0; i < pool->replica_count; i++)
+        n += pool->replica[i]->row.state == REPLICA_DRAINING &&
+                     pool->replica[i]->goal != DRAIN_REPLACE && !is_leaving(pool->replica[i])
+                 ? 1
+                 : 0;
+    return n;
+}
+
+int64_t apply_starts(struct reconcile *r, struct pool *pool)
+{
+    if (pool->spec->fixed || !pool_may_act(r, pool) || wrote_just_now(r, pool))
+        return 0;
+    int64_t due = 0;
+    for (size_t i = 0; i < pool->replica_count; i++)
+        due += is_due(r, pool->replica[i]) ? 1 : 0;
+    const int64_t missing =
+        num_clamp(wanted_of(pool) - total_of(pool) - takable_back(pool), 0, REPLICAS_MAX);
+    const int64_t left = tries_left(pool);
+    return due + missing < left ? due + missing : left;
+}
+
+/* The class that is furthest below its share. */
+static uint16_t class_for_start(const struct reconcile *r, const struct pool *pool)
+{
+    const struct decision *d = &r->group[pool->group].decision[pool->in_group];
+    int64_t have[CLASSES_PER_POOL_MAX] = {0};
+    uint16_t best = 0;
+    for (size_t i = 0; i < pool->replica_count; i++) {
+        const struct replica *replica = pool->replica[i];
+        if (replica->row.state != REPLICA_DRAINING && replica->row.state != REPLICA_STOPPING &&
+            replica->row.class_ < CLASSES_PER_POOL_MAX)
+            have[replica->row.class_]++;
+    }
+    for (uint16_t i = 1; i < pool->core->class_count; i++)
+        if (d->class_desired[i] - have[i] > d->class_desired[best] - have[best])
+            best = i;
+    return best;
+}
+
+static void start(struct reconcile *r, struct pool *pool, struct replica *replica)
+{
+    replica_enter(r, replica, REPLICA_STARTING);
+    replica_hold(r, replica, true);
+    replica->row.ordered_ns = r->now_ns;
+    replica->due_ns = num_add_sat(r->now_ns, pool->spec->ready_timeout_ns);
+    schedule(r, replica->due_ns);
+    r->gpus_free -= pool->spec->gpus_each; /* until the target tells what is left */
+    action_start(r, pool, replica);
+    note(r, pool, replica, "replica-starting", "start ordered");
+    pool->write_ns = r->now_ns;
+}
+
+static struct replica *due_one(const struct reconcile *r, const struct pool *pool)
+{
+    for (size_t i = 0; i < pool->replica_count; i++)
+        if (is_due(r, pool->replica[i]))
+            return pool->replica[i];
+    return NULL;
+}
+
+static void start_some(struct reconcile *r, struct pool *pool, int64_t starts)
+{
+    for (; starts > 0 && actions_room(r); starts--) {
+        struct replica *replica = due_one(r, pool);
+        if (replica == NULL && total_of(pool) >= wanted_of(pool))
+            return;
+        if (replica == NULL) {
+            const uint16_t class = class_for_start(r, pool);
+            replica = replica_add(r, pool, r->next_id, REPLICA_BLOCKED);
+            if (replica == NULL)
+                return; /* the next tick tries again */
+            replica->row.class_ = class;
+        }
+        start(r, pool, replica);
+    }
+}
+
+/* ---- back in service ---- */
+
+/* The newest drain has the most left on it. */
+static struct replica *newest_drain(const struct pool *pool)
+{
+    struct replica *best = NULL;
+    for (size_t i = 0; i < pool->replica_count; i++) {
+        struct replica *replica = pool->replica[i];
+        if (replica->row.state == REPLICA_DRAINING && replica->goal != DRAIN_REPLACE &&
+            !is_leaving(replica) &&
+            (best == NULL || replica->row.changed_ns >= best->row.changed_ns))
+            best = replica;
+    }
+    return best;
+}
+
+static struct replica *first_warm(const struct pool *pool)
+{
+    for (size_t i = 0; i < pool->replica_count; i++)
+        if (pool->replica[i]->row.state == REPLICA_WARM && !is_leaving(pool->replica[i]))
+            return pool->replica[i];
+    return NULL;
+}
+
+static void serve_again(struct reconcile *r, struct pool *pool)
+{
+    struct replica *replica;
+    while (total_of(pool) < wanted_of(pool) && actions_room(r) &&
+           (replica = newest_drain(pool)) != NULL)
+        drain_take_back(r, replica);
+    while (pool->count[REPLICA_READY] < pool->desired && actions_room(r) &&
+           (replica = first_warm(pool)) != NULL) {
+        replica_enter(r, replica, REPLICA_READY);
+        note(r, pool, replica, "replica-woken", "it was warm");
+    }
+}
+
+/* ---- too many ---- */
+
+/* Starts that take too long and replicas whose probe fails for too long: stopped, and others wait
+ * for their turn. */
+static void give_up_overdue(struct reconcile *r, struct pool *pool)
+{
+    for (size_t i = pool->replica_count; i-- > 0 && actions_room(r);) {
+        struct replica *replica = pool->replica[i];
+        if (!replica->alive || replica->due_ns == TIME_NONE || replica->due_ns > r->now_ns ||
+            (replica->row.state != REPLICA_STARTING && replica->row.state != REPLICA_BLOCKED))
+            continue;
+        const char *text = replica->row.state == REPLICA_STARTING ? "not ready in time"
+                                                                  : "its probe failed for too long";
+        note(r, pool, replica, "replica-overdue", "%s", text);
+        replica_succeed(r, replica, false, text);
+        replica_stop(r, replica, false);
+        pool->write_ns = r->now_ns;
+    }
+}
+
+static bool may_go(const struct replica *replica, const void *context)
+{
+    const struct pool *pool = context;
+    return replica->row.state != REPLICA_READY || pool->count[REPLICA_READY] > pool->desired;
+}
+
+static void lower(struct reconcile *r, struct pool *pool)
+{
+    for (int64_t n = total_of(pool) - wanted_of(pool); n > 0 && actions_room(r); n--) {
+        struct replica *replica = victim_next(pool, may_go, pool);
+        if (replica == NULL)
+            return;
+        if (replica->row.state == REPLICA_READY) {
+            drain_begin(r, replica, DRAIN_LESS);
+        } else {
+            note(r, pool, replica, "replica-stopping", "%s, fewer are wanted",
+                 replica_state_name(replica->row.state));
+            replica_stop(r, replica, false);
+        }
+        pool->write_ns = r->now_ns;
+    }
+}
+
+static bool is_ready(const struct replica *replica, const void *context)
+{
+    (void)context;
+    return replica->row.state == REPLICA_READY && !is_leaving(replica);
+}
+
+/* More serve than are wanted, and warm ones are missing. */
+static void park(struct reconcile *r, struct pool *pool)
+{
+    struct replica *replica;
+    while (!pool->surging && pool->count[REPLICA_READY] > pool->desired && actions_room(r) &&
+           (replica = victim_next(pool, is_ready, NULL)) != NULL)
+        drain_begin(r, replica, DRAIN_PARK);
+}
+
+/* ---- */
+
+static void apply_fixed(struct reconcile *r, struct pool *pool)
+{
+    for (size_t i = pool->replica_count; i-- > 0 && actions_room(r);)
+        if (pool->replica[i]->leaving && pool->replica[i]->row.state == REPLICA_READY)
+            drain_begin(r, pool->replica[i], DRAIN_REPLACE);
+}
+
+void apply_pool(struct reconcile *r, struct pool *pool, int64_t starts, bool may_lower)
+{
+    if (!pool_may_act(r, pool))
+        return;
+    if (pool->spec->fixed) {
+        apply_fixed(r, pool);
+        return;
+    }
+    serve_again(r, pool);
+    if (wrote_just_now(r, pool)) {
+        tick_early(r, pool, TICK_REPLICA);
+        return;
+    }
+    give_up_overdue(r, pool);
+    start_some(r, pool, starts);
+    rolling_step(r, pool);
+    if (may_lower) {
+        lower(r, pool);
+        park(r, pool);
+    }
+}

@@ -1,0 +1,349 @@
+/* configure.c - a specification comes into force: everything it needs is allocated first, then
+ * tables and states change over, which cannot fail. Pools are matched by name (FAULTS 80). */
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "reconcile/parts.h"
+
+/* What a specification needs, before it is in force. */
+struct fresh {
+    struct group *group;
+    size_t group_count;
+    struct pool **pool;
+    bool *made; /* pool[i] is new */
+    size_t pool_count;
+    struct name_index *by_name;
+    struct allot_want *want;
+    struct allot_grant *grant;
+    int64_t *starts;
+    size_t *scratch;
+    size_t *before; /* for messages that count pools the old way */
+    struct route_model *model;
+};
+
+static void group_done(struct group *group)
+{
+    free(group->state);
+    free(group->before);
+    free(group->decision);
+    free(group->sample);
+    free(group->filed);
+}
+
+static void pool_free(struct reconcile *r, struct pool *pool)
+{
+    if (pool == NULL)
+        return;
+    pool_clear(r, pool);
+    free(pool->replica);
+    free(pool->startups);
+    pool_views_done(pool);
+    free(pool);
+}
+
+static void fresh_done(struct reconcile *r, struct fresh *f)
+{
+    for (size_t i = 0; f->group != NULL && i < f->group_count; i++)
+        group_done(&f->group[i]);
+    for (size_t i = 0; f->pool != NULL && f->made != NULL && i < f->pool_count; i++)
+        if (f->made[i])
+            pool_free(r, f->pool[i]);
+    free(f->group);
+    free(f->pool);
+    free(f->made);
+    free(f->by_name);
+    free(f->want);
+    free(f->grant);
+    free(f->starts);
+    free(f->scratch);
+    free(f->before);
+    free(f->model);
+}
+
+static struct pool *pool_new(const struct reconcile *r)
+{
+    struct pool *pool = mem_new(1, sizeof(*pool));
+    if (pool == NULL)
+        return NULL;
+    pool->held_since_ns = r->now_ns;
+    pool->write_ns = TIME_NONE;
+    pool->wake_ns = TIME_NONE;
+    pool->room = NO_COUNT;
+    pool->schedule_now = NO_COUNT;
+    pool->schedule_next = NO_COUNT;
+    pool->schedule_next_ns = TIME_NONE;
+    pool->foreign = NO_COUNT;
+    for (size_t i = 0; i < FOREIGN_FLIPS_MAX; i++)
+        pool->flip_ns[i] = TIME_NONE;
+    pool->contended_until_ns = TIME_NONE;
+    pool->pin_count = NO_COUNT;
+    pool->pin_until_wall_ns = TIME_NONE;
+    pool->pause_until_wall_ns = TIME_NONE;
+    return pool;
+}
+
+static int by_name(const void *a, const void *b)
+{
+    const struct name_index *x = a;
+    const struct name_index *y = b;
+    return strcmp(x->name, y->name);
+}
+
+static bool make_group(const struct reconcile *r, const struct reconcile_group *from,
+                       struct group *group)
+{
+    const size_t n = group_pool_count(from->group);
+    group->spec = from->group;
+    group->state_size = group_state_size(from->group);
+    group->state = mem_new(1, group->state_size);
+    group->before = mem_new(1, group->state_size);
+    group->decision = mem_new(n, sizeof(struct decision));
+    group->early_ns = TIME_NONE;
+    group->last_ns = TIME_NONE;
+    group->last_at_ns = TIME_NONE;
+    group->last_wall_ns = TIME_NONE;
+    group->next_ns = r->now_ns;
+    group->born_ns = r->now_ns;
+    return group->state != NULL && group->before != NULL && group->decision != NULL;
+}
+
+static bool make_arrays(const struct reconcile *r, const struct reconcile_spec *spec,
+                        struct fresh *f)
+{
+    f->group_count = spec->group_count;
+    for (size_t i = 0; i < spec->group_count; i++)
+        f->pool_count += group_pool_count(spec->group[i].group);
+    const size_t n = f->pool_count > 0 ? f->pool_count : 1;
+    f->group = mem_new(f->group_count > 0 ? f->group_count : 1, sizeof(*f->group));
+    f->pool = mem_new(n, sizeof(struct pool *));
+    f->made = mem_new(n, sizeof(*f->made));
+    f->by_name = mem_new(n, sizeof(*f->by_name));
+    f->want = mem_new(n, sizeof(*f->want));
+    f->grant = mem_new(n, sizeof(*f->grant));
+    f->starts = mem_new(n, sizeof(*f->starts));
+    f->scratch = mem_new(n, sizeof(*f->scratch));
+    f->before = mem_new(r->pool_count > 0 ? r->pool_count : 1, sizeof(*f->before));
+    f->model = mem_new(spec->model_count > 0 ? spec->model_count : 1, sizeof(*f->model));
+    return f->group && f->pool && f->made && f->by_name && f->want && f->grant && f->starts &&
+           f->scratch && f->before && f->model;
+}
+
+static bool make_pools(const struct reconcile *r, const struct reconcile_spec *spec,
+                       struct fresh *f)
+{
+    size_t next = 0;
+    for (size_t i = 0; i < f->group_count; i++) {
+        struct group *group = &f->group[i];
+        if (!make_group(r, &spec->group[i], group))
+            return false;
+        group->pool = &f->pool[next];
+        for (size_t k = 0; k < group_pool_count(group->spec); k++, next++) {
+            const char *name = spec->group[i].pool[k].name;
+            const int known = reconcile_pool_find(r, span_from(name));
+            f->made[next] = known < 0;
+            f->pool[next] = known < 0 ? pool_new(r) : r->pool[known];
+            if (f->pool[next] == NULL)
+                return false;
+            f->by_name[next] = (struct name_index){.name = name, .pool = next};
+        }
+    }
+    return true;
+}
+
+/* ---- in force ---- */
+
+static void carry_group(const struct reconcile *r, const struct fresh *f, struct group *group)
+{
+    const struct group *old = NULL;
+    const size_t n = group_pool_count(group->spec);
+    for (size_t k = 0; k < n && old == NULL; k++)
+        if (!f->made[(size_t)(group->pool - f->pool) + k])
+            old = &r->group[group->pool[k]->group];
+    if (old == NULL)
+        return;
+    group->begun = old->begun;
+    group->restored = old->restored;
+    group->sourced = old->sourced;
+    group->complete = old->complete;
+    group->born_ns = old->born_ns;
+    group->next_ns = old->next_ns;
+    group->last_ns = old->last_ns;
+    group->last_at_ns = old->last_at_ns;
+    group->last_wall_ns = old->last_wall_ns;
+    if (!old->begun && !old->restored)
+        return;
+    group_reshape(old->spec, old->state, group->spec, group->state, r->now_ns);
+    for (size_t k = 0; k < n; k++) {
+        struct pool *pool = group->pool[k];
+        const size_t at = (size_t)(group->pool - f->pool) + k;
+        if (!f->made[at] && &r->group[pool->group] != old && pool->foreign == NO_COUNT)
+            pool->foreign = pool->desired; /* it comes from another group with its count */
+    }
+}
+
+static bool same_limits(const struct pool_limits *a, const struct pool_limits *b)
+{
+    return a->concurrency == b->concurrency && a->queue_requests == b->queue_requests &&
+           a->queue_tokens == b->queue_tokens && a->queue_timeout_ns == b->queue_timeout_ns;
+}
+
+static void place_pool(struct reconcile *r, struct pool *pool, const struct reconcile_pool *spec,
+                       const struct group *group, size_t in_group, size_t index)
+{
+    const bool limits = pool->spec == NULL || !same_limits(&pool->spec->limits, &spec->limits) ||
+                        pool->spec->routed != spec->routed;
+    pool->spec = spec;
+    pool->core = group_pool(group->spec, in_group);
+    pool->index = index;
+    pool->group = (size_t)(group - r->group);
+    pool->in_group = in_group;
+    for (size_t i = 0; i < pool->replica_count; i++) {
+        struct replica_row *row = &pool->replica[i]->row;
+        row->pool = index;
+        row->old = !spec->fixed && row->target_hash != spec->target_hash;
+    }
+    if (limits)
+        routes_tell_limits(r, pool);
+}
+
+static void place_pools(struct reconcile *r, const struct reconcile_spec *spec)
+{
+    size_t index = 0;
+    for (size_t i = 0; i < r->group_count; i++)
+        for (size_t k = 0; k < group_pool_count(r->group[i].spec); k++, index++)
+            place_pool(r, r->group[i].pool[k], &spec->group[i].pool[k], &r->group[i], k, index);
+}
+
+/* Pools that are gone: their replicas stay as they are. */
+static void forget_pools(struct reconcile *r, const struct fresh *f)
+{
+    for (size_t i = 0; i < r->pool_count; i++) {
+        struct pool *pool = r->pool[i];
+        f->before[i] = SIZE_MAX;
+        for (size_t k = 0; k < f->pool_count && f->before[i] == SIZE_MAX; k++)
+            if (f->pool[k] == pool)
+                f->before[i] = k;
+        if (f->before[i] != SIZE_MAX)
+            continue;
+        note(r, NULL, NULL, "pool-forgotten",
+             "pool \"%s\" is not configured any more: its %zu replicas are left as they are",
+             pool->spec->name, pool->replica_count);
+        pool_free(r, pool);
+    }
+}
+
+static void take_over(struct reconcile *r, struct fresh *f, const struct reconcile_spec *spec)
+{
+    struct group *old_group = r->group;
+    const size_t old_count = r->group_count;
+    struct pool **old_pool = r->pool;
+    for (size_t i = 0; i < old_count; i++) /* samples that wait count with the old numbers */
+        if (old_group[i].begun || old_group[i].restored)
+            observe(old_group[i].spec, old_group[i].state, old_group[i].sample,
+                    old_group[i].sample_count);
+    for (size_t i = 0; i < f->group_count; i++)
+        carry_group(r, f, &f->group[i]);
+    r->routes_before_count = r->pool_count;
+    forget_pools(r, f);
+    free(r->routes_before);
+    free(r->by_name);
+    free(r->want);
+    free(r->grant);
+    free(r->starts);
+    free(r->scratch);
+    free(r->routes.model);
+    r->routes_before = take(&f->before);
+    r->by_name = take(&f->by_name);
+    r->want = take(&f->want);
+    r->grant = take(&f->grant);
+    r->starts = take(&f->starts);
+    r->scratch = take(&f->scratch);
+    r->routes.model = take(&f->model);
+    r->group = take(&f->group);
+    r->group_count = f->group_count;
+    r->pool = take(&f->pool);
+    r->pool_count = f->pool_count;
+    r->spec = spec;
+    r->routes_before_since = r->routes_since;
+    r->routes_since = r->routes.generation + 1;
+    r->routes_stale = true;
+    place_pools(r, spec);
+    for (size_t i = 0; i < old_count; i++)
+        group_done(&old_group[i]);
+    free(old_group);
+    free(old_pool);
+}
+
+static enum rc apply_spec(struct reconcile *r, const struct reconcile_spec *spec)
+{
+    struct fresh f = {0};
+    enum rc rc = RC_NO_MEMORY;
+    if (make_arrays(r, spec, &f) && make_pools(r, spec, &f) && actions_room(r)) {
+        qsort(f.by_name, f.pool_count, sizeof(f.by_name[0]), by_name);
+        rc = RC_OK;
+        for (size_t i = 1; i < f.pool_count; i++)
+            if (by_name(&f.by_name[i - 1], &f.by_name[i]) == 0)
+                rc = RC_DUPLICATE;
+    }
+    if (rc == RC_OK)
+        take_over(r, &f, spec);
+    fresh_done(r, &f);
+    return rc;
+}
+
+enum rc reconcile_configure(struct reconcile *r, const struct reconcile_spec *spec, int64_t now_ns,
+                            int64_t wall_ns)
+{
+    if (r->first.count > 0 || r->then.count > 0 || r->tell.count > 0)
+        return RC_STATE; /* actions that were not taken yet point into what would go */
+    if (now_ns > r->now_ns)
+        r->now_ns = now_ns;
+    r->wall_ns = wall_ns;
+    const enum rc rc = apply_spec(r, spec);
+    for (size_t i = 0; rc == RC_OK && i < r->group_count; i++)
+        tick_early(r, r->group[i].pool[0], TICK_CONFIG);
+    return rc;
+}
+
+struct reconcile *reconcile_new(const struct reconcile_spec *spec, uint64_t first_id)
+{
+    struct reconcile *r = mem_new(1, sizeof(*r));
+    if (r == NULL)
+        return NULL;
+    r->next_id = first_id;
+    r->now_ns = INT64_MIN;
+    r->born_ns = TIME_NONE;
+    r->grid_ns = TIME_NONE;
+    r->due_ns = TIME_NONE;
+    r->gpus_free = (double)INFINITY;
+    r->snapshot = mem_new(1, sizeof(*r->snapshot));
+    if (r->snapshot == NULL || apply_spec(r, spec) != RC_OK) {
+        reconcile_free(r);
+        return NULL;
+    }
+    return r;
+}
+
+void reconcile_free(struct reconcile *r)
+{
+    if (r == NULL)
+        return;
+    for (size_t i = 0; i < r->group_count; i++)
+        group_done(&r->group[i]);
+    for (size_t i = 0; i < r->pool_count; i++)
+        pool_free(r, r->pool[i]);
+    free(r->group);
+    free(r->pool);
+    free(r->by_name);
+    free(r->replica);
+    free(r->want);
+    free(r->grant);
+    free(r->starts);
+    free(r->scratch);
+    free(r->snapshot);
+    actions_done(r);
+    routes_done(r);
+    free(r);
+}

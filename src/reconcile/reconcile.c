@@ -1,0 +1,296 @@
+#include "reconcile/reconcile.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "base/num.h"
+#include "reconcile/parts.h"
+
+/* ---- time ---- */
+
+/* The first word about the time starts the grace of R10. */
+static void see_time(struct reconcile *r, int64_t now_ns, int64_t wall_ns)
+{
+    if (now_ns > r->now_ns)
+        r->now_ns = now_ns;
+    r->wall_ns = wall_ns;
+    if (r->born_ns != TIME_NONE)
+        return;
+    r->born_ns = r->now_ns;
+    for (size_t i = 0; i < r->group_count; i++) {
+        r->group[i].born_ns = r->now_ns;
+        r->group[i].next_ns = r->now_ns;
+    }
+    for (size_t i = 0; i < r->pool_count; i++)
+        r->pool[i]->held_since_ns = r->now_ns;
+    r->routes_stale = true;
+    schedule(r, r->now_ns);
+}
+
+/* ---- events ---- */
+
+static enum rc find_pool(const struct reconcile *r, const struct event *event, struct pool **ret,
+                         struct diag *diag)
+{
+    const int index = reconcile_pool_find(r, span_from(event->pool));
+    if (index < 0)
+        return fail(diag, RC_UNKNOWN, "no pool is named \"%s\"",
+                    event->pool != NULL ? event->pool : "");
+    *ret = r->pool[index];
+    return RC_OK;
+}
+
+static enum rc take_scanned(struct reconcile *r, const struct event *event, struct diag *diag)
+{
+    struct pool *pool = NULL;
+    schedule(r, r->now_ns);
+    if (event->pool == NULL || event->pool[0] == '\0') {
+        for (size_t i = 0; i < r->pool_count; i++)
+            r->pool[i]->scanned = true;
+        return RC_OK;
+    }
+    const enum rc rc = find_pool(r, event, &pool, diag);
+    if (rc == RC_OK)
+        pool->scanned = true;
+    return rc;
+}
+
+static enum rc take_room(struct reconcile *r, struct pool *pool, const struct event *event,
+                         struct diag *diag)
+{
+    (void)diag;
+    const bool more =
+        pool->room != NO_COUNT && (event->count == NO_COUNT || event->count > pool->room);
+    pool->room = event->count < 0 ? NO_COUNT : event->count;
+    r->gpus_free = event->gpus_free;
+    if (more && (pool->unmet > 0 || pool->count[REPLICA_BLOCKED] > 0))
+        tick_early(r, pool, TICK_REPLICA);
+    return RC_OK;
+}
+
+static enum rc take_schedule(struct reconcile *r, struct pool *pool, const struct event *event,
+                             struct diag *diag)
+{
+    (void)r;
+    (void)diag;
+    pool->schedule_now = event->count;
+    pool->schedule_next = event->next_count;
+    pool->schedule_next_ns = event->next_wall_ns;
+    return RC_OK;
+}
+
+static enum rc take_source(struct reconcile *r, const struct event *event, struct diag *diag)
+{
+    if (event->group >= r->group_count)
+        return fail(diag, RC_UNKNOWN, "there is no group %zu", event->group);
+    r->group[event->group].sourced = event->up;
+    return RC_OK;
+}
+
+static enum rc take_shutdown(struct reconcile *r, const struct event *event)
+{
+    if (event->up) {
+        close_down(r);
+        schedule(r, r->now_ns);
+    } else {
+        r->left = true;
+    }
+    return RC_OK;
+}
+
+/* Events of one pool. */
+typedef enum rc pool_event_fn(struct reconcile *r, struct pool *pool, const struct event *event,
+                              struct diag *diag);
+static pool_event_fn *const pool_events[] = {
+    [EVENT_ROOM] = take_room, [EVENT_SCHEDULE] = take_schedule, [EVENT_FOREIGN] = foreign_take,
+    [EVENT_PIN] = pin_take,   [EVENT_PAUSE] = pause_take,       [EVENT_SHUTDOWN] = NULL,
+};
+
+static enum rc take_event(struct reconcile *r, const struct event *event, struct diag *diag)
+{
+    struct pool *pool = NULL;
+    switch (event->kind) {
+    case EVENT_NEWS:
+        return event->news != NULL ? news_take(r, event->news, diag)
+                                   : fail(diag, RC_MISSING, "a news event without news");
+    case EVENT_SCANNED:
+        return take_scanned(r, event, diag);
+    case EVENT_MESSAGE:
+        return message_take(r, event, diag);
+    case EVENT_GATEWAY:
+        return gateway_take(r, event->gateway, event->up, diag);
+    case EVENT_SAMPLES:
+        return samples_take(r, event->group, event->samples, event->sample_count, diag);
+    case EVENT_SOURCE:
+        return take_source(r, event, diag);
+    case EVENT_STOP_REPLICA:
+        return stop_replica_take(r, event->replica, event->text, diag);
+    case EVENT_SHUTDOWN:
+        return take_shutdown(r, event);
+    case EVENT_ROOM:
+    case EVENT_SCHEDULE:
+    case EVENT_FOREIGN:
+    case EVENT_PIN:
+    case EVENT_PAUSE:
+        break;
+    }
+    const enum rc rc = find_pool(r, event, &pool, diag);
+    return rc == RC_OK ? pool_events[event->kind](r, pool, event, diag) : rc;
+}
+
+enum rc reconcile_event(struct reconcile *r, const struct event *event, int64_t now_ns,
+                        int64_t wall_ns, struct diag *diag)
+{
+    see_time(r, now_ns, wall_ns);
+    return take_event(r, event, diag);
+}
+
+/* ---- actions ---- */
+
+/* Gateways keep the routes they have until we know what exists. */
+static bool may_publish(const struct reconcile *r)
+{
+    if (r->routes.generation > 0 || r->now_ns - r->born_ns >= ADOPT_GRACE_NS)
+        return true;
+    for (size_t i = 0; i < r->pool_count; i++)
+        if (!r->pool[i]->scanned)
+            return false;
+    return true;
+}
+
+static void tell(struct reconcile *r, struct action *ret)
+{
+    memset(ret, 0, sizeof(*ret));
+    ret->kind = ACTION_TELL;
+    ret->message = &r->message;
+}
+
+static bool next_told(struct reconcile *r, struct action *ret)
+{
+    if (r->left || !may_publish(r))
+        return false;
+    if (r->routes_stale) {
+        if (!routes_build(r)) {
+            schedule(r, num_add_sat(r->now_ns, TICK_EARLY_NS)); /* no memory: again later */
+            return false;
+        }
+        r->message = (struct message){
+            .kind = MESSAGE_ROUTES, .generation = r->routes.generation, .routes = &r->routes};
+        tell(r, ret);
+        return true;
+    }
+    if (!tell_queue_pop(&r->tell, &r->message))
+        return false;
+    tell(r, ret);
+    return true;
+}
+
+bool reconcile_next(struct reconcile *r, int64_t now_ns, int64_t wall_ns, struct action *ret)
+{
+    see_time(r, now_ns, wall_ns);
+    do {
+        if (action_queue_pop(&r->first, ret) || next_told(r, ret) ||
+            action_queue_pop(&r->then, ret))
+            return true;
+    } while (tick_step(r));
+    return false;
+}
+
+int64_t reconcile_deadline(const struct reconcile *r)
+{
+    return r->left ? TIME_NONE : r->due_ns;
+}
+
+/* ---- states of an earlier run ---- */
+
+enum rc reconcile_restore(struct reconcile *r, size_t group, const void *bytes, size_t size,
+                          struct diag *diag)
+{
+    if (group >= r->group_count)
+        return fail(diag, RC_UNKNOWN, "there is no group %zu", group);
+    struct group *g = &r->group[group];
+    if (g->begun)
+        return fail(diag, RC_STATE, "group \"%s\" has ticked already", group_name(g->spec));
+    const enum rc rc = group_state_check(g->spec, bytes, size, diag);
+    if (rc != RC_OK)
+        return rc;
+    memcpy(g->state, bytes, size);
+    g->restored = true;
+    for (size_t i = 0; i < group_pool_count(g->spec); i++)
+        g->pool[i]->desired = group_desired(g->spec, g->state, i);
+    return RC_OK;
+}
+
+/* ---- reading ---- */
+
+size_t reconcile_pool_count(const struct reconcile *r)
+{
+    return r->pool_count;
+}
+
+int reconcile_pool_find(const struct reconcile *r, struct span name)
+{
+    size_t low = 0;
+    size_t high = r->pool_count;
+    while (low < high) {
+        const size_t middle = low + (high - low) / 2;
+        const int order = span_compare(span_from(r->by_name[middle].name), name);
+        if (order == 0)
+            return (int)r->by_name[middle].pool;
+        if (order < 0)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return -1;
+}
+
+static const char *text_of(const struct pool *pool)
+{
+    return pool->text;
+}
+
+void reconcile_pool_status(const struct reconcile *r, size_t index, struct pool_status *ret)
+{
+    const struct pool *pool = r->pool[index];
+    const struct group *group = &r->group[pool->group];
+    const bool ticked = group->last_ns != TIME_NONE;
+    *ret = (struct pool_status){
+        .name = pool->spec->name,
+        .group = pool->group,
+        .pool_in_group = pool->in_group,
+        .desired = ticked ? group->decision[pool->in_group].desired : pool->desired,
+        .granted = pool->desired,
+        .pin_count = pool->pin_count,
+        .pin_until_wall_ns = pool->pin_until_wall_ns,
+        .pin_text = pool->pin_text,
+        .paused = pool->paused,
+        .pause_until_wall_ns = pool->pause_until_wall_ns,
+        .pause_text = pool->pause_text,
+        .incomplete = !group->complete,
+        .gateway_silent = pool->saw_silence,
+        .start_failed = pool_start_failed(pool),
+        .text = text_of(pool),
+        .start_p50_ns = startup_quantile(pool, 50),
+        .start_p90_ns = startup_quantile(pool, 90),
+        .tick_ns = group->last_ns,
+        .tick_wall_ns = group->last_wall_ns,
+        .replica_seconds = pool->replica_seconds +
+                           (double)pool->held * seconds_of(r->now_ns - pool->held_since_ns),
+        .decision = ticked ? &group->decision[pool->in_group] : NULL,
+        .observation = ticked ? &group->observation : NULL,
+    };
+    memcpy(ret->count, pool->count, sizeof(ret->count));
+    for (size_t i = 0; i < pool->view_count && ret->snapshot == NULL; i++)
+        if (pool->view[i].answered)
+            ret->snapshot = r->snapshot;
+    if (ret->snapshot != NULL)
+        gateways_snapshot(r, pool, r->snapshot);
+}
+
+const struct group_spec *reconcile_group_of(const struct reconcile *r, size_t group)
+{
+    return group < r->group_count ? r->group[group].spec : NULL;
+}

@@ -1,0 +1,142 @@
+/* routes.c - what gateways may know: numbered snapshots of pools, models and routed replicas. */
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "base/num.h"
+#include "reconcile/parts.h"
+
+static bool is_routed(const struct replica *replica)
+{
+    return replica->row.state == REPLICA_READY || replica->row.state == REPLICA_DRAINING;
+}
+
+/* Given up: nothing serves, nothing starts, nothing is tried again. */
+bool pool_start_failed(const struct pool *pool)
+{
+    return pool->count[REPLICA_FAILED] > 0 && pool->count[REPLICA_READY] == 0 &&
+           pool->count[REPLICA_STARTING] == 0 && pool->count[REPLICA_BLOCKED] == 0;
+}
+
+/* Until the next one is ready, by the median of measured starts, by the slow ones where that is
+ * over; -1 = unknown. */
+static int64_t eta_of(const struct reconcile *r, const struct pool *pool)
+{
+    int64_t first_ns = INT64_MAX;
+    const int64_t usual_ns = startup_quantile(pool, 50);
+    const int64_t slow_ns = startup_quantile(pool, 90);
+    for (size_t i = 0; i < pool->replica_count && usual_ns > 0; i++) {
+        const struct replica_row *row = &pool->replica[i]->row;
+        if (row->state != REPLICA_STARTING)
+            continue;
+        const int64_t passed_ns = num_add_sat(r->now_ns, -row->ordered_ns);
+        const int64_t left_ns = passed_ns < usual_ns ? usual_ns - passed_ns : slow_ns - passed_ns;
+        if (left_ns >= 0 && left_ns < first_ns)
+            first_ns = left_ns;
+    }
+    return first_ns < INT64_MAX ? first_ns : -1;
+}
+
+static size_t put_replicas(const struct pool *pool, struct route_replica *ret)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < pool->replica_count; i++) {
+        const struct replica *replica = pool->replica[i];
+        if (!is_routed(replica))
+            continue;
+        struct route_replica *route = &ret[n++];
+        *route = (struct route_replica){
+            .id = replica->row.id,
+            .port = replica->row.port,
+            .draining = replica->row.state == REPLICA_DRAINING,
+            .weight = replica->row.class_ < pool->core->class_count
+                          ? pool->core->class_[replica->row.class_].capacity_factor
+                          : 1,
+        };
+        memcpy(route->host, replica->row.host, sizeof(route->host));
+    }
+    return n;
+}
+
+static void put_pool(const struct reconcile *r, const struct pool *pool, struct route_pool *ret)
+{
+    memcpy(ret->name, pool->spec->name, sizeof(ret->name));
+    ret->starting = pool->count[REPLICA_STARTING];
+    ret->eta_ns = eta_of(r, pool);
+    ret->start_failed = pool_start_failed(pool);
+    memcpy(ret->reason, pool->text, sizeof(ret->reason));
+}
+
+static bool routes_room(struct reconcile *r)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < r->pool_count; i++)
+        n += r->pool[i]->spec->routed ? r->pool[i]->replica_count : 0;
+    void *replica = r->routes_replica;
+    bool fits = mem_grow(&replica, &r->routes_replica_cap, n, sizeof(struct route_replica),
+                         TABLE_REPLICAS_MAX) == RC_OK;
+    r->routes_replica = replica;
+    void *pool = r->routes.pool;
+    fits = fits && mem_grow(&pool, &r->routes_pool_cap, r->pool_count, sizeof(struct route_pool),
+                            ROUTED_POOLS_MAX) == RC_OK;
+    r->routes.pool = pool;
+    return fits;
+}
+
+bool routes_build(struct reconcile *r)
+{
+    if (!routes_room(r))
+        return false;
+    struct route_replica *next = r->routes_replica;
+    for (size_t i = 0; i < r->pool_count; i++) {
+        struct route_pool *pool = &r->routes.pool[i];
+        put_pool(r, r->pool[i], pool);
+        pool->replica = next;
+        pool->replica_count = r->pool[i]->spec->routed ? put_replicas(r->pool[i], next) : 0;
+        if (next != NULL)
+            next += pool->replica_count;
+    }
+    r->routes.pool_count = r->pool_count;
+    r->routes.model_count = r->spec->model_count;
+    if (r->spec->model_count > 0)
+        memcpy(r->routes.model, r->spec->model, r->spec->model_count * sizeof(r->routes.model[0]));
+    r->routes.generation++;
+    r->routes_stale = false;
+    return true;
+}
+
+void routes_done(struct reconcile *r)
+{
+    free(r->routes_replica);
+    free(r->routes.pool);
+    free(r->routes.model);
+    free(r->routes_before);
+}
+
+void routes_tell_limits(struct reconcile *r, const struct pool *pool)
+{
+    if (!pool->spec->routed || r->gateways == 0)
+        return;
+    struct message message = {.kind = MESSAGE_LIMITS,
+                              .pool = (uint16_t)pool->index,
+                              .generation = r->routes.generation + (r->routes_stale ? 1 : 0)};
+    message.limits = pool->spec->limits;
+    action_tell(r, &message);
+}
+
+struct pool *routes_pool(const struct reconcile *r, uint64_t generation, uint16_t index)
+{
+    size_t at = index;
+    if (generation < r->routes_since) {
+        if (generation < r->routes_before_since || index >= r->routes_before_count)
+            return NULL;
+        at = r->routes_before[index];
+    }
+    return at < r->pool_count ? r->pool[at] : NULL;
+}
+
+uint64_t reconcile_generation(const struct reconcile *r)
+{
+    return r->routes.generation;
+}
