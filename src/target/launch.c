@@ -71,6 +71,7 @@ static bool put_mark(struct launch *launch, const struct pool_config *pool,
         return false;
     for (size_t i = 0; i < launch->env_count; i++)
         if (strncmp(launch->envp[i], MARK_PID "=", sizeof MARK_PID) == 0)
+            /* The texts are our own copies. NOLINTNEXTLINE(performance-no-int-to-ptr) */
             launch->pid_slot = (char *)(uintptr_t)launch->envp[i] + sizeof MARK_PID;
     return true;
 }

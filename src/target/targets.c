@@ -90,11 +90,11 @@ void replica_remove(struct replica *r)
     struct targets *t = r->set;
     const size_t at = place_of(t, r->id);
     assert(!r->queued);
-    if (at < t->replica_count && t->replica[at] == r) {
-        t->replica_count--;
-        memmove(&t->replica[at], &t->replica[at + 1],
-                (t->replica_count - at) * sizeof(struct replica *));
-    }
+    assert(at < t->replica_count);
+    assert(t->replica[at] == r);
+    t->replica_count--;
+    memmove(&t->replica[at], &t->replica[at + 1],
+            (t->replica_count - at) * sizeof(struct replica *));
     probe_stop(&r->probe);
     if (r->ops && r->ops->release)
         r->ops->release(r);
