@@ -1,4 +1,5 @@
 /* routes.c - what gateways may know: numbered snapshots of pools, models and routed replicas. */
+#include <assert.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
@@ -45,6 +46,7 @@ static size_t put_replicas(const struct pool *pool, struct route_replica *ret)
         const struct replica *replica = pool->replica[i];
         if (!is_routed(replica))
             continue;
+        assert(ret != NULL); /* there is room for every replica as soon as there is one */
         struct route_replica *route = &ret[n++];
         *route = (struct route_replica){
             .id = replica->row.id,

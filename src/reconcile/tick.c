@@ -164,16 +164,16 @@ static bool step_questions(struct reconcile *r)
 
 bool tick_step(struct reconcile *r)
 {
-    bool done = false;
     if (r->left || r->due_ns == TIME_NONE || r->now_ns < r->due_ns)
         return false;
+    bool woken = false;
     if (!r->closing) {
         wake_by_replicas(r);
-        done = step_wakes(r);
+        woken = step_wakes(r);
     }
     drain_step(r);
-    if (!r->closing && !done)
-        done = step_answers(r) || step_questions(r);
+    if (!r->closing && !woken && !step_answers(r))
+        (void)step_questions(r);
     find_due(r);
     return true;
 }

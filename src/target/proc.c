@@ -11,7 +11,7 @@
 #include "io/file.h"
 
 #define PROC_PATH_SIZE 64
-#define GROUPS_BYTES_MAX (64U << 10)
+#define GROUPS_BYTES_MAX ((size_t)64 << 10)
 
 void proc_each(proc_each_fn *fn, void *user)
 {

@@ -8,7 +8,7 @@
 
 #include "base/mem.h"
 
-#define PROC_ENVIRON_BYTES_MAX (8U << 20)
+#define PROC_ENVIRON_BYTES_MAX ((size_t)8 << 20)
 
 /* Calls fn for every process of our effective user, but for this one. */
 typedef void proc_each_fn(void *user, pid_t pid);

@@ -85,6 +85,14 @@ struct replica *replica_new(struct targets *t, const struct target_ops *ops, uin
     return r;
 }
 
+static void replica_free(struct replica *r)
+{
+    probe_stop(&r->probe);
+    if (r->ops && r->ops->release)
+        r->ops->release(r);
+    free(r);
+}
+
 void replica_remove(struct replica *r)
 {
     struct targets *t = r->set;
@@ -95,10 +103,7 @@ void replica_remove(struct replica *r)
     t->replica_count--;
     memmove(&t->replica[at], &t->replica[at + 1],
             (t->replica_count - at) * sizeof(struct replica *));
-    probe_stop(&r->probe);
-    if (r->ops && r->ops->release)
-        r->ops->release(r);
-    free(r);
+    replica_free(r);
 }
 
 /* ---- news ---- */
@@ -268,11 +273,11 @@ void targets_free(struct targets *t)
     if (!t)
         return;
     t->config.room = NULL;
-    for (size_t i = 0; i < t->replica_count; i++)
-        t->replica[i]->queued = false;
     t->due_first = t->due_last = NULL;
-    while (t->replica_count > 0)
-        replica_remove(t->replica[t->replica_count - 1]);
+    const size_t count = t->replica_count;
+    t->replica_count = 0;
+    for (size_t i = 0; i < count; i++)
+        replica_free(t->replica[i]);
     http_client_free(t->client);
     inventory_done(&t->inventory);
     outputs_done(&t->outputs);
