@@ -18,6 +18,16 @@ int64_t pace_window_down_ns(const struct pool_spec *pool)
     return pool->policy != NULL && pool->policy->holds_itself ? 0 : DOWN_DEFAULT_NS;
 }
 
+int64_t pace_window_foreign_ns(const struct pool_spec *pool)
+{
+    const int64_t up_ns = pace_window_up_ns(pool);
+    const int64_t down_ns = pace_window_down_ns(pool);
+    if (pool->policy != NULL && pool->policy->holds_itself &&
+        pool->behavior.down.stabilization_ns < 0)
+        return up_ns > DOWN_DEFAULT_NS ? up_ns : DOWN_DEFAULT_NS;
+    return up_ns > down_ns ? up_ns : down_ns;
+}
+
 void pace_hold(struct stage_context *c, enum stage_id stage, int64_t paced, enum reason reason,
                const double number[4])
 {

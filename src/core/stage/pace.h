@@ -9,6 +9,9 @@
  * policy that holds by itself). */
 int64_t pace_window_up_ns(const struct pool_spec *pool);
 int64_t pace_window_down_ns(const struct pool_spec *pool);
+/* For how long a count that somebody else set is held (R16): the longer of the two, or 5 min where
+ * the policy holds by itself. */
+int64_t pace_window_foreign_ns(const struct pool_spec *pool);
 
 /* Answers `paced` instead of the count, but a wake or an urgent raise passes up to urgent_to. Says
  * nothing when the count stays. */

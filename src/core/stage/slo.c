@@ -1,73 +1,36 @@
 /* slo.c - stage 4: answers a missed objective. A breach raises in proportion to the miss, by at
  * most maxScaleUp per start-up time, and is urgent; missing headroom forbids lowering.
  *
- * The proportion is taken on the replicas that produced the measurement (`ready`), so what is
- * already starting is not ordered twice. */
+ * The proportion is taken on the replicas that produced the measurement: the fewest that were ready
+ * while the latencies were measured. What is starting, or has just become ready, is not ordered
+ * twice. */
 #include <math.h>
 
 #include "base/duration.h"
 #include "base/num.h"
+#include "core/objective.h"
 #include "core/stage.h"
+#include "core/stage/pace_log.h"
 
-#define WINDOW_NS (30 * SECOND_NS)
-#define MAX_AGE_NS (2 * MINUTE_NS)
 #define START_UNKNOWN_NS MINUTE_NS /* while no start has been measured */
-#define OBJECTIVES_MAX 3
 
 struct slo_state {
     int64_t round_ns; /* begin of the start-up time in which `base` counts; TIME_NONE = no breach */
     int64_t base;     /* desired at that time */
     int64_t headroom_since_ns; /* TIME_NONE = it is missing now */
+    struct pace_log ready;     /* negated: the fewest that produced the latencies in the window */
 };
 
 static const struct field fields[] = {
     FIELD(I64, slo_state, round_ns),
     FIELD(I64, slo_state, base),
     FIELD(I64, slo_state, headroom_since_ns),
+    PACE_LOG_FIELDS(slo_state, ready),
 };
-
-/* Objectives that are set, in the order of their series. */
-static size_t objectives(const struct pool_spec *pool, enum signal_id *ret_signal,
-                         double *ret_seconds)
-{
-    const struct {
-        enum signal_id signal;
-        int64_t ns;
-    } all[OBJECTIVES_MAX] = {
-        {SIGNAL_TTFT, pool->slo.ttft_ns},
-        {SIGNAL_ITL, pool->slo.inter_token_ns},
-        {SIGNAL_E2E, pool->slo.e2e_ns},
-    };
-    size_t n = 0;
-    for (size_t i = 0; i < OBJECTIVES_MAX; i++) {
-        if (all[i].ns <= 0)
-            continue;
-        ret_signal[n] = all[i].signal;
-        ret_seconds[n++] = seconds_of(all[i].ns);
-    }
-    return n;
-}
 
 static bool used(const struct pool_spec *pool)
 {
-    enum signal_id signal[OBJECTIVES_MAX];
-    double seconds[OBJECTIVES_MAX];
-    return pool->slo_target.enabled && objectives(pool, signal, seconds) > 0;
-}
-
-static size_t series(const struct pool_spec *pool, struct series_need *ret, size_t max)
-{
-    enum signal_id signal[OBJECTIVES_MAX];
-    double seconds[OBJECTIVES_MAX];
-    const size_t n = objectives(pool, signal, seconds);
-    for (size_t i = 0; i < n && i < max; i++)
-        ret[i] = (struct series_need){
-            .signal = {.id = signal[i], .quantile = pool->slo.attainment_percent / 100},
-            .kind = SERIES_QUANTILE,
-            .span_ns = WINDOW_NS,
-            .max_age_ns = MAX_AGE_NS,
-        };
-    return n < max ? n : max;
+    return pool->slo_target.enabled && objective_series(pool, NULL, 0) > 0;
 }
 
 static void state_init(const struct pool_spec *pool, void *state, int64_t now_ns, int64_t desired)
@@ -77,36 +40,8 @@ static void state_init(const struct pool_spec *pool, void *state, int64_t now_ns
         (struct slo_state){.round_ns = TIME_NONE, .base = desired, .headroom_since_ns = now_ns};
 }
 
-/* The worst objective: its measured value, the objective, and their ratio (> 1 is a breach). */
-struct worst {
-    double value;
-    double objective;
-    double ratio; /* NAN = nothing is measured */
-    bool failed;  /* some objective is unknown */
-};
-
-static struct worst worst_of(const struct stage_context *c)
-{
-    enum signal_id signal[OBJECTIVES_MAX];
-    double seconds[OBJECTIVES_MAX];
-    const size_t n = objectives(c->pool, signal, seconds);
-    struct worst worst = {.ratio = NAN};
-    for (size_t i = 0; i < n; i++) {
-        const struct reading reading = series_read(c->input, i);
-        worst.failed |= reading.state == SIGNAL_FAILED;
-        if (reading.state != SIGNAL_VALUE)
-            continue;
-        const double ratio = reading.value / seconds[i];
-        if (ratio <= worst.ratio)
-            continue;
-        worst.ratio = ratio;
-        worst.value = reading.value;
-        worst.objective = seconds[i];
-    }
-    return worst;
-}
-
-static void respond(struct stage_context *c, struct slo_state *state, const struct worst *worst)
+static void respond(struct stage_context *c, struct slo_state *state,
+                    const struct objective_worst *worst)
 {
     const struct slo_target_spec *target = &c->pool->slo_target;
     const int64_t start_ns =
@@ -115,7 +50,8 @@ static void respond(struct stage_context *c, struct slo_state *state, const stru
         state->round_ns = c->now_ns;
         state->base = c->desired;
     }
-    const int64_t ready = num_clamp(c->observation->ready, 1, REPLICAS_MAX);
+    const int64_t ready =
+        num_clamp(-pace_log_max(&state->ready, c->now_ns, OBJECTIVE_WINDOW_NS), 1, REPLICAS_MAX);
     const double aim = fmax(1 - target->headroom_percent / 100, 0.01);
     const int64_t need = num_to_int(ceil((double)ready * worst->ratio / aim), 0, REPLICAS_MAX);
     const int64_t most = num_clamp(num_add_sat(state->base, target->max_scale_up), 0, REPLICAS_MAX);
@@ -131,7 +67,8 @@ static void respond(struct stage_context *c, struct slo_state *state, const stru
     }
 }
 
-static void guard(struct stage_context *c, struct slo_state *state, const struct worst *worst)
+static void guard(struct stage_context *c, struct slo_state *state,
+                  const struct objective_worst *worst)
 {
     const struct slo_target_spec *target = &c->pool->slo_target;
     const double headroom = 100 * (1 - worst->ratio); /* NAN without traffic: nobody is missed */
@@ -152,7 +89,9 @@ static void guard(struct stage_context *c, struct slo_state *state, const struct
 static void apply(struct stage_context *c)
 {
     struct slo_state *state = c->state;
-    const struct worst worst = worst_of(c);
+    const struct objective_worst worst = objective_worst(c->input, 0);
+    pace_log_forget(&state->ready, c->now_ns, OBJECTIVE_WINDOW_NS);
+    pace_log_push_max(&state->ready, c->now_ns, -num_clamp(c->observation->ready, 0, REPLICAS_MAX));
     if (worst.ratio > 1)
         respond(c, state, &worst);
     else
@@ -168,7 +107,7 @@ const struct stage_ops stage_slo = {
     .field_count = COUNT_OF(fields),
     .state_size = sizeof(struct slo_state),
     .used = used,
-    .series = series,
+    .series = objective_series,
     .state_init = state_init,
     .apply = apply,
 };

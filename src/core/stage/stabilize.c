@@ -21,7 +21,7 @@ static const struct field fields[] = {
 
 static bool used(const struct pool_spec *pool)
 {
-    return pace_window_up_ns(pool) > 0 || pace_window_down_ns(pool) > 0;
+    return pace_window_foreign_ns(pool) > 0;
 }
 
 /* Raising is allowed at once after a start (R10); lowering waits for one full window (R6). */
@@ -36,11 +36,9 @@ static void state_init(const struct pool_spec *pool, void *state, int64_t now_ns
 static void adopted(const struct pool_spec *pool, void *state, int64_t now_ns, int64_t count)
 {
     struct stabilize_state *s = state;
-    const int64_t up_ns = pace_window_up_ns(pool);
-    const int64_t down_ns = pace_window_down_ns(pool);
     pace_log_push_max(&s->largest, now_ns, count);
     pace_log_push_max(&s->smallest, now_ns, -count);
-    s->foreign_until_ns = num_add_sat(now_ns, up_ns > down_ns ? up_ns : down_ns);
+    s->foreign_until_ns = num_add_sat(now_ns, pace_window_foreign_ns(pool));
 }
 
 static int64_t steady(struct stabilize_state *s, const struct stage_context *c, int64_t up_ns,

@@ -17,6 +17,7 @@ static const struct {
 } settings[] = {
     {"min", SET_INT, offsetof(struct pool_spec, replicas_min)},
     {"max", SET_INT, offsetof(struct pool_spec, replicas_max)},
+    {"limit", SET_INT, offsetof(struct pool_spec, concurrency_limit)},
     {"maxUnready", SET_INT, offsetof(struct pool_spec, max_unready)},
     {"exact", SET_BOOL, offsetof(struct pool_spec, exact)},
     {"stabilizeUp", SET_DURATION, offsetof(struct pool_spec, behavior.up.stabilization_ns)},
