@@ -30,11 +30,11 @@ enum series_kind {
 };
 
 struct series_need {
-    struct signal_ref signal;
-    enum series_kind kind;
     int64_t span_ns;
     int64_t granularity_ns; /* 0 = span / 30, at least 1 s; 1 s for SERIES_KPA_* */
     int64_t max_age_ns;     /* 0 = never stale by age (peers that have no such rule) */
+    struct signal_ref signal;
+    enum series_kind kind;
     bool required;
     bool level; /* SERIES_KPA_* only: the newest sample of a bucket counts, and holds until the next
                    one; else samples of one bucket add up and a bucket without one is 0 */

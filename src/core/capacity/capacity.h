@@ -26,10 +26,12 @@ struct capacity {
     double evidence_s; /* time with load near the level */
     double settle_s;   /* a miss is counted once: nothing is learned for so long */
 };
+/* NOLINTBEGIN(bugprone-macro-parentheses): designators cannot stand in parentheses. */
 #define CAPACITY_FIELDS(struct_, member_)                                                          \
     FIELD(F64, struct_, member_.start), FIELD(F64, struct_, member_.level),                        \
         FIELD(F64, struct_, member_.missed_at), FIELD(F64, struct_, member_.evidence_s),           \
         FIELD(F64, struct_, member_.settle_s)
+/* NOLINTEND(bugprone-macro-parentheses) */
 
 enum capacity_verdict { CAPACITY_UNKNOWN, CAPACITY_MET, CAPACITY_MISSED };
 
@@ -56,9 +58,11 @@ struct capacity_watch {
     int64_t fewer_ns;   /* last decrease */
     int64_t learned_ns; /* last moment that was looked at */
 };
+/* NOLINTBEGIN(bugprone-macro-parentheses): designators cannot stand in parentheses. */
 #define CAPACITY_WATCH_FIELDS(struct_, member_)                                                    \
     FIELD(I64, struct_, member_.ready), FIELD(I64, struct_, member_.more_ns),                      \
         FIELD(I64, struct_, member_.fewer_ns), FIELD(I64, struct_, member_.learned_ns)
+/* NOLINTEND(bugprone-macro-parentheses) */
 
 struct capacity_lesson {
     bool met_counts;

@@ -48,8 +48,10 @@ struct adaptive_memory {
     double tokens_each; /* in flight of one request */
     double residence_s; /* time of one request in a replica */
 };
+/* NOLINTBEGIN(bugprone-macro-parentheses): designators cannot stand in parentheses. */
 #define ADAPTIVE_MEMORY_FIELDS(struct_, member_)                                                   \
     FIELD(F64, struct_, member_.tokens_each), FIELD(F64, struct_, member_.residence_s)
+/* NOLINTEND(bugprone-macro-parentheses) */
 
 struct adaptive_demand adaptive_demand(const struct policy_input *in,
                                        struct adaptive_memory *memory);
