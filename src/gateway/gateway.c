@@ -83,6 +83,7 @@ void gateway_free(struct gateway *g)
         free(x);
     }
     free(g->pool);
+    free(g->early);
     router_free(g->router);
     keys_unref(g->keys);
     buf_done(&g->lines);
@@ -124,6 +125,36 @@ static void drop_pools(struct gateway *g)
     }
 }
 
+/* Limits may come before the routes they count by: they wait for them. */
+static enum rc take_limits(struct gateway *g, const struct message *message)
+{
+    if (message->generation < g->generation)
+        return RC_OK;
+    if (message->generation == g->generation) {
+        if (message->pool < g->pool_count)
+            pool_set_limits(g->pool[message->pool], &message->limits);
+        return RC_OK;
+    }
+    if (mem_grow((void **)&g->early, &g->early_cap, g->early_count + 1, sizeof(*g->early),
+                 2 * ROUTED_POOLS_MAX) != RC_OK)
+        return RC_NO_MEMORY;
+    g->early[g->early_count++] = *message;
+    return RC_OK;
+}
+
+static void take_early_limits(struct gateway *g)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < g->early_count; i++) {
+        const struct message *message = &g->early[i];
+        if (message->generation > g->generation)
+            g->early[n++] = *message;
+        else if (message->generation == g->generation && message->pool < g->pool_count)
+            pool_set_limits(g->pool[message->pool], &message->limits);
+    }
+    g->early_count = n;
+}
+
 static enum rc take_routes(struct gateway *g, const struct routes *routes)
 {
     if (routes->generation <= g->generation)
@@ -158,6 +189,7 @@ static enum rc take_routes(struct gateway *g, const struct routes *routes)
         if (!pool->mark)
             pool_unroute(pool);
     drop_pools(g);
+    take_early_limits(g);
     if (rc != RC_OK)
         g->generation--; /* told again it is taken again */
     return rc;
@@ -193,9 +225,7 @@ enum rc gateway_tell(struct gateway *g, const struct message *message)
         take_drain(g, message);
         return RC_OK;
     case MESSAGE_LIMITS:
-        if (message->generation == g->generation && message->pool < g->pool_count)
-            pool_set_limits(g->pool[message->pool], &message->limits);
-        return RC_OK;
+        return take_limits(g, message);
     case MESSAGE_ASK:
         take_ask(g, message->pool);
         return RC_OK;

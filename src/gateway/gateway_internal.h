@@ -1,9 +1,9 @@
 /* gateway_internal.h - shared by the files of the gateway. Not for others.
  *
  * gateway.c: life and messages. pool.c: one pool, its dispatcher and replicas. exchange.c: one
- * request of a client and what becomes of it. upstream.c: its try at a replica. answer.c: bytes of
- * the answer. hold.c: words to those who wait. own.c: answers of our own. headers.c: lines both
- * ways. keys.c: who may do what. rename.c: edits of the body. */
+ * request of a client and what becomes of it. choose.c: its pool. upstream.c: its try at a replica.
+ * answer.c: bytes of the answer. hold.c: words to those who wait. own.c: answers of our own.
+ * headers.c: lines both ways. keys.c: who may do what. rename.c: edits of the body. */
 #ifndef SLUICE_GATEWAY_GATEWAY_INTERNAL_H
 #define SLUICE_GATEWAY_GATEWAY_INTERNAL_H
 
@@ -137,6 +137,9 @@ struct gateway {
     size_t pool_count;
     struct gateway_pool *first_pool;
     uint64_t generation;
+    struct message *early; /* limits told before their routes */
+    size_t early_cap;
+    size_t early_count;
     struct key_table *keys; /* NULL: everybody may */
     struct exchange *oldest;
     struct exchange *newest;
@@ -168,20 +171,25 @@ void pool_tell_drained(struct gateway_pool *pool, uint64_t replica);
 const struct gateway_replica *pool_replica(const struct gateway_pool *pool, uint64_t id);
 void pool_changed(struct gateway_pool *pool); /* after any call of its dispatcher */
 
-/* exchange.c */
-void exchange_begin(struct gateway *gateway, struct http_request *request);
+/* choose.c */
+void choose_pool(struct exchange *x); /* once the body, or enough of it, was read */
 void exchange_assigned(struct exchange *x, uint64_t replica, int64_t now_ns);
 /* The dispatcher refused or gave up; the handle is dead. Fallback pools are tried first. */
 void exchange_refused(struct exchange *x, enum refusal refusal, int64_t retry_after_ns,
                       int64_t now_ns);
+/* A try failed, and the request waits once more. */
+void exchange_held(struct exchange *x, int64_t now_ns);
+void exchange_unknown_model(struct exchange *x);
+bool exchange_may(const struct exchange *x, const struct gateway_pool *pool); /* by its key */
+
+/* exchange.c */
+void exchange_begin(struct gateway *gateway, struct http_request *request);
 /* Takes it off its dispatcher without a verdict on the replica. */
 void exchange_release(struct exchange *x, int64_t now_ns);
 /* Ends it with an error of ours: as an answer, or as the last event of a stream that runs. */
 void exchange_fail(struct exchange *x, enum trouble trouble, struct span words,
                    int64_t retry_after_ns);
 void exchange_fail_text(struct exchange *x, enum trouble trouble, const char *words);
-void exchange_unknown_model(struct exchange *x);
-bool exchange_may(const struct exchange *x, const struct gateway_pool *pool); /* by its key */
 void exchange_free(struct exchange *x);
 void exchange_cut(struct exchange *x); /* RST to the client, at once */
 void exchange_timer(struct exchange *x);

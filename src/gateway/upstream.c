@@ -186,9 +186,7 @@ static void try_failed(struct exchange *x, enum outcome outcome, enum trouble tr
             exchange_assigned(x, answer.replica, now_ns);
         } else if (answer.verdict == VERDICT_HELD) {
             x->gateway->stats.retries++;
-            x->phase = PHASE_HELD;
-            hold_start(x, now_ns);
-            exchange_timer(x);
+            exchange_held(x, now_ns);
         } else {
             x->handle = 0;
             exchange_fail(x, trouble, span_from(words), answer.retry_after_ns);
