@@ -96,7 +96,7 @@ void note(struct reconcile *r, const struct pool *pool, const struct replica *re
         return;
     }
     fill(action, ACTION_NOTE, pool, replica);
-    action->pool = pool != NULL ? pool->index : SIZE_MAX;
+    action->pool = pool != NULL ? pool->index : ACTION_NO_POOL;
     action->code = code;
     va_list args;
     va_start(args, format);

@@ -6,7 +6,8 @@
 
 bool pool_may_act(const struct reconcile *r, const struct pool *pool)
 {
-    return pool->core->mode == MODE_ACTIVE && !pool_contended(r, pool) && !r->closing && !r->left;
+    return pool->core->mode == MODE_ACTIVE && pool->contended_until_ns == TIME_NONE &&
+           !r->closing && !r->left;
 }
 
 static int64_t total_of(const struct pool *pool)
@@ -26,18 +27,21 @@ static bool is_due(const struct reconcile *r, const struct replica *replica)
            replica->row.again_ns <= r->now_ns;
 }
 
-/* R5: one write a pool in so much time. */
-static bool wrote_just_now(const struct reconcile *r, const struct pool *pool)
+bool pool_wrote(const struct reconcile *r, const struct pool *pool)
 {
     return pool->write_ns != TIME_NONE && r->now_ns - pool->write_ns < TICK_EARLY_NS;
 }
 
 /* ---- starts ---- */
 
-/* While starts lead to nothing, only so many are tried at once (R13, FAULTS 64). */
+/* While starts lead to nothing, only so many are tried at once (R13, FAULTS 64). Lost replicas that
+ * served for long are replaced all at once (FAULTS 50). */
 static int64_t tries_left(const struct pool *pool)
 {
-    if (pool->count[REPLICA_BLOCKED] + pool->count[REPLICA_FAILED] == 0)
+    bool failing = false;
+    for (size_t i = 0; i < pool->replica_count; i++)
+        failing |= pool->replica[i]->row.failures > 0 || pool->replica[i]->refused;
+    if (!failing)
         return REPLICAS_MAX;
     const int64_t most = pool->core->max_unready > 1 ? pool->core->max_unready : 1;
     return num_clamp(most - pool->count[REPLICA_STARTING], 0, REPLICAS_MAX);
@@ -56,7 +60,7 @@ static int64_t takable_back(const struct pool *pool)
 
 int64_t apply_starts(struct reconcile *r, struct pool *pool)
 {
-    if (pool->spec->fixed || !pool_may_act(r, pool) || wrote_just_now(r, pool))
+    if (pool->spec->fixed || !pool_may_act(r, pool) || pool_wrote(r, pool))
         return 0;
     int64_t due = 0;
     for (size_t i = 0; i < pool->replica_count; i++)
@@ -67,18 +71,23 @@ int64_t apply_starts(struct reconcile *r, struct pool *pool)
     return due + missing < left ? due + missing : left;
 }
 
+static void count_classes(const struct pool *pool, int64_t ret_have[CLASSES_PER_POOL_MAX])
+{
+    for (size_t i = 0; i < pool->replica_count; i++) {
+        const struct replica *replica = pool->replica[i];
+        if (replica->row.state != REPLICA_DRAINING && replica->row.state != REPLICA_STOPPING &&
+            replica->row.class_ < CLASSES_PER_POOL_MAX)
+            ret_have[replica->row.class_]++;
+    }
+}
+
 /* The class that is furthest below its share. */
 static uint16_t class_for_start(const struct reconcile *r, const struct pool *pool)
 {
     const struct decision *d = &r->group[pool->group].decision[pool->in_group];
     int64_t have[CLASSES_PER_POOL_MAX] = {0};
     uint16_t best = 0;
-    for (size_t i = 0; i < pool->replica_count; i++) {
-        const struct replica *replica = pool->replica[i];
-        if (replica->row.state != REPLICA_DRAINING && replica->row.state != REPLICA_STOPPING &&
-            replica->row.class_ < CLASSES_PER_POOL_MAX)
-            have[replica->row.class_]++;
-    }
+    count_classes(pool, have);
     for (uint16_t i = 1; i < pool->core->class_count; i++)
         if (d->class_desired[i] - have[i] > d->class_desired[best] - have[best])
             best = i;
@@ -162,6 +171,11 @@ static void serve_again(struct reconcile *r, struct pool *pool)
 
 /* ---- too many ---- */
 
+int64_t pool_surplus(const struct pool *pool)
+{
+    return num_clamp(total_of(pool) - wanted_of(pool), 0, REPLICAS_MAX);
+}
+
 /* Starts that take too long and replicas whose probe fails for too long: stopped, and others wait
  * for their turn. */
 static void give_up_overdue(struct reconcile *r, struct pool *pool)
@@ -180,16 +194,42 @@ static void give_up_overdue(struct reconcile *r, struct pool *pool)
     }
 }
 
+/* Who may go: a ready one only while more are ready than serve, and first one of a class that has
+ * more than its share. */
+struct lowering {
+    const struct pool *pool;
+    const struct decision *decision; /* NULL = of any class */
+    int64_t have[CLASSES_PER_POOL_MAX];
+};
+
 static bool may_go(const struct replica *replica, const void *context)
 {
-    const struct pool *pool = context;
-    return replica->row.state != REPLICA_READY || pool->count[REPLICA_READY] > pool->desired;
+    const struct lowering *l = context;
+    const uint16_t class = replica->row.class_;
+    if (replica->row.state == REPLICA_READY && l->pool->count[REPLICA_READY] <= l->pool->desired)
+        return false;
+    return l->decision == NULL || class >= CLASSES_PER_POOL_MAX ||
+           l->have[class] > l->decision->class_desired[class];
+}
+
+static struct replica *next_to_go(const struct reconcile *r, const struct pool *pool)
+{
+    struct lowering l = {.pool = pool};
+    if (pool->core->class_count > 1) {
+        l.decision = &r->group[pool->group].decision[pool->in_group];
+        count_classes(pool, l.have);
+        struct replica *replica = victim_next(pool, may_go, &l);
+        if (replica != NULL)
+            return replica;
+        l.decision = NULL;
+    }
+    return victim_next(pool, may_go, &l);
 }
 
 static void lower(struct reconcile *r, struct pool *pool)
 {
-    for (int64_t n = total_of(pool) - wanted_of(pool); n > 0 && actions_room(r); n--) {
-        struct replica *replica = victim_next(pool, may_go, pool);
+    for (int64_t n = pool_surplus(pool); n > 0 && actions_room(r); n--) {
+        struct replica *replica = next_to_go(r, pool);
         if (replica == NULL)
             return;
         if (replica->row.state == REPLICA_READY) {
@@ -236,7 +276,7 @@ void apply_pool(struct reconcile *r, struct pool *pool, int64_t starts, bool may
         return;
     }
     serve_again(r, pool);
-    if (wrote_just_now(r, pool)) {
+    if (pool_wrote(r, pool)) {
         tick_early(r, pool, TICK_REPLICA);
         return;
     }

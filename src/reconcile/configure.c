@@ -266,6 +266,8 @@ static void take_over(struct reconcile *r, struct fresh *f, const struct reconci
     r->pool = take(&f->pool);
     r->pool_count = f->pool_count;
     r->spec = spec;
+    r->asking = false; /* answers that are still out will be taken as such */
+    r->outstanding = 0;
     r->routes_before_since = r->routes_since;
     r->routes_since = r->routes.generation + 1;
     r->routes_stale = true;
@@ -298,9 +300,7 @@ enum rc reconcile_configure(struct reconcile *r, const struct reconcile_spec *sp
 {
     if (r->first.count > 0 || r->then.count > 0 || r->tell.count > 0)
         return RC_STATE; /* actions that were not taken yet point into what would go */
-    if (now_ns > r->now_ns)
-        r->now_ns = now_ns;
-    r->wall_ns = wall_ns;
+    time_seen(r, now_ns, wall_ns);
     const enum rc rc = apply_spec(r, spec);
     for (size_t i = 0; rc == RC_OK && i < r->group_count; i++)
         tick_early(r, r->group[i].pool[0], TICK_CONFIG);

@@ -98,33 +98,49 @@ enum rc drain_confirm(struct reconcile *r, uint16_t gateway, uint64_t id, uint64
     return RC_OK;
 }
 
-static void step_draining(struct reconcile *r, struct replica *replica)
+void drain_tell_again(struct reconcile *r, uint16_t gateway)
+{
+    for (size_t i = 0; i < r->replica_count; i++)
+        if (r->replica[i]->row.state == REPLICA_DRAINING) {
+            r->replica[i]->confirmed &= ~(UINT64_C(1) << gateway);
+            tell(r, r->replica[i], MESSAGE_DRAIN);
+        }
+}
+
+static bool step_draining(struct reconcile *r, struct replica *replica)
 {
     struct pool *pool = pool_of(r, replica);
     if (is_confirmed(r, replica)) {
         drained(r, replica);
-    } else if (replica->due_ns <= r->now_ns) {
+        return true;
+    }
+    if (replica->due_ns <= r->now_ns) {
         note(r, pool, replica, "replica-drain-timeout",
              "not drained in %" PRId64 " s: what it still serves is cut",
              pool->spec->drain_timeout_ns / SECOND_NS);
         drained(r, replica);
+        return true;
     }
+    return false;
 }
 
 /* From the end: a row may be removed. */
-void drain_step(struct reconcile *r)
+bool drain_step(struct reconcile *r)
 {
+    bool any = false;
     for (size_t i = r->replica_count; i-- > 0;) {
         struct replica *replica = r->replica[i];
         if (!actions_room(r))
-            return;
+            break;
         if (replica->row.state == REPLICA_DRAINING) {
-            step_draining(r, replica);
+            any |= step_draining(r, replica);
         } else if (replica->row.state == REPLICA_STOPPING && replica->due_ns <= r->now_ns) {
             note(r, pool_of(r, replica), replica, "replica-stop-again", "still there, killed now");
             replica_stop(r, replica, true);
+            any = true;
         }
     }
+    return any;
 }
 
 /* The end of the installation: the served ones drain, the others stop. A second word hurries. */
@@ -132,6 +148,7 @@ void close_down(struct reconcile *r)
 {
     const bool hurry = r->closing;
     r->closing = true;
+    r->asking = false;
     for (size_t i = r->replica_count; i-- > 0;) {
         struct replica *replica = r->replica[i];
         if (!actions_room(r))

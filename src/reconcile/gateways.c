@@ -76,13 +76,13 @@ void gateways_give_up(struct reconcile *r)
             struct view *view = &r->pool[i]->view[g];
             if (!view->asked || view->round != r->round || (r->gateways >> g & 1) == 0)
                 continue;
-            if (!view->silent)
-                silent |= UINT64_C(1) << g;
+            silent |= UINT64_C(1) << g;
             view->silent = true;
         }
     for (unsigned g = 0; g < GATEWAYS_MAX; g++)
-        if ((silent >> g & 1) != 0)
+        if (((silent & ~r->silent_gateways) >> g & 1) != 0)
             note(r, NULL, NULL, "gateway-silent", "gateway %u did not answer in time", g);
+    r->silent_gateways |= silent;
     r->outstanding = 0;
 }
 
@@ -190,8 +190,10 @@ static enum rc take_snapshot(struct reconcile *r, uint16_t gateway, const struct
         return fail(diag, RC_NO_MEMORY, "no memory for a snapshot");
     struct view *view = &pool->view[gateway];
     const bool answers = view->asked;
-    if (view->silent)
-        note(r, pool, NULL, "gateway-answers", "gateway %u answers again", (unsigned)gateway);
+    const uint64_t bit = UINT64_C(1) << gateway;
+    if ((r->silent_gateways & bit) != 0)
+        note(r, NULL, NULL, "gateway-answers", "gateway %u answers again", (unsigned)gateway);
+    r->silent_gateways &= ~bit;
     if (answers && view->round == r->round && r->asking && r->outstanding > 0)
         r->outstanding--;
     view->asked = false;
@@ -262,6 +264,7 @@ enum rc gateway_take(struct reconcile *r, uint16_t gateway, bool up, struct diag
         return fail(diag, RC_RANGE, "gateway %u: numbers end at %d", (unsigned)gateway,
                     GATEWAYS_MAX - 1);
     const uint64_t bit = UINT64_C(1) << gateway;
+    r->silent_gateways &= ~bit;
     for (size_t i = 0; i < r->pool_count; i++) {
         struct view *view = view_at(r->pool[i], gateway);
         if (view == NULL)
@@ -277,6 +280,7 @@ enum rc gateway_take(struct reconcile *r, uint16_t gateway, bool up, struct diag
         r->routes_stale = true;
         for (size_t i = 0; i < r->pool_count; i++)
             routes_tell_limits(r, r->pool[i]);
+        drain_tell_again(r, gateway);
     } else {
         r->gateways &= ~bit;
     }

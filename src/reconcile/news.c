@@ -65,8 +65,9 @@ void replica_succeed(struct reconcile *r, const struct replica *replica, bool re
     if (next == NULL)
         return; /* the next tick sees that one is missing */
     const bool fresh = proven(r, pool, replica);
-    next->row.failures = (fresh ? 0 : replica->row.failures) + (refused ? 0 : 1);
-    next->tries = (fresh ? 0 : replica->tries) + 1;
+    next->row.failures = fresh ? 0 : replica->row.failures + (refused ? 0 : 1);
+    next->tries = fresh ? 1 : replica->tries + 1;
+    next->refused = refused;
     next->row.class_ = replica->row.class_;
     replica_say(next, text);
     wait_for_turn(r, pool, next);
@@ -159,6 +160,8 @@ static enum rc found(struct reconcile *r, struct pool *pool, const struct replic
         set_ready(r, pool, replica);
     else
         set_starting(r, pool, replica);
+    if (r->closing)
+        replica_stop(r, replica, false);
     return RC_OK;
 }
 

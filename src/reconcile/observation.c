@@ -10,8 +10,8 @@
 static int64_t expected_ns(const struct reconcile *r, const struct pool *pool,
                            const struct replica *replica)
 {
-    const int64_t usual_ns = num_add_sat(replica->row.ordered_ns, startup_quantile(pool, 50));
-    const int64_t slow_ns = num_add_sat(replica->row.ordered_ns, startup_quantile(pool, 90));
+    const int64_t usual_ns = num_add_sat(replica->row.ordered_ns, startup_p50_ns(pool));
+    const int64_t slow_ns = num_add_sat(replica->row.ordered_ns, startup_p90_ns(pool));
     if (pool->startups == NULL)
         return replica->due_ns;
     if (usual_ns >= r->now_ns)
@@ -62,7 +62,7 @@ static void observe_replica(const struct reconcile *r, const struct pool *pool,
     case REPLICA_FAILED:
         break;
     }
-    if (replica->notice &&
+    if (replica->row.notice &&
         (replica->row.state == REPLICA_READY || replica->row.state == REPLICA_STARTING))
         o->class_notice[class]++;
 }
@@ -85,6 +85,6 @@ void pool_observe(const struct reconcile *r, const struct pool *pool, struct poo
     o->schedule_now = pool->schedule_now;
     o->schedule_next = pool->schedule_next;
     o->schedule_next_ns = pool->schedule_next_ns;
-    o->start_p50_ns = startup_quantile(pool, 50);
-    o->start_p90_ns = startup_quantile(pool, 90);
+    o->start_p50_ns = startup_p50_ns(pool);
+    o->start_p90_ns = startup_p90_ns(pool);
 }

@@ -18,6 +18,7 @@ enum rc pin_take(struct reconcile *r, struct pool *pool, const struct event *eve
         if (pool->pin_count != NO_COUNT)
             note(r, pool, NULL, "pool-unpinned", "%s", event->text != NULL ? event->text : "");
         pool->pin_count = NO_COUNT;
+        r->routes_stale = true;
         tick_early(r, pool, TICK_OPERATOR);
         return RC_OK;
     }
@@ -27,6 +28,7 @@ enum rc pin_take(struct reconcile *r, struct pool *pool, const struct event *eve
                     " (minReplicas) to %" PRId64 " (maxReplicas) is allowed",
                     event->count, pool->spec->name, pool->core->replicas_min,
                     pool->core->replicas_max);
+    r->routes_stale = true;
     pool->pin_count = event->count;
     pool->pin_until_wall_ns = event->until_wall_ns;
     set_text(pool->pin_text, sizeof(pool->pin_text), event->text);
@@ -39,6 +41,7 @@ enum rc pause_take(struct reconcile *r, struct pool *pool, const struct event *e
                    struct diag *diag)
 {
     (void)diag;
+    r->routes_stale = true;
     pool->paused = event->up;
     pool->pause_until_wall_ns = event->until_wall_ns;
     set_text(pool->pause_text, sizeof(pool->pause_text), event->text);
@@ -53,23 +56,19 @@ void operator_expire(struct reconcile *r, struct pool *pool)
         r->wall_ns >= pool->pin_until_wall_ns) {
         note(r, pool, NULL, "pool-unpinned", "the pin at %" PRId64 " has expired", pool->pin_count);
         pool->pin_count = NO_COUNT;
+        r->routes_stale = true;
     }
     if (pool->paused && pool->pause_until_wall_ns != TIME_NONE &&
         r->wall_ns >= pool->pause_until_wall_ns) {
         note(r, pool, NULL, "pool-resumed", "the pause has expired");
         pool->paused = false;
+        r->routes_stale = true;
     }
     if (pool->contended_until_ns != TIME_NONE && r->now_ns >= pool->contended_until_ns) {
         note(r, pool, NULL, "pool-settled", "nobody else changed the count for %" PRId64 " s",
              FOREIGN_WINDOW_NS / SECOND_NS);
         pool->contended_until_ns = TIME_NONE;
     }
-}
-
-bool pool_contended(const struct reconcile *r, const struct pool *pool)
-{
-    (void)r;
-    return pool->contended_until_ns != TIME_NONE;
 }
 
 /* R16: adopted; after some of them in one window two writers fight, and we stop. */
@@ -108,5 +107,19 @@ enum rc stop_replica_take(struct reconcile *r, uint64_t id, const char *text, st
     replica->leaving = true;
     note(r, pool, replica, "replica-unwanted", "%s", text != NULL ? text : "");
     tick_early(r, pool, TICK_OPERATOR);
+    return RC_OK;
+}
+
+enum rc notice_take(struct reconcile *r, uint64_t id, bool up, struct diag *diag)
+{
+    struct replica *replica = replica_find(r, id);
+    if (replica == NULL)
+        return fail(diag, RC_UNKNOWN, "replica %" PRIu64 " is not known", id);
+    if (replica->row.notice == up)
+        return RC_OK;
+    replica->row.notice = up;
+    note(r, pool_of(r, replica), replica, "replica-notice",
+         up ? "its capacity will be taken away" : "its capacity stays");
+    tick_early(r, pool_of(r, replica), TICK_REPLICA);
     return RC_OK;
 }

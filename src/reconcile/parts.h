@@ -31,7 +31,7 @@ struct replica {
     bool alive;     /* the target has it or may have it: it holds resources */
     bool adopted;   /* not ordered by us: its start-up time is unknown */
     bool leaving;   /* to be replaced, whatever its hash says */
-    bool notice;    /* spot capacity that will be taken away */
+    bool refused;   /* BLOCKED because the target had no place for the one before it */
     bool unready;   /* BLOCKED because its probe fails */
     int64_t tries;  /* starts in a row that led to nothing, refused ones included: back-off */
     int64_t due_ns; /* STARTING: overdue; BLOCKED: next try or given up waiting; DRAINING: cut;
@@ -91,6 +91,8 @@ struct startup_times {
     int64_t span_ns[STARTUPS_KEPT];
     size_t count;
     size_t next;
+    int64_t p50_ns;
+    int64_t p90_ns;
 };
 
 #define FOREIGN_FLIPS_MAX 4
@@ -216,7 +218,8 @@ struct reconcile {
     bool left;       /* nothing is done any more */
     double gpus_free;
 
-    uint64_t gateways; /* by bit */
+    uint64_t gateways;        /* by bit */
+    uint64_t silent_gateways; /* that said nothing since they were last asked */
     bool asking;
     uint32_t round;
     size_t outstanding; /* answers of this round */
@@ -260,6 +263,10 @@ void note(struct reconcile *r, const struct pool *pool, const struct replica *re
 bool action_queue_pop(struct action_queue *queue, struct action *ret);
 bool tell_queue_pop(struct tell_queue *queue, struct message *ret);
 void actions_done(struct reconcile *r);
+
+/* ---- reconcile.c ---- */
+
+void time_seen(struct reconcile *r, int64_t now_ns, int64_t wall_ns);
 
 /* ---- table.c: replicas ---- */
 
@@ -308,13 +315,15 @@ bool routes_build(struct reconcile *r); /* next generation; false when memory is
 void routes_done(struct reconcile *r);
 void routes_tell_limits(struct reconcile *r, const struct pool *pool);
 bool pool_start_failed(const struct pool *pool);
+const char *pool_text(const struct pool *pool); /* why nothing comes; "" = all is well */
 /* Index of a pool as a message of that generation counts; NULL when it is gone or unknown. */
 struct pool *routes_pool(const struct reconcile *r, uint64_t generation, uint16_t index);
 
 /* ---- startup_times.c ---- */
 
 void startup_record(struct pool *pool, int64_t span_ns);
-int64_t startup_quantile(const struct pool *pool, int64_t percent); /* 0 = unknown */
+int64_t startup_p50_ns(const struct pool *pool); /* 0 = unknown */
+int64_t startup_p90_ns(const struct pool *pool);
 
 /* ---- drain.c ---- */
 
@@ -323,7 +332,9 @@ void drain_take_back(struct reconcile *r, struct replica *replica);
 enum rc drain_confirm(struct reconcile *r, uint16_t gateway, uint64_t replica, uint64_t generation,
                       struct diag *diag);
 /* What is drained or overdue goes on. */
-void drain_step(struct reconcile *r);
+bool drain_step(struct reconcile *r); /* true when something did */
+void drain_tell_again(struct reconcile *r,
+                      uint16_t gateway); /* it begins anew, and knows nothing */
 void replica_stop(struct reconcile *r, struct replica *replica, bool kill);
 void close_down(struct reconcile *r);
 
@@ -350,6 +361,8 @@ void pool_observe(const struct reconcile *r, const struct pool *pool, struct poo
 int64_t apply_starts(struct reconcile *r, struct pool *pool);
 void apply_pool(struct reconcile *r, struct pool *pool, int64_t starts, bool may_lower);
 bool pool_may_act(const struct reconcile *r, const struct pool *pool);
+bool pool_wrote(const struct reconcile *r, const struct pool *pool); /* R5: a moment ago */
+int64_t pool_surplus(const struct pool *pool); /* replicas above what is wanted */
 /* Next one to give up among the allowed ones that are not on their way out; NULL when there is
  * none. */
 typedef bool victim_fn(const struct replica *replica, const void *context);
@@ -371,6 +384,6 @@ enum rc foreign_take(struct reconcile *r, struct pool *pool, const struct event 
                      struct diag *diag);
 enum rc stop_replica_take(struct reconcile *r, uint64_t id, const char *text, struct diag *diag);
 void operator_expire(struct reconcile *r, struct pool *pool);
-bool pool_contended(const struct reconcile *r, const struct pool *pool);
+enum rc notice_take(struct reconcile *r, uint64_t id, bool up, struct diag *diag);
 
 #endif

@@ -11,7 +11,7 @@
 /* ---- time ---- */
 
 /* The first word about the time starts the grace of R10. */
-static void see_time(struct reconcile *r, int64_t now_ns, int64_t wall_ns)
+void time_seen(struct reconcile *r, int64_t now_ns, int64_t wall_ns)
 {
     if (now_ns > r->now_ns)
         r->now_ns = now_ns;
@@ -127,6 +127,8 @@ static enum rc take_event(struct reconcile *r, const struct event *event, struct
         return take_source(r, event, diag);
     case EVENT_STOP_REPLICA:
         return stop_replica_take(r, event->replica, event->text, diag);
+    case EVENT_NOTICE:
+        return notice_take(r, event->replica, event->up, diag);
     case EVENT_SHUTDOWN:
         return take_shutdown(r, event);
     case EVENT_ROOM:
@@ -143,7 +145,7 @@ static enum rc take_event(struct reconcile *r, const struct event *event, struct
 enum rc reconcile_event(struct reconcile *r, const struct event *event, int64_t now_ns,
                         int64_t wall_ns, struct diag *diag)
 {
-    see_time(r, now_ns, wall_ns);
+    time_seen(r, now_ns, wall_ns);
     return take_event(r, event, diag);
 }
 
@@ -189,7 +191,7 @@ static bool next_told(struct reconcile *r, struct action *ret)
 
 bool reconcile_next(struct reconcile *r, int64_t now_ns, int64_t wall_ns, struct action *ret)
 {
-    see_time(r, now_ns, wall_ns);
+    time_seen(r, now_ns, wall_ns);
     do {
         if (action_queue_pop(&r->first, ret) || next_told(r, ret) ||
             action_queue_pop(&r->then, ret))
@@ -200,6 +202,8 @@ bool reconcile_next(struct reconcile *r, int64_t now_ns, int64_t wall_ns, struct
 
 int64_t reconcile_deadline(const struct reconcile *r)
 {
+    if (r->first.count > 0 || r->then.count > 0 || (r->tell.count > 0 && !r->left))
+        return r->now_ns;
     return r->left ? TIME_NONE : r->due_ns;
 }
 
@@ -247,11 +251,6 @@ int reconcile_pool_find(const struct reconcile *r, struct span name)
     return -1;
 }
 
-static const char *text_of(const struct pool *pool)
-{
-    return pool->text;
-}
-
 void reconcile_pool_status(const struct reconcile *r, size_t index, struct pool_status *ret)
 {
     const struct pool *pool = r->pool[index];
@@ -269,12 +268,13 @@ void reconcile_pool_status(const struct reconcile *r, size_t index, struct pool_
         .paused = pool->paused,
         .pause_until_wall_ns = pool->pause_until_wall_ns,
         .pause_text = pool->pause_text,
+        .contended = pool->contended_until_ns != TIME_NONE,
         .incomplete = !group->complete,
         .gateway_silent = pool->saw_silence,
         .start_failed = pool_start_failed(pool),
-        .text = text_of(pool),
-        .start_p50_ns = startup_quantile(pool, 50),
-        .start_p90_ns = startup_quantile(pool, 90),
+        .text = pool_text(pool),
+        .start_p50_ns = startup_p50_ns(pool),
+        .start_p90_ns = startup_p90_ns(pool),
         .tick_ns = group->last_ns,
         .tick_wall_ns = group->last_wall_ns,
         .replica_seconds = pool->replica_seconds +

@@ -75,10 +75,13 @@ void reconcile_free(struct reconcile *r);
  * refused with the codes of group_state_check() and the group starts afresh. */
 enum rc reconcile_restore(struct reconcile *r, size_t group, const void *bytes, size_t size,
                           struct diag *diag) MUST_CHECK;
+/* A start-up time that an earlier run measured, oldest first. RC_UNKNOWN without such a pool. */
+enum rc reconcile_startup(struct reconcile *r, const char *pool, int64_t startup_ns) MUST_CHECK;
 /* Another specification, between ticks, atomically: pools are matched by name, states reshaped,
  * unchanged pools do not notice. Replicas of a pool that is gone are left alone and forgotten with
- * a note (FAULTS 80); changed target hashes start a rolling replacement. On failure the old one
- * stays in force. */
+ * a note (FAULTS 80); changed target hashes start a rolling replacement. New pools wait for their
+ * EVENT_SCANNED. RC_STATE while actions wait (drain reconcile_next() first), RC_DUPLICATE for two
+ * pools of one name, RC_NO_MEMORY: the old one stays in force. */
 enum rc reconcile_configure(struct reconcile *r, const struct reconcile_spec *spec, int64_t now_ns,
                             int64_t wall_ns) MUST_CHECK;
 
@@ -140,6 +143,8 @@ enum event_kind {
     EVENT_FOREIGN,      /* pool, count: somebody else set this count (R16) */
     EVENT_PIN,          /* pool, count; until_wall_ns; text = reason. NO_COUNT takes the pin away */
     EVENT_PAUSE,        /* pool, up = paused; until_wall_ns; text = reason */
+    EVENT_NOTICE,       /* replica: its spot capacity will be taken away (up = true), or stays after
+                           all: it is replaced, new before old */
     EVENT_STOP_REPLICA, /* replica: an operator wants this one replaced (drained first) */
     EVENT_SHUTDOWN, /* up = true: drain and stop everything; false: leave all replicas running */
 };
@@ -187,9 +192,11 @@ struct tick_record {
     const struct observation *observation;
     const struct decision *decision; /* one per pool */
 };
+#define ACTION_NO_POOL SIZE_MAX
 struct action {
     enum action_kind kind;
-    size_t pool; /* index over all pools, in the order of the groups */
+    size_t pool; /* index over all pools, in the order of the groups; ACTION_NO_POOL in a note about
+                    the whole installation */
     uint64_t replica;
     uint16_t class_;
     bool kill;
@@ -211,8 +218,9 @@ struct replica_row {
     uint16_t class_;
     enum replica_state state;
     enum replica_phase phase;
-    bool busy; /* by the newest snapshots */
-    bool old;  /* carries another target hash than its pool: will be replaced */
+    bool busy;   /* by the newest snapshots */
+    bool notice; /* its spot capacity will be taken away */
+    bool old;    /* carries another target hash than its pool: will be replaced */
     uint64_t target_hash;
     char host[ADDRESS_SIZE];
     uint16_t port;
@@ -243,6 +251,7 @@ struct pool_status {
     bool paused;
     int64_t pause_until_wall_ns;
     const char *pause_text;
+    bool contended;      /* R16: somebody else changes the count again and again: we do nothing */
     bool incomplete;     /* R10: some source has not answered since the start */
     bool gateway_silent; /* in the last tick */
     bool start_failed;   /* given up; text says why */

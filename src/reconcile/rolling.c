@@ -6,8 +6,7 @@
 /* A newcomer that was refused for want of room: only the old one can make it. */
 static bool is_refused(const struct replica *replica)
 {
-    return replica->row.state == REPLICA_BLOCKED && !replica->alive &&
-           replica->tries > replica->row.failures;
+    return replica->row.state == REPLICA_BLOCKED && !replica->alive && replica->refused;
 }
 
 /* Ready ones that are to be replaced, and what is on its way. */
@@ -77,7 +76,7 @@ static bool has_room(const struct reconcile *r, const struct pool *pool)
 
 void rolling_plan(struct reconcile *r, struct pool *pool)
 {
-    if (pool->spec->fixed || !pool_may_act(r, pool))
+    if (pool->spec->fixed || !pool_may_act(r, pool) || pool_wrote(r, pool))
         return;
     replace_unserving(r, pool);
     const struct progress p = progress_of(pool);

@@ -55,16 +55,18 @@ static enum tick_cause take_turn(struct reconcile *r, struct group *group, int64
  * state of an earlier run knows of fewer (R10). */
 static void begin(struct reconcile *r, struct group *group)
 {
+    const bool known = group->begun || group->restored;
     int64_t initial[POOLS_PER_GROUP_MAX] = {0};
     for (size_t i = 0; i < group_pool_count(group->spec); i++) {
         struct pool *pool = group->pool[i];
         initial[i] = pool->count[REPLICA_STARTING] + pool->count[REPLICA_WARM] +
                      pool->count[REPLICA_READY] + pool->count[REPLICA_BLOCKED];
-        if (group->restored && pool->foreign == NO_COUNT && !pool->spec->fixed &&
+        if (known && !pool->ticked && pool->foreign == NO_COUNT && !pool->spec->fixed &&
             initial[i] > group_desired(group->spec, group->state, i))
             pool->foreign = initial[i];
+        pool->ticked = true;
     }
-    if (!group->restored)
+    if (!known)
         group_state_init(group->spec, group->state, r->now_ns, initial);
     group->begun = true;
 }
@@ -117,8 +119,7 @@ static void fill_observation(struct reconcile *r, struct group *group, int64_t n
 static void decide_group(struct reconcile *r, struct group *group, int64_t *skipped)
 {
     int64_t now_ns;
-    if (!group->begun)
-        begin(r, group);
+    begin(r, group);
     const enum tick_cause cause = take_turn(r, group, &now_ns, skipped);
     for (size_t i = 0; i < group_pool_count(group->spec); i++)
         operator_expire(r, group->pool[i]);
@@ -130,7 +131,6 @@ static void decide_group(struct reconcile *r, struct group *group, int64_t *skip
     decide(group->spec, group->state, &group->observation, group->decision);
     for (size_t i = 0; i < group_pool_count(group->spec); i++) {
         struct pool *pool = group->pool[i];
-        pool->ticked = true;
         pool->desired = group->decision[i].desired;
         pool->warm_wanted = group->decision[i].warm;
         pool->grant_reason = REASON_NONE;
@@ -152,8 +152,9 @@ static struct allot_inventory inventory_of(const struct reconcile *r)
     for (size_t i = 0; i < r->pool_count; i++) {
         const struct pool *pool = r->pool[i];
         starting += pool->count[REPLICA_STARTING];
-        inventory.gpus_coming += pool->spec->gpus_each * (double)(pool->count[REPLICA_DRAINING] +
-                                                                  pool->count[REPLICA_STOPPING]);
+        const int64_t leaving = pool->count[REPLICA_DRAINING] + pool->count[REPLICA_STOPPING] +
+                                (pool_may_act(r, pool) ? pool_surplus(pool) : 0);
+        inventory.gpus_coming += pool->spec->gpus_each * (double)leaving;
         if (isfinite(r->spec->cost_per_hour) && pool->held > 0)
             inventory.money_left_per_hour -= pool->spec->price_each * (double)pool->held;
     }
@@ -184,8 +185,10 @@ static bool fill_wants(struct reconcile *r)
             .price_each = pool->spec->price_each,
         };
     }
-    for (size_t i = 0; any && i < r->pool_count; i++)
-        r->want[i].idle = victims_idle(r, r->pool[i]);
+    for (size_t i = 0; any && i < r->pool_count; i++) {
+        const int64_t spare = victims_idle(r, r->pool[i]) - pool_surplus(r->pool[i]);
+        r->want[i].idle = num_clamp(spare, 0, REPLICAS_MAX);
+    }
     return any;
 }
 

@@ -13,11 +13,38 @@ static bool is_routed(const struct replica *replica)
     return replica->row.state == REPLICA_READY || replica->row.state == REPLICA_DRAINING;
 }
 
-/* Given up: nothing serves, nothing starts, nothing is tried again. */
+/* A person holds the pool at nothing. */
+static bool is_held_at_zero(const struct pool *pool)
+{
+    return pool->pin_count == 0 || (pool->pin_count == NO_COUNT && pool->paused && pool->ticked &&
+                                    pool->desired == 0 && pool->count[REPLICA_READY] == 0);
+}
+
+/* Nothing serves, nothing starts, nothing is tried again: waiting does not help. */
 bool pool_start_failed(const struct pool *pool)
 {
+    if (is_held_at_zero(pool))
+        return true;
     return pool->count[REPLICA_FAILED] > 0 && pool->count[REPLICA_READY] == 0 &&
            pool->count[REPLICA_STARTING] == 0 && pool->count[REPLICA_BLOCKED] == 0;
+}
+
+const char *pool_text(const struct pool *pool)
+{
+    static const struct {
+        enum reason reason;
+        const char *text;
+    } grants[] = {
+        {REASON_GRANT_GPUS, "no GPU is free"},
+        {REASON_GRANT_MONEY, "the budget allows no further replica"},
+        {REASON_GRANT_STARTS, "other replicas start first"},
+    };
+    if (is_held_at_zero(pool))
+        return pool->pin_count == 0 ? "a person set the pool to 0" : "the pool is paused at 0";
+    for (size_t i = 0; pool->unmet > 0 && pool->text[0] == '\0' && i < COUNT_OF(grants); i++)
+        if (pool->grant_reason == grants[i].reason)
+            return grants[i].text;
+    return pool->text;
 }
 
 /* Until the next one is ready, by the median of measured starts, by the slow ones where that is
@@ -25,8 +52,8 @@ bool pool_start_failed(const struct pool *pool)
 static int64_t eta_of(const struct reconcile *r, const struct pool *pool)
 {
     int64_t first_ns = INT64_MAX;
-    const int64_t usual_ns = startup_quantile(pool, 50);
-    const int64_t slow_ns = startup_quantile(pool, 90);
+    const int64_t usual_ns = startup_p50_ns(pool);
+    const int64_t slow_ns = startup_p90_ns(pool);
     for (size_t i = 0; i < pool->replica_count && usual_ns > 0; i++) {
         const struct replica_row *row = &pool->replica[i]->row;
         if (row->state != REPLICA_STARTING)
@@ -67,7 +94,7 @@ static void put_pool(const struct reconcile *r, const struct pool *pool, struct 
     ret->starting = pool->count[REPLICA_STARTING];
     ret->eta_ns = eta_of(r, pool);
     ret->start_failed = pool_start_failed(pool);
-    memcpy(ret->reason, pool->text, sizeof(ret->reason));
+    (void)span_copy(span_from(pool_text(pool)), ret->reason, sizeof(ret->reason));
 }
 
 static bool routes_room(struct reconcile *r)

@@ -5,8 +5,22 @@
 #include "base/mem.h"
 #include "reconcile/parts.h"
 
+static int by_length(const void *a, const void *b)
+{
+    const int64_t x = *(const int64_t *)a;
+    const int64_t y = *(const int64_t *)b;
+    return (x > y) - (x < y);
+}
+
+/* Nearest rank: the smallest value that `percent` of them do not exceed. */
+static int64_t quantile(const int64_t *sorted, size_t n, size_t percent)
+{
+    return sorted[(percent * n + 99) / 100 - 1];
+}
+
 void startup_record(struct pool *pool, int64_t span_ns)
 {
+    int64_t sorted[STARTUPS_KEPT];
     if (span_ns < 0)
         return;
     if (pool->startups == NULL)
@@ -18,24 +32,27 @@ void startup_record(struct pool *pool, int64_t span_ns)
     times->next = (times->next + 1) % STARTUPS_KEPT;
     if (times->count < STARTUPS_KEPT)
         times->count++;
+    memcpy(sorted, times->span_ns, times->count * sizeof(sorted[0]));
+    qsort(sorted, times->count, sizeof(sorted[0]), by_length);
+    times->p50_ns = quantile(sorted, times->count, 50);
+    times->p90_ns = quantile(sorted, times->count, 90);
 }
 
-static int by_length(const void *a, const void *b)
+int64_t startup_p50_ns(const struct pool *pool)
 {
-    const int64_t x = *(const int64_t *)a;
-    const int64_t y = *(const int64_t *)b;
-    return (x > y) - (x < y);
+    return pool->startups != NULL ? pool->startups->p50_ns : 0;
 }
 
-/* Nearest rank: the smallest value that `percent` of them do not exceed. */
-int64_t startup_quantile(const struct pool *pool, int64_t percent)
+int64_t startup_p90_ns(const struct pool *pool)
 {
-    int64_t sorted[STARTUPS_KEPT];
-    if (pool->startups == NULL || pool->startups->count == 0)
-        return 0;
-    const size_t n = pool->startups->count;
-    memcpy(sorted, pool->startups->span_ns, n * sizeof(sorted[0]));
-    qsort(sorted, n, sizeof(sorted[0]), by_length);
-    const size_t rank = ((size_t)percent * n + 99) / 100;
-    return sorted[rank > 0 ? rank - 1 : 0];
+    return pool->startups != NULL ? pool->startups->p90_ns : 0;
+}
+
+enum rc reconcile_startup(struct reconcile *r, const char *pool, int64_t startup_ns)
+{
+    const int index = reconcile_pool_find(r, span_from(pool));
+    if (index < 0)
+        return RC_UNKNOWN;
+    startup_record(r->pool[index], startup_ns);
+    return RC_OK;
 }

@@ -154,7 +154,7 @@ void replica_say(struct replica *replica, const char *text)
 
 bool is_leaving(const struct replica *replica)
 {
-    return replica->row.old || replica->leaving || replica->notice;
+    return replica->row.old || replica->leaving || replica->row.notice;
 }
 
 void pool_clear(struct reconcile *r, struct pool *pool)

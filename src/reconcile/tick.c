@@ -164,18 +164,20 @@ static bool step_questions(struct reconcile *r)
 
 bool tick_step(struct reconcile *r)
 {
+    bool done = false;
     if (r->left || r->due_ns == TIME_NONE || r->now_ns < r->due_ns)
         return false;
-    bool woken = false;
     if (!r->closing) {
         wake_by_replicas(r);
-        woken = step_wakes(r);
+        done = step_wakes(r);
     }
-    drain_step(r);
-    if (!r->closing && !woken && !step_answers(r))
-        (void)step_questions(r);
+    done |= drain_step(r); /* behind the wakes: one of them may have taken a drain back */
+    if (!r->closing && !done)
+        done = step_answers(r) || step_questions(r);
     find_due(r);
-    return true;
+    if (!done && r->due_ns != TIME_NONE && r->due_ns <= r->now_ns)
+        r->due_ns = num_add_sat(r->now_ns, TICK_EARLY_NS); /* memory is out: again later */
+    return done;
 }
 
 /* ---- samples of other sources ---- */

@@ -31,8 +31,8 @@ static bool goes_before(const struct replica *a, const struct replica *b)
     const int rank_b = rank_of(b);
     if (rank_a != rank_b)
         return rank_a < rank_b;
-    if (a->notice != b->notice)
-        return a->notice;
+    if (a->row.notice != b->row.notice)
+        return a->row.notice;
     if (is_leaving(a) != is_leaving(b))
         return is_leaving(a);
     if (a->row.in_flight_tokens != b->row.in_flight_tokens)
