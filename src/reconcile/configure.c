@@ -69,7 +69,6 @@ static struct pool *pool_new(const struct reconcile *r)
         return NULL;
     pool->held_since_ns = r->now_ns;
     pool->write_ns = TIME_NONE;
-    pool->wake_ns = TIME_NONE;
     pool->room = NO_COUNT;
     pool->schedule_now = NO_COUNT;
     pool->schedule_next = NO_COUNT;
@@ -317,6 +316,7 @@ struct reconcile *reconcile_new(const struct reconcile_spec *spec, uint64_t firs
     r->born_ns = TIME_NONE;
     r->grid_ns = TIME_NONE;
     r->due_ns = TIME_NONE;
+    r->routes_again_ns = TIME_NONE;
     r->gpus_free = (double)INFINITY;
     r->snapshot = mem_new(1, sizeof(*r->snapshot));
     if (r->snapshot == NULL || apply_spec(r, spec) != RC_OK) {

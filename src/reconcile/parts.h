@@ -122,7 +122,6 @@ struct pool {
     int64_t unmet;         /* starts that the last tick wanted and did not get */
     int64_t unmet_since_ns;
     int64_t write_ns; /* last action on replicas; TIME_NONE = never */
-    int64_t wake_ns;  /* last wake that did not wait; TIME_NONE = never */
     int64_t room;
     int64_t schedule_now;
     int64_t schedule_next;
@@ -227,6 +226,7 @@ struct reconcile {
 
     struct action_queue first; /* starts: nothing stands before them */
     bool routes_stale;
+    int64_t routes_again_ns; /* memory was out: not before; TIME_NONE */
     struct routes routes;
     size_t routes_replica_cap;
     struct route_replica *routes_replica;

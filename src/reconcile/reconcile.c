@@ -154,6 +154,8 @@ enum rc reconcile_event(struct reconcile *r, const struct event *event, int64_t 
 /* Gateways keep the routes they have until we know what exists. */
 static bool may_publish(const struct reconcile *r)
 {
+    if (r->left || (r->routes_again_ns != TIME_NONE && r->now_ns < r->routes_again_ns))
+        return false;
     if (r->routes.generation > 0 || r->now_ns - r->born_ns >= ADOPT_GRACE_NS)
         return true;
     for (size_t i = 0; i < r->pool_count; i++)
@@ -171,11 +173,12 @@ static void tell(struct reconcile *r, struct action *ret)
 
 static bool next_told(struct reconcile *r, struct action *ret)
 {
-    if (r->left || !may_publish(r))
+    if (!may_publish(r))
         return false;
     if (r->routes_stale) {
         if (!routes_build(r)) {
-            schedule(r, num_add_sat(r->now_ns, TICK_EARLY_NS)); /* no memory: again later */
+            r->routes_again_ns = num_add_sat(r->now_ns, TICK_EARLY_NS);
+            schedule(r, r->routes_again_ns);
             return false;
         }
         r->message = (struct message){
@@ -202,7 +205,8 @@ bool reconcile_next(struct reconcile *r, int64_t now_ns, int64_t wall_ns, struct
 
 int64_t reconcile_deadline(const struct reconcile *r)
 {
-    if (r->first.count > 0 || r->then.count > 0 || (r->tell.count > 0 && !r->left))
+    if (r->first.count > 0 || r->then.count > 0 ||
+        ((r->tell.count > 0 || r->routes_stale) && may_publish(r)))
         return r->now_ns;
     return r->left ? TIME_NONE : r->due_ns;
 }

@@ -89,10 +89,10 @@ void rolling_step(struct reconcile *r, struct pool *pool)
 {
     const struct progress p = progress_of(pool);
     const bool spare = pool->count[REPLICA_READY] > pool->desired;
-    if (p.leaving == 0 || p.going > 0 || p.unproven > p.refused || pool->desired == 0)
+    if (p.leaving == 0 || p.going > 0 || pool->desired == 0 || !actions_room(r))
         return;
-    if ((pool->surging && !spare) || !actions_room(r))
-        return; /* a newcomer is ordered first */
+    if (!spare && (pool->surging || p.unproven > p.refused))
+        return; /* a newcomer serves first */
     drain_begin(r, victim_next(pool, is_ready_leaving, NULL), DRAIN_REPLACE);
     pool->surging = false;
     pool->write_ns = r->now_ns;

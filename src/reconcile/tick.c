@@ -36,16 +36,18 @@ void tick_early(struct reconcile *r, const struct pool *pool, enum tick_cause ca
     schedule(r, at_ns);
 }
 
-/* A wake does not wait, unless the last one changed nothing a moment ago. */
+/* A wake does not wait, unless a tick a moment ago knew of it and left the pool at nothing. */
 void tick_wake(struct reconcile *r, struct pool *pool)
 {
-    const bool again = pool->wake_ns != TIME_NONE && r->now_ns - pool->wake_ns < TICK_EARLY_NS;
-    if (pool->desired > 0 || again) {
+    struct group *group = &r->group[pool->group];
+    const bool known = group->last_ns != TIME_NONE &&
+                       r->now_ns - group->last_at_ns < TICK_EARLY_NS &&
+                       group->observation.pool[pool->in_group].waiting_requests > 0;
+    if (pool->desired > 0 || known) {
         tick_early(r, pool, TICK_QUEUE);
         return;
     }
-    pool->wake_ns = r->now_ns;
-    r->group[pool->group].wake = true;
+    group->wake = true;
     schedule(r, r->now_ns);
 }
 

@@ -72,11 +72,13 @@ struct plant {
     size_t body_count;
 
     struct plant_gateway gateway[PLANT_GATEWAYS];
+    struct route_pool routed[PLANT_POOLS]; /* of the newest routes, without their replicas */
     bool ask_pending[PLANT_GATEWAYS][PLANT_POOLS];
     struct gateway_snapshot snapshot;
 
     size_t starts;
     size_t stops;
+    size_t killed; /* stops that were told the hard way */
     size_t records;
     size_t tells;
     uint64_t hash; /* of all actions */
@@ -321,8 +323,9 @@ static inline void plant_act_stop(struct plant *p, const struct action *a)
             if (p->gateway[g].up && p->gateway[g].route[i].id == a->replica)
                 assert_true(p->gateway[g].route[i].draining);
     p->stops++;
+    p->killed += a->kill ? 1 : 0;
     body->stopping = true;
-    if (body->alive && body->end_ns == INT64_MAX) {
+    if (body->alive && (body->end_ns == INT64_MAX || a->kill)) {
         body->end_ns = p->now_ns + (a->kill ? 0 : p->stop_ns[body->pool]);
         body->end = NEWS_GONE;
     }
@@ -359,6 +362,8 @@ static inline void plant_routes(struct plant *p, const struct routes *routes, si
 static inline void plant_act_tell(struct plant *p, const struct message *m)
 {
     p->tells++;
+    for (size_t i = 0; m->kind == MESSAGE_ROUTES && i < m->routes->pool_count; i++)
+        p->routed[i] = m->routes->pool[i];
     for (size_t g = 0; g < PLANT_GATEWAYS; g++) {
         struct plant_gateway *gateway = &p->gateway[g];
         if (!gateway->up)
