@@ -5,6 +5,7 @@
 #include <stdbool.h>
 #include <string.h>
 
+#include "base/date.h"
 #include "base/num.h"
 
 __extension__ typedef __int128 int128;
@@ -190,34 +191,6 @@ size_t duration_print(int64_t ns, char ret_text[DURATION_TEXT_MAX])
     return (size_t)(p - ret_text);
 }
 
-/* Days since 1970-01-01 of a proleptic Gregorian date. The year starts in March, so that the leap
- * day is its last; an era is 400 years of 146,097 days. */
-static int64_t days_of_date(int64_t year, int month, int day)
-{
-    year -= month <= 2;
-    const int64_t era = (year >= 0 ? year : year - 399) / 400;
-    const int64_t year_of_era = year - era * 400;
-    const int64_t day_of_year = (153 * (month > 2 ? month - 3 : month + 9) + 2) / 5 + day - 1;
-    const int64_t day_of_era =
-        year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year;
-    return era * 146097 + day_of_era - 719468;
-}
-
-static void date_of_days(int64_t days, int64_t *ret_year, int *ret_month, int *ret_day)
-{
-    days += 719468;
-    const int64_t era = (days >= 0 ? days : days - 146096) / 146097;
-    const int64_t day_of_era = days - era * 146097;
-    const int64_t year_of_era =
-        (day_of_era - day_of_era / 1460 + day_of_era / 36524 - day_of_era / 146096) / 365;
-    const int64_t day_of_year =
-        day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-    const int month_from_march = (int)((5 * day_of_year + 2) / 153);
-    *ret_day = (int)(day_of_year - (153 * month_from_march + 2) / 5 + 1);
-    *ret_month = month_from_march < 10 ? month_from_march + 3 : month_from_march - 9;
-    *ret_year = year_of_era + era * 400 + (*ret_month <= 2);
-}
-
 size_t time_print_rfc3339(int64_t unix_ns, char ret_text[DURATION_TEXT_MAX])
 {
     int64_t days = unix_ns / DAY_NS;
@@ -324,23 +297,16 @@ static bool take_clock_text(struct span text, struct clock_text *t)
     return take_offset(text, &at, &t->offset_minutes) && at == text.len;
 }
 
-static int days_in_month(int year, int month)
-{
-    static const int days[] = {31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
-    const bool leap = (year % 4 == 0 && year % 100 != 0) || year % 400 == 0;
-    return days[month - 1] + (month == 2 && leap);
-}
-
 enum rc time_parse_rfc3339(struct span text, int64_t *ret_unix_ns)
 {
     struct clock_text t = {.year = 0};
     if (!take_clock_text(text, &t))
         return RC_SYNTAX;
     /* Second 60 is a leap second: it reads as the first of the next minute. */
-    if (t.month < 1 || t.month > 12 || t.day < 1 || t.day > days_in_month(t.year, t.month) ||
+    if (t.month < 1 || t.month > 12 || t.day < 1 || t.day > date_days_in_month(t.year, t.month) ||
         t.hour > 23 || t.minute > 59 || t.second > 60)
         return RC_RANGE;
-    const int64_t days = days_of_date(t.year, t.month, t.day);
+    const int64_t days = date_to_days(t.year, t.month, t.day);
     const int128 seconds = (int128)days * 86400 + (int128)t.hour * 3600 +
                            (int128)(t.minute - t.offset_minutes) * 60 + t.second;
     const int128 ns = seconds * SECOND_NS + t.fraction_ns;

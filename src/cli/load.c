@@ -7,6 +7,9 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "config/schedule.h"
+#include "io/zoneinfo.h"
+
 #define ENVIRONMENT_MAX 4096
 
 enum rc load_text(const char *file, struct buf *ret, struct diag *diag)
@@ -77,6 +80,10 @@ struct config *load_config(const char *file, struct problem_list *problems, stru
     const struct env_table env = {e ? e->pair : NULL, e ? e->count : 0};
     struct config *config = config_read(file, buf_view(text), &env, problems);
     environment_free(e);
+    if (config && schedule_check_zones(config, zoneinfo_read, NULL, problems) > 0) {
+        config_free(config);
+        return NULL;
+    }
     return config;
 }
 

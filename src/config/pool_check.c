@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "config/cron.h"
 #include "config/lists.h"
 #include "core/signal.h"
 
@@ -174,6 +175,24 @@ static void check_effects(struct reader *r, const struct pool_config *pool)
         warn_useless(r, pool, metrics, COUNT_OF(metrics), name);
 }
 
+/* Cron lines; zones need files, see schedule_check_zones(). */
+static void check_schedules(struct reader *r, const struct pool_config *pool)
+{
+    const struct tree *list = at(pool, "autoscaling.schedules");
+    for (size_t i = 0; i < pool->core.schedule_count; i++) {
+        struct diag diag = {.code = RC_OK};
+        struct cron cron;
+        const struct tree *node = tree_get(tree_at(list, i), "cron");
+        if (!node || cron_parse(span_from(pool->core.schedule[i].cron), &cron, &diag) == RC_OK)
+            continue; /* a missing one is told by the reader */
+        const size_t up = go_to(r, "autoscaling.schedules");
+        (void)reader_down_index(r, i);
+        (void)reader_down(r, span_from("cron"));
+        reader_error(r, node, diag.code, "%s", diag.text);
+        reader_up(r, up);
+    }
+}
+
 /* What the core finds, at the deepest place of the file that it names. */
 static void check_core(struct reader *r, const struct pool_config *pool)
 {
@@ -221,6 +240,7 @@ void pool_check(struct reader *r, const struct layout *layout, const struct pool
         return;
     }
     check_policy_sections(r, pool);
+    check_schedules(r, pool);
     check_effects(r, pool);
     if (!has_errors && pool->core.replicas_min <= pool->core.replicas_max)
         check_core(r, pool);
