@@ -24,6 +24,8 @@ static const struct {
     {"pools.chat.keys", "[team-a]"},
     {".shadow", "[static]"},
     {".endpoints", "[http://10.0.0.5:8000]"},
+    {"hpa.metrics[].type", "Resource"},
+    {"hpa.metrics[].name", "cpu"},
     {"metrics[].type", "tokens-in-queue"},
     {"metrics[].target", "\"1000\""},
     {".cron", "0 8 * * 1-5"},
@@ -92,7 +94,7 @@ static void put_value(struct example *e, const struct opt *row)
     if (sample)
         buf_text(e->out, sample);
     else if (row->flags & OPT_FLAG_UNSET_NAN)
-        buf_text(e->out, "10");
+        buf_text(e->out, row->max > 0 && row->max < 10 ? "1" : "10");
     else
         resolved_print_default(e->out, row);
 }

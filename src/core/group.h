@@ -64,6 +64,9 @@ int64_t group_desired(const struct group_spec *group, const struct group_state *
  * values become `failed` (R1). */
 void observe(const struct group_spec *group, struct group_state *state,
              const struct sample *samples, size_t n);
+/* Rounds of pods, for policies that judge each pod by itself; others do not look at them. */
+void observe_pods(const struct group_spec *group, struct group_state *state,
+                  const struct pod_sample *samples, size_t n);
 /* One tick. decision[] has one element per pool; every byte of it is written (padding too). */
 void decide(const struct group_spec *group, struct group_state *state,
             const struct observation *observation, struct decision *decision);
@@ -91,6 +94,10 @@ enum rc observation_parse(const struct group_spec *group, const struct tree *jso
 void sample_print(const struct group_spec *group, const struct sample *s, struct json_writer *w);
 enum rc sample_parse(const struct group_spec *group, const struct tree *json, struct sample *ret,
                      struct diag *diag) MUST_CHECK;
+void pod_sample_print(const struct group_spec *group, const struct pod_sample *s,
+                      struct json_writer *w);
+enum rc pod_sample_parse(const struct group_spec *group, const struct tree *json,
+                         struct pod_sample *ret, struct diag *diag) MUST_CHECK;
 
 /* ---- allot: one round over all groups that want to raise ---- */
 

@@ -68,6 +68,25 @@ static const char *const cause_names[] = {
     [TICK_START] = "start",
 };
 
+static const struct field pod_fields[] = {
+    FIELD(I64, pod_sample, measured_ns),    FIELD(I64, pod_sample, window_ns),
+    FIELD(I64, pod_sample, ready_since_ns), FIELD(I64, pod_sample, started_ns),
+    FIELD(F64, pod_sample, request),        FIELD(U8, pod_sample, leaving),
+};
+static const struct pod_sample pod_defaults = {.started_ns = TIME_NONE, .request = NAN};
+static const char *const pod_phases[] = {
+    [POD_RUNNING] = "running",
+    [POD_PENDING] = "pending",
+    [POD_FAILED] = "failed",
+    [POD_GONE] = "gone",
+};
+static const char *const pod_readiness[] = {
+    [POD_READY] = "true",
+    [POD_UNREADY] = "false",
+    [POD_READINESS_UNKNOWN] = "unknown",
+    [POD_READINESS_NONE] = "none",
+};
+
 void observation_defaults(struct observation *o)
 {
     memset(o, 0, sizeof(*o)); /* padding too: observations are compared as bytes */
@@ -226,10 +245,10 @@ enum rc observation_parse(const struct group_spec *group, const struct tree *jso
 
 /* ---- samples ---- */
 
-void sample_print(const struct group_spec *group, const struct sample *s, struct json_writer *w)
+static void print_sample(const struct group_spec *group, const struct sample *s,
+                         struct json_writer *w)
 {
     const struct sample defaults = {.t_ns = s->t_ns ^ 1, .value = NAN, .weight = 1};
-    json_object(w);
     fields_print(sample_fields, COUNT_OF(sample_fields), s, &defaults, w);
     json_member_text(w, "pool",
                      s->pool < group->pool_count ? group->pool[s->pool].spec->name : "?");
@@ -244,6 +263,26 @@ void sample_print(const struct group_spec *group, const struct sample *s, struct
         signal_print(&ref, name, sizeof(name));
     json_member_text(w, "signal", name);
     print_name("state", state_names, COUNT_OF(state_names), s->state, w);
+}
+
+void sample_print(const struct group_spec *group, const struct sample *s, struct json_writer *w)
+{
+    json_object(w);
+    print_sample(group, s, w);
+    json_object_end(w);
+}
+
+void pod_sample_print(const struct group_spec *group, const struct pod_sample *s,
+                      struct json_writer *w)
+{
+    json_object(w);
+    print_sample(group, &s->sample, w);
+    json_key(w, "pod");
+    json_object(w);
+    print_name("phase", pod_phases, COUNT_OF(pod_phases), s->phase, w);
+    print_name("ready", pod_readiness, COUNT_OF(pod_readiness), s->readiness, w);
+    fields_print(pod_fields, COUNT_OF(pod_fields), s, &pod_defaults, w);
+    json_object_end(w);
     json_object_end(w);
 }
 
@@ -300,4 +339,24 @@ enum rc sample_parse(const struct group_spec *group, const struct tree *json, st
     }
     *ret = s;
     return RC_OK;
+}
+
+enum rc pod_sample_parse(const struct group_spec *group, const struct tree *json,
+                         struct pod_sample *ret, struct diag *diag)
+{
+    const struct tree *pod = tree_get(json, "pod");
+    struct pod_sample s;
+    memcpy(&s, &pod_defaults, sizeof(s));
+    if (pod == NULL || pod->kind != TREE_OBJECT)
+        return fail(diag, RC_MISSING, "the sample of a pod needs an object \"pod\"");
+    enum rc rc = sample_parse(group, json, &s.sample, diag);
+    if (rc == RC_OK)
+        rc = parse_name(pod, "phase", pod_phases, COUNT_OF(pod_phases), &s.phase, diag);
+    if (rc == RC_OK)
+        rc = parse_name(pod, "ready", pod_readiness, COUNT_OF(pod_readiness), &s.readiness, diag);
+    if (rc == RC_OK)
+        rc = fields_parse(pod_fields, COUNT_OF(pod_fields), pod, false, &s, diag);
+    if (rc == RC_OK)
+        *ret = s;
+    return rc;
 }

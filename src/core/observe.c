@@ -59,3 +59,34 @@ void observe(const struct group_spec *group, struct group_state *state,
         }
     }
 }
+
+static void tell_pod(const struct group_spec *group, const struct pool_plan *plan,
+                     const struct policy_plan *policy, struct group_state *state,
+                     const struct pod_sample *sample)
+{
+    if (policy->ops->pod_sample == NULL)
+        return;
+    const char *external =
+        sample->sample.signal == SIGNAL_EXTERNAL ? group->external[sample->sample.external] : "";
+    policy->ops->pod_sample(plan->spec, policy->config,
+                            state_at(state, policy->offset + (uint32_t)sizeof(struct policy_state)),
+                            sample, external);
+}
+
+void observe_pods(const struct group_spec *group, struct group_state *state,
+                  const struct pod_sample *samples, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        struct pod_sample pod = samples[i];
+        if (!in_range(group, &pod.sample) || pod.phase > POD_GONE ||
+            pod.readiness > POD_READINESS_NONE)
+            continue;
+        pod.sample = screened(&pod.sample);
+        if (!(pod.request >= 0 && pod.request <= WEIGHT_MAX))
+            pod.request = NAN;
+        const struct pool_plan *plan = &group->pool[pod.sample.pool];
+        tell_pod(group, plan, &plan->policy, state, &pod);
+        for (size_t s = 0; s < plan->spec->shadow_count; s++)
+            tell_pod(group, plan, &plan->shadow[s], state, &pod);
+    }
+}

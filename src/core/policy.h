@@ -85,6 +85,9 @@ struct policy_ops {
     /* A sample of this pool as it is filed, before the windows take it; may be NULL. */
     void (*sample)(const struct pool_spec *pool, const void *config, void *state,
                    const struct sample *sample);
+    /* A sample of one pod of this pool, screened; external is the name of an external signal. */
+    void (*pod_sample)(const struct pool_spec *pool, const void *config, void *state,
+                       const struct pod_sample *sample, const char *external);
     /* One number per pool. Exactly one of propose and propose_metric is set. */
     struct proposal (*propose)(const struct policy_input *in);
     /* One number per metric of the pool, put together by stage 1 (max, min, average, ...). */

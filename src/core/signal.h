@@ -105,6 +105,28 @@ struct sample {
     double weight; /* 1 where it has no meaning */
 };
 
+/* What an orchestrator says of one pod. */
+enum pod_phase { POD_RUNNING, POD_PENDING, POD_FAILED, POD_GONE }; /* gone: measured, not listed */
+enum pod_readiness { POD_READY, POD_UNREADY, POD_READINESS_UNKNOWN, POD_READINESS_NONE };
+
+/* One measurement of one pod, for policies that judge each by itself (policy_ops.pod_sample).
+ *
+ * A round is the samples of all pods at one t_ns, a pod without a measurement being absent. It
+ * counts when a plain sample of the same signal and time has closed it by observe(): the value of
+ * all pods together, or failed. */
+struct pod_sample {
+    struct sample sample;
+    int64_t measured_ns;    /* on the time axis of the group, as all times here */
+    int64_t window_ns;      /* over which it was measured */
+    int64_t ready_since_ns; /* last change of its readiness */
+    int64_t started_ns;     /* TIME_NONE = not started */
+    double request;         /* of the resource, in the unit of the value; NAN = none */
+    uint8_t phase;          /* enum pod_phase */
+    uint8_t readiness;      /* enum pod_readiness */
+    uint8_t leaving;        /* being deleted */
+    uint8_t reserved[5];
+};
+
 /* What a policy or stage sees. */
 struct reading {
     enum signal_state state;
