@@ -58,6 +58,7 @@ struct adaptive_state {
     int64_t hold_since_ns;
     int64_t peak;     /* largest need since then */
     int64_t proposed; /* last answer; NO_COUNT = none yet */
+    int64_t seen;     /* the count at the last answer */
 };
 
 static const struct field fields[] = {
@@ -69,6 +70,7 @@ static const struct field fields[] = {
     FIELD(I64, adaptive_state, hold_since_ns),
     FIELD(I64, adaptive_state, peak),
     FIELD(I64, adaptive_state, proposed),
+    FIELD(I64, adaptive_state, seen),
 };
 
 static size_t state_size(const struct pool_spec *pool, const void *config)
@@ -88,6 +90,7 @@ static void state_init(const struct pool_spec *pool, const void *config, void *s
         .hold_since_ns = now_ns,
         .peak = ready,
         .proposed = NO_COUNT,
+        .seen = NO_COUNT,
     };
 }
 
@@ -262,12 +265,20 @@ static void hold(const struct policy_input *in, struct adaptive_state *s, bool m
                  struct proposal *p)
 {
     const int64_t need = p->replicas;
-    if (need >= in->desired || in->desired > s->proposed) {
+    const bool raised = in->desired > s->proposed && in->desired != s->seen;
+    if (need >= in->desired || raised) {
         s->hold_since_ns = in->now_ns; /* also when somebody else raised the count */
         s->peak = 0;
     }
     if (need >= in->desired)
         return;
+    if (!raised && s->proposed != NO_COUNT && s->proposed < in->desired) {
+        /* Given leave already; what holds it is not ours (a stage that paces). */
+        p->replicas = need > s->proposed ? need : s->proposed;
+        s->hold_since_ns = in->now_ns;
+        s->peak = need;
+        return;
+    }
     s->peak = need > s->peak ? need : s->peak;
     const int64_t span_ns = hold_ns(in);
     const int64_t left_ns = num_add_sat(num_add_sat(s->hold_since_ns, span_ns), -in->now_ns);
@@ -301,6 +312,7 @@ static struct proposal propose(const struct policy_input *in)
     struct proposal p = needed(in, s, &d);
     hold(in, s, missed, d.queued, &p);
     s->proposed = p.replicas;
+    s->seen = in->desired;
     return p;
 }
 
