@@ -42,8 +42,8 @@ struct pool_observation {
                               (R16) */
     int64_t
         actual_count; /* replicas that exist or are ordered (ready + pending + blocked + warm) */
-    int64_t inventory_limit; /* replicas that fit on the inventory, own ones included; NO_COUNT =
-                                unlimited */
+    int64_t inventory_limit; /* replicas that fit on the whole inventory, whoever holds it now: who
+                                yields is allot()'s business; NO_COUNT = unlimited */
     int64_t quota_limit;
     int64_t budget_limit;      /* replicas that money allows; NO_COUNT = unlimited */
     uint8_t budget_unreadable; /* R14: nothing new, nothing stopped */

@@ -137,8 +137,8 @@ enum event_kind {
     EVENT_GATEWAY,      /* gateway came (up = true) or went */
     EVENT_SAMPLES,      /* group, samples: of any source but the gateways */
     EVENT_SOURCE,       /* group; up: every source of it has answered at least once (R10) */
-    EVENT_ROOM,         /* pool, count: replicas of it that fit on the inventory, own ones included
-                           (NO_COUNT = unlimited); gpus_free */
+    EVENT_ROOM,         /* pool, count: replicas of it that fit on the whole inventory, whoever
+                           holds it now (NO_COUNT = unlimited); gpus_free */
     EVENT_SCHEDULE,     /* pool, count = floor now, next_count, next_wall_ns */
     EVENT_FOREIGN,      /* pool, count: somebody else set this count (R16) */
     EVENT_PIN,          /* pool, count; until_wall_ns; text = reason. NO_COUNT takes the pin away */

@@ -3,6 +3,7 @@
 #include "target/gpu.h"
 
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 /* Shares are ratios of doubles: ten tenths must fit. */
@@ -249,6 +250,19 @@ int64_t gpu_room(const struct gpu_inventory *inv, const struct gpu_need *need)
     for (size_t i = 0; i < inv->device_count; i++)
         room += is_shared(need) ? shares_left(inv, i, need) : is_free(inv, i, need);
     return is_shared(need) ? room : room / (int64_t)need->count;
+}
+
+int64_t gpu_capacity(const struct gpu_inventory *inv, const struct gpu_need *need)
+{
+    struct gpu_inventory *empty = mem_new(1, sizeof(*empty));
+
+    if (empty == NULL)
+        return -1;
+    empty->device_count = inv->device_count;
+    memcpy(empty->device, inv->device, sizeof(empty->device));
+    const int64_t room = gpu_room(empty, need);
+    free(empty);
+    return room;
 }
 
 void gpu_ids(const struct gpu_inventory *inv, const struct gpu_grant *grant, struct buf *out)

@@ -74,6 +74,9 @@ void gpu_give_back(struct gpu_inventory *inventory, const struct gpu_grant *gran
 int64_t gpu_room(const struct gpu_inventory *inventory, const struct gpu_need *need);
 /* A GPU that was cut into MIG instances is never given out itself. */
 bool gpu_is_parent(const struct gpu_inventory *inventory, size_t device);
+/* How many fit when nothing is taken: what a pool could have if all others made room. INT64_MAX for
+ * a need of nothing; -1: no memory. */
+int64_t gpu_capacity(const struct gpu_inventory *inventory, const struct gpu_need *need);
 /* Comma-separated ids, as for CUDA_VISIBLE_DEVICES. */
 void gpu_ids(const struct gpu_inventory *inventory, const struct gpu_grant *grant, struct buf *out);
 

@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/num.h"
+
 static_assert(GPUS_MAX <= GPU_DEVICES_MAX, "a described inventory fits");
 static_assert(sizeof((struct gpu_config){0}.name) <= sizeof((struct gpu_device){0}.id), "ids fit");
 
@@ -111,10 +113,10 @@ void inventory_give_back(struct inventory *inventory, const struct gpu_grant *gr
         gpu_give_back(inventory->gpus, grant);
 }
 
-int64_t inventory_room(const struct inventory *inventory, const struct gpu_need *need)
+int64_t inventory_capacity(const struct inventory *inventory, const struct gpu_need *need)
 {
     if (inventory->gpus)
-        return gpu_room(inventory->gpus, need);
+        return num_clamp(gpu_capacity(inventory->gpus, need), 0, INT64_MAX);
     return inventory_needs_gpus(need) ? 0 : INT64_MAX;
 }
 

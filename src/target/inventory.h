@@ -30,8 +30,8 @@ enum rc inventory_take(struct inventory *inventory, const struct gpu_need *need,
 size_t inventory_claim(struct inventory *inventory, struct span ids, double ratio,
                        struct gpu_grant *ret);
 void inventory_give_back(struct inventory *inventory, const struct gpu_grant *grant);
-/* Replicas that would fit in addition; INT64_MAX = unlimited. */
-int64_t inventory_room(const struct inventory *inventory, const struct gpu_need *need);
+/* Replicas that would fit if nothing were taken; INT64_MAX = unlimited. */
+int64_t inventory_capacity(const struct inventory *inventory, const struct gpu_need *need);
 double inventory_free(const struct inventory *inventory); /* devices; INFINITY = not known */
 
 #endif

@@ -408,14 +408,11 @@ static void process_adapt(struct replica *r, const struct pool_config *pool)
 static int64_t process_room(const struct targets *t, const struct pool_config *pool)
 {
     struct gpu_need need;
-    int64_t own = 0;
     inventory_need(&t->inventory, pool, 0, &need);
-    const int64_t more = inventory_room(&t->inventory, &need);
-    for (size_t i = 0; i < t->replica_count; i++)
-        own += !t->replica[i]->ended && strcmp(t->replica[i]->pool, pool->core.name) == 0;
+    const int64_t room = inventory_capacity(&t->inventory, &need);
     if (pool->target.process.port != 0)
-        return more > 0 || own > 0 ? 1 : 0;
-    return more == INT64_MAX ? NO_COUNT : own + more;
+        return room > 0 ? 1 : 0;
+    return room == INT64_MAX ? NO_COUNT : room;
 }
 
 static void process_document(const struct replica *r, struct json_writer *w)

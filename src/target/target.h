@@ -52,7 +52,8 @@ void targets_scan(struct targets *targets, const struct span *recorded, size_t r
 void targets_start(struct targets *targets, const char *pool, uint64_t replica, uint16_t class_);
 /* Ends it: stop signal, after the grace SIGKILL; `kill` = SIGKILL at once. NEWS_GONE follows. */
 void targets_stop(struct targets *targets, uint64_t replica, bool kill);
-/* How many replicas of the pool fit, own ones included; NO_COUNT = unlimited. */
+/* How many replicas of the pool fit on the whole inventory, whoever holds it now: who gets what is
+ * allot()'s business. NO_COUNT = unlimited. */
 int64_t targets_room(const struct targets *targets, const char *pool);
 double targets_gpus_free(const struct targets *targets); /* INFINITY = no inventory described */
 
