@@ -62,7 +62,23 @@ static enum rc find_groups(struct arena *arena, const struct config *config, str
 
 /* ---- one pool ---- */
 
-static void fill_target(const struct pool_config *config, struct reconcile_pool *ret)
+/* GPUs of one replica; a part of one by memory as a share of the smallest that may be meant. */
+static double gpus_of(const struct config *config, const struct process_target *process)
+{
+    double smallest = INFINITY;
+    for (size_t i = 0; i < config->inventory.gpu_count; i++) {
+        const struct gpu_config *gpu = &config->inventory.gpu[i];
+        if (gpu->memory_bytes > 0 && gpu->memory_bytes < smallest &&
+            (process->gpu_type[0] == '\0' ||
+             span_equal_text_nocase(span_from(gpu->type), process->gpu_type)))
+            smallest = gpu->memory_bytes;
+    }
+    return process->gpu_memory_bytes > 0 ? fmin(1, process->gpu_memory_bytes / smallest)
+                                         : process->gpus;
+}
+
+static void fill_target(const struct config *all, const struct pool_config *config,
+                        struct reconcile_pool *ret)
 {
     const struct process_target *process = &config->target.process;
     if (config->target.kind == TARGET_HTTP) {
@@ -70,7 +86,7 @@ static void fill_target(const struct pool_config *config, struct reconcile_pool 
         ret->ready_timeout_ns = config->target.http.ready.timeout_ns;
         return;
     }
-    ret->gpus_each = process->gpus;
+    ret->gpus_each = gpus_of(all, process);
     ret->ready_timeout_ns = process->ready.timeout_ns;
     ret->drain_timeout_ns = process->drain_timeout_ns;
     ret->backoff_min_ns = process->restart.backoff_min_ns;
@@ -85,7 +101,7 @@ static void fill_pool(const struct config *config, const struct pool_config *poo
     ret->target_hash = pool->target_hash;
     ret->routed = config->listen.gateway[0] != '\0';
     ret->price_each = pool->core.class_[0].price_per_hour;
-    fill_target(pool, ret);
+    fill_target(config, pool, ret);
     ret->limits =
         (struct pool_limits){.concurrency = pool->core.concurrency_limit,
                              .queue_requests = pool->queue.requests_max,

@@ -108,6 +108,19 @@ static void limits_and_times_of_a_pool_arrive_whole(void **state)
     config_free(config);
 }
 
+static void a_part_of_a_gpu_by_memory_counts_as_its_share(void **state)
+{
+    (void)state;
+    struct config *config = config_of("inventory: {gpus: [{name: '0', memory: 24Gi}]}\n"
+                                      "pools:\n"
+                                      "  a: {target: {process: {command: [x], gpuMemory: 6Gi}}}\n");
+    struct installation *in = NULL;
+    assert_int_equal(installation_make(config, &in, NULL), RC_OK);
+    assert_true(in->spec.group[0].pool[0].gpus_each == 0.25);
+    installation_free(in);
+    config_free(config);
+}
+
 static void a_group_with_the_name_of_a_lone_pool_is_refused(void **state)
 {
     (void)state;
@@ -128,6 +141,7 @@ int main(void)
         cmocka_unit_test(lone_pools_are_groups_of_their_own_and_roles_are_decided_together),
         cmocka_unit_test(models_point_to_their_pools_and_aliases_are_sent_on_as_the_first_model),
         cmocka_unit_test(limits_and_times_of_a_pool_arrive_whole),
+        cmocka_unit_test(a_part_of_a_gpu_by_memory_counts_as_its_share),
         cmocka_unit_test(a_group_with_the_name_of_a_lone_pool_is_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
