@@ -1,5 +1,5 @@
-/* rows.h - how option rows of this folder are written: one line for what a row is, one for its
- * words. Private to the folder. */
+/* rows.h - how option rows are written: one line for what a row is, one for its
+ * words. */
 #ifndef SLUICE_CONFIG_ROWS_H
 #define SLUICE_CONFIG_ROWS_H
 

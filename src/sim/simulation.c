@@ -1,0 +1,188 @@
+#include "sim/simulation.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/duration.h"
+#include "sim/installation.h"
+#include "sim/scenario.h"
+
+/* Shares of starts and crashes an hour under --chaos. */
+#define CHAOS_REFUSED 0.05
+#define CHAOS_FAILED 0.1
+#define CHAOS_SLOW 0.1
+#define CHAOS_CRASHES_PER_HOUR 0.5
+
+static enum rc unknown(struct diag *diag, const char *what, const char *name,
+                       const char *const *known, size_t count)
+{
+    const char *nearest = name_nearest(span_from(name), known, count);
+    if (nearest != NULL)
+        return fail(diag, RC_UNKNOWN, "there is no %s \"%.64s\"; did you mean \"%s\"?", what, name,
+                    nearest);
+    return fail(diag, RC_UNKNOWN, "there is no %s \"%.64s\"", what, name);
+}
+
+static enum rc choose_pool(struct config *config, const char *name, struct diag *diag)
+{
+    const char *known[64];
+    size_t n = 0;
+    for (size_t i = 0; i < config->pool_count; i++) {
+        if (name == NULL || strcmp(config->pool[i]->core.name, name) == 0) {
+            config->pool[0] = config->pool[i];
+            config->pool_count = 1;
+            return RC_OK;
+        }
+        if (n < COUNT_OF(known))
+            known[n++] = config->pool[i]->core.name;
+    }
+    return name == NULL ? fail(diag, RC_MISSING, "the configuration has no pool")
+                        : unknown(diag, "pool", name, known, n);
+}
+
+enum rc simulation_choose(struct config *config, const char *pool, const char *policy,
+                          struct diag *diag)
+{
+    const enum rc rc = choose_pool(config, pool, diag);
+    if (rc != RC_OK || policy == NULL)
+        return rc;
+    const struct policy_ops *ops = policy_find(span_from(policy));
+    if (ops == NULL) {
+        const char *known[64];
+        size_t n = 0;
+        for (; n < COUNT_OF(known) && policy_at(n) != NULL; n++)
+            known[n] = policy_at(n)->name;
+        return unknown(diag, "policy", policy, known, n);
+    }
+    struct pool_config *chosen = config->pool[0];
+    chosen->core.policy = ops;
+    chosen->core.policy_config = (char *)chosen + layout_policy_offset(config->layout, ops);
+    return RC_OK;
+}
+
+struct feed {
+    const struct simulation_spec *spec;
+    size_t next;
+};
+
+static bool next_row(void *source, struct world_arrival *ret)
+{
+    struct feed *feed = source;
+    if (feed->next == feed->spec->row_count)
+        return false;
+    const struct trace_row *row = &feed->spec->row[feed->next++];
+    *ret = (struct world_arrival){.at_ns = row->arrival_ns,
+                                  .prompt_tokens = row->input_tokens,
+                                  .output_tokens = row->output_tokens,
+                                  .cached_tokens = row->cached_tokens,
+                                  .session = row->session,
+                                  .priority = UINT32_MAX};
+    return true;
+}
+
+static double objective(int64_t ns)
+{
+    return ns == 0 ? NAN : seconds_of(ns);
+}
+
+static void fill_pool(const struct simulation_spec *spec, struct world_pool *ret)
+{
+    const struct pool_config *pool = spec->config->pool[0];
+    *ret = (struct world_pool){.profile = spec->profile,
+                               .startup = spec->startup,
+                               .startup_sigma = spec->startup_sigma,
+                               .ttft_s = objective(pool->core.slo.ttft_ns),
+                               .itl_s = objective(pool->core.slo.inter_token_ns),
+                               .e2e_s = objective(pool->core.slo.e2e_ns)};
+    scenario_dispatch(pool, &ret->dispatch);
+    if (!spec->chaos)
+        return;
+    ret->refused = CHAOS_REFUSED;
+    ret->failed = CHAOS_FAILED;
+    ret->slow = CHAOS_SLOW;
+    ret->crashes_per_hour = CHAOS_CRASHES_PER_HOUR;
+}
+
+enum rc simulation_run(const struct simulation_spec *spec, struct simulation_result *ret,
+                       struct diag *diag)
+{
+    struct installation *in = NULL;
+    struct world_pool pool;
+    struct feed feed = {.spec = spec};
+    enum rc rc = installation_make(spec->config, &in, diag);
+    if (rc != RC_OK)
+        return rc;
+    fill_pool(spec, &pool);
+    const struct world_spec world_spec = {.control = &in->spec,
+                                          .pool = &pool,
+                                          .pool_count = 1,
+                                          .gpus = INFINITY,
+                                          .seed = spec->seed,
+                                          .initial = &spec->initial,
+                                          .next = next_row,
+                                          .source = &feed};
+    struct world *world = world_new(&world_spec);
+    const int64_t last_ns = spec->row_count == 0 ? 0 : spec->row[spec->row_count - 1].arrival_ns;
+    rc = world == NULL ? RC_NO_MEMORY : world_run(world, last_ns + SIMULATION_REST_NS);
+    if (rc == RC_OK) {
+        *ret = (struct simulation_result){.simulated_seconds = seconds_of(world_now_ns(world))};
+        world_result(world, &ret->world);
+        (void)span_copy(span_from(world_violation(world)), ret->violation, sizeof(ret->violation));
+    } else {
+        (void)fail(diag, rc, "the run ended early: %s", rc_words(rc));
+    }
+    world_free(world);
+    installation_free(in);
+    return rc;
+}
+
+static void print_quantiles(struct json_writer *w, const char *name, const struct histogram *h)
+{
+    json_key(w, name);
+    json_object(w);
+    json_member_number(w, "p50", 1000 * histogram_quantile(h, 0.5));
+    json_member_number(w, "p95", 1000 * histogram_quantile(h, 0.95));
+    json_member_number(w, "p99", 1000 * histogram_quantile(h, 0.99));
+    json_object_end(w);
+}
+
+static void print_hash(struct json_writer *w, const char *name, uint64_t hash)
+{
+    char text[20];
+    (void)snprintf(text, sizeof(text), "%016llx", (unsigned long long)hash);
+    json_member_text(w, name, text);
+}
+
+void simulation_print(const struct simulation_spec *spec, const struct simulation_result *result,
+                      struct json_writer *w)
+{
+    const struct world_result *r = &result->world;
+    json_member_text(w, "policy", spec->config->pool[0]->core.policy->name);
+    json_member_int(w, "seed", (int64_t)spec->seed);
+    json_member_text(w, "version", SLUICE_VERSION);
+    print_hash(w, "configHash", spec->config->hash);
+    print_hash(w, "decisionHash", r->decision_hash);
+    json_member_int(w, "requests", r->requests);
+    json_member_int(w, "lost", r->lost);
+    json_member_int(w, "ok", r->ok);
+    json_member_int(w, "failed", r->failed);
+    json_member_int(w, "refused", r->refused);
+    json_member_int(w, "open", r->open);
+    json_member_number(w, "attainment", r->attainment);
+    json_member_number(w, "worstWindowAttainment", r->worst_window_attainment);
+    json_member_number(w, "gpuHours", r->gpu_hours);
+    json_member_number(w, "replicaSeconds", r->replica_seconds);
+    json_member_int(w, "replicaStarts", r->replica_starts);
+    json_member_int(w, "replicasMost", r->replicas_most);
+    json_member_int(w, "scaleUps", r->scale_ups);
+    json_member_int(w, "scaleDowns", r->scale_downs);
+    json_member_int(w, "reversals", r->reversals);
+    json_member_int(w, "ticks", r->ticks);
+    print_quantiles(w, "ttftMs", &r->ttft_s);
+    print_quantiles(w, "interTokenMs", &r->itl_s);
+    print_quantiles(w, "e2eMs", &r->e2e_s);
+    json_member_number(w, "simulatedSeconds", result->simulated_seconds);
+    if (result->violation[0] != '\0')
+        json_member_text(w, "violation", result->violation);
+}

@@ -1,0 +1,41 @@
+/* simulation.h - one run of one pool on one trace, and its result as JSON or words. Pure. */
+#ifndef SLUICE_SIM_SIMULATION_H
+#define SLUICE_SIM_SIMULATION_H
+
+#include "base/mem.h"
+#include "config/config.h"
+#include "sim/trace.h"
+#include "sim/world.h"
+
+/* After the last arrival the run goes on for so long, so that what waits can be answered. */
+#define SIMULATION_REST_NS INT64_C(600000000000)
+
+struct simulation_spec {
+    struct config *config; /* its only pool is the one simulated; see simulation_choose() */
+    const struct trace_row *row;
+    size_t row_count;
+    struct engine_profile profile;
+    struct startup startup;
+    double startup_sigma;
+    int64_t initial;
+    uint64_t seed;
+    bool chaos; /* starts are refused, fail or are slow, replicas crash */
+};
+
+struct simulation_result {
+    struct world_result world;
+    double simulated_seconds;
+    char violation[256]; /* of a checker; "" when all held */
+};
+
+/* Leaves only the pool of that name in the configuration (NULL: its first one); with a policy that
+ * one decides. RC_UNKNOWN with the nearest name. */
+enum rc simulation_choose(struct config *config, const char *pool, const char *policy,
+                          struct diag *diag) MUST_CHECK;
+enum rc simulation_run(const struct simulation_spec *spec, struct simulation_result *ret,
+                       struct diag *diag) MUST_CHECK;
+/* Members of an open object, as `simulate --json` promises. */
+void simulation_print(const struct simulation_spec *spec, const struct simulation_result *result,
+                      struct json_writer *w);
+
+#endif

@@ -1,0 +1,378 @@
+#include "sim/world.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/duration.h"
+#include "base/mem.h"
+#include "sim/world_internal.h"
+
+int64_t world_wall_ns(const struct world *world)
+{
+    return WORLD_WALL_BEGIN_NS + (world->now_ns - WORLD_BEGIN_NS) + world->wall_offset_ns;
+}
+
+int64_t world_now_ns(const struct world *world)
+{
+    return world->now_ns - WORLD_BEGIN_NS;
+}
+
+static void note_failure(struct world *world, enum rc rc)
+{
+    if (rc != RC_OK && world->rc == RC_OK)
+        world->rc = rc;
+}
+
+void world_plan(struct world *world, int64_t at_ns, enum happening what, size_t index,
+                uint64_t version)
+{
+    const struct agenda_item item = {.at_ns = at_ns > world->now_ns ? at_ns : world->now_ns,
+                                     .kind = what,
+                                     .index = (uint32_t)index,
+                                     .version = version};
+    note_failure(world, agenda_put(&world->agenda, &item));
+}
+
+void world_tell(struct world *world, const struct up *up)
+{
+    const enum rc rc = mem_grow((void **)&world->up, &world->up_cap, world->up_count + 1,
+                                sizeof(*world->up), AGENDA_MAX);
+    note_failure(world, rc);
+    if (rc == RC_OK)
+        world->up[world->up_count++] = *up;
+}
+
+/* ---- between the parts ---- */
+
+static void give_event(struct world *world, const struct event *event)
+{
+    struct diag diag = {0};
+    const enum rc rc =
+        reconcile_event(world->reconcile, event, world->now_ns, world_wall_ns(world), &diag);
+    if (rc == RC_NO_MEMORY)
+        note_failure(world, rc);
+    else if (rc != RC_OK && rc != RC_UNKNOWN)
+        check_broken(world, "control refused an event: %s", diag.text);
+}
+
+static void give_message(struct world *world, const struct message *message)
+{
+    const struct event event = {.kind = EVENT_MESSAGE, .message = message};
+    give_event(world, &event);
+}
+
+static void give_snapshot(struct world *world, size_t pool, enum message_kind kind)
+{
+    if (world->silent)
+        return;
+    dispatch_snapshot(world->front[pool], world->now_ns, &world->snapshot);
+    world->snapshot.generation = world->generation;
+    const struct message message = {.kind = kind,
+                                    .pool = (uint16_t)pool,
+                                    .generation = world->generation,
+                                    .snapshot = &world->snapshot};
+    give_message(world, &message);
+}
+
+static void give_up(struct world *world, const struct up *up)
+{
+    switch (up->kind) {
+    case UP_SNAPSHOT:
+        give_snapshot(world, up->pool, MESSAGE_SNAPSHOT);
+        return;
+    case UP_WAKE:
+        give_snapshot(world, up->pool, MESSAGE_WAKE);
+        return;
+    case UP_DRAINED:
+    case UP_SUSPECT: {
+        const struct message message = {.kind = up->kind == UP_DRAINED ? MESSAGE_DRAINED
+                                                                       : MESSAGE_SUSPECT,
+                                        .replica = up->replica,
+                                        .generation = up->generation,
+                                        .pool = (uint16_t)up->pool};
+        give_message(world, &message);
+        return;
+    }
+    case UP_NEWS: {
+        const struct event event = {.kind = EVENT_NEWS, .news = &up->news};
+        give_event(world, &event);
+        return;
+    }
+    case UP_ROOM: {
+        struct pool_status status;
+        reconcile_pool_status(world->reconcile, up->pool, &status);
+        const struct event event = {.kind = EVENT_ROOM,
+                                    .pool = status.name,
+                                    .count = fleet_room(world, up->pool),
+                                    .gpus_free = world->spec.gpus - world->gpus_used};
+        give_event(world, &event);
+        return;
+    }
+    }
+}
+
+static void act(struct world *world, const struct action *action)
+{
+    switch (action->kind) {
+    case ACTION_START:
+        fleet_start(world, action->pool, action->replica, action->class_);
+        return;
+    case ACTION_STOP:
+        check_stop(world, action->replica);
+        fleet_stop(world, action->replica, action->kill);
+        return;
+    case ACTION_TELL:
+        front_message(world, action->message);
+        return;
+    case ACTION_RECORD:
+        count_record(world, action->record);
+        check_record(world, action->record);
+        return;
+    case ACTION_NOTE:
+        for (size_t i = 0; i < world->note_count; i++)
+            if (strcmp(world->note[i].code, action->code) == 0) {
+                world->note[i].count++;
+                return;
+            }
+        if (world->note_count < WORLD_NOTES_MAX) {
+            world->note[world->note_count].code = action->code;
+            world->note[world->note_count++].count = 1;
+        }
+        return;
+    }
+}
+
+/* Until nobody has anything to say at this instant. */
+static void settle(struct world *world)
+{
+    bool moved = true;
+    while (moved && world->rc == RC_OK) {
+        moved = false;
+        for (size_t i = 0; i < world->spec.pool_count; i++)
+            if (world->front_dirty[i]) {
+                front_settle(world, i);
+                moved = true;
+            }
+        while (world->up_done < world->up_count) {
+            const struct up up = world->up[world->up_done++];
+            give_up(world, &up);
+            moved = true;
+        }
+        world->up_done = world->up_count = 0;
+        struct action action;
+        while (reconcile_next(world->reconcile, world->now_ns, world_wall_ns(world), &action)) {
+            act(world, &action);
+            moved = true;
+        }
+    }
+    const int64_t next_ns = reconcile_deadline(world->reconcile);
+    if (next_ns != TIME_NONE && (world->control_ns == TIME_NONE || next_ns < world->control_ns)) {
+        world->control_ns = next_ns;
+        world_plan(world, next_ns, HAPPENS_CONTROL, 0, 0);
+    }
+    check_counts(world);
+}
+
+static void happen(struct world *world, const struct agenda_item *item)
+{
+    switch ((enum happening)item->kind) {
+    case HAPPENS_ARRIVAL:
+        front_arrive(world);
+        return;
+    case HAPPENS_FRONT:
+        if (world->front_ns[item->index] == item->at_ns) {
+            world->front_ns[item->index] = TIME_NONE;
+            world->front_dirty[item->index] = true;
+        }
+        return;
+    case HAPPENS_CONTROL:
+        if (world->control_ns == item->at_ns)
+            world->control_ns = TIME_NONE;
+        return;
+    case HAPPENS_START:
+    case HAPPENS_ENGINE:
+    case HAPPENS_CRASH:
+    case HAPPENS_END:
+        fleet_happens(world, item);
+        return;
+    }
+}
+
+enum rc world_run(struct world *world, int64_t at_ns)
+{
+    const int64_t until_ns = WORLD_BEGIN_NS + at_ns;
+    settle(world);
+    for (const struct agenda_item *first = agenda_first(&world->agenda);
+         first != NULL && first->at_ns <= until_ns && world->rc == RC_OK;
+         first = agenda_first(&world->agenda)) {
+        const struct agenda_item item = agenda_take(&world->agenda);
+        world->now_ns = item.at_ns;
+        happen(world, &item);
+        settle(world);
+    }
+    world->now_ns = until_ns > world->now_ns ? until_ns : world->now_ns;
+    count_time(world);
+    return world->rc;
+}
+
+/* ---- the caller's doings ---- */
+
+enum rc world_event(struct world *world, const struct event *event, struct diag *diag)
+{
+    return reconcile_event(world->reconcile, event, world->now_ns, world_wall_ns(world), diag);
+}
+
+enum rc world_configure(struct world *world, const struct reconcile_spec *control)
+{
+    const enum rc rc =
+        reconcile_configure(world->reconcile, control, world->now_ns, world_wall_ns(world));
+    if (rc == RC_OK)
+        world->spec.control = control;
+    return rc;
+}
+
+void world_silence(struct world *world, bool silent)
+{
+    world->silent = silent;
+}
+
+void world_jump_wall(struct world *world, int64_t by_ns)
+{
+    world->wall_offset_ns += by_ns;
+}
+
+void world_set_faults(struct world *world, size_t pool, const struct world_pool *like)
+{
+    struct world_pool *own = &world->pool[pool];
+    own->startup = like->startup;
+    own->refused = like->refused;
+    own->failed = like->failed;
+    own->never_ready = like->never_ready;
+    own->slow = like->slow;
+    own->crashes_per_hour = like->crashes_per_hour;
+}
+
+const struct reconcile *world_reconcile(const struct world *world)
+{
+    return world->reconcile;
+}
+
+const char *world_violation(const struct world *world)
+{
+    return world->violation;
+}
+
+int64_t world_notes(const struct world *world, const char *code)
+{
+    for (size_t i = 0; i < world->note_count; i++)
+        if (strcmp(world->note[i].code, code) == 0)
+            return world->note[i].count;
+    return 0;
+}
+
+/* ---- life ---- */
+
+static bool make_arrays(struct world *world)
+{
+    const size_t n = world->spec.pool_count;
+    world->pool = mem_new(n, sizeof(*world->pool));
+    world->front = mem_new(n, sizeof(struct dispatch *));
+    world->front_ns = mem_new(n, sizeof(*world->front_ns));
+    world->front_dirty = mem_new(n, sizeof(*world->front_dirty));
+    world->desired = mem_new(n, sizeof(*world->desired));
+    world->direction = mem_new(n, sizeof(*world->direction));
+    world->direction_ns = mem_new(n, sizeof(*world->direction_ns));
+    return world->pool != NULL && world->front != NULL && world->front_ns != NULL &&
+           world->front_dirty != NULL && world->desired != NULL && world->direction != NULL &&
+           world->direction_ns != NULL;
+}
+
+static bool make_fronts(struct world *world)
+{
+    for (size_t i = 0; i < world->spec.pool_count; i++) {
+        struct dispatch_config config = world->pool[i].dispatch;
+        config.pool = (uint16_t)i;
+        config.seed = rng_next(&world->rng);
+        world->front[i] = dispatch_new(&config);
+        if (world->front[i] == NULL)
+            return false;
+    }
+    return true;
+}
+
+static void begin(struct world *world)
+{
+    const struct event gateway = {.kind = EVENT_GATEWAY, .up = true};
+    give_event(world, &gateway);
+    for (size_t i = 0; i < world->spec.pool_count; i++) {
+        fleet_begin(world, i, world->spec.initial == NULL ? 0 : world->spec.initial[i]);
+        world_tell(world, &(struct up){.kind = UP_ROOM, .pool = i});
+    }
+    for (size_t i = 0; i < world->up_count; i++)
+        give_up(world, &world->up[i]);
+    world->up_count = 0;
+    for (size_t i = 0; i < world->spec.control->group_count; i++) {
+        const struct event source = {.kind = EVENT_SOURCE, .group = i, .up = true};
+        give_event(world, &source);
+    }
+    const struct event scanned = {.kind = EVENT_SCANNED, .pool = ""};
+    give_event(world, &scanned);
+    world->arrivals_left =
+        world->spec.next != NULL && world->spec.next(world->spec.source, &world->arrival);
+    if (world->arrivals_left)
+        world_plan(world, WORLD_BEGIN_NS + world->arrival.at_ns, HAPPENS_ARRIVAL, 0, 0);
+}
+
+struct world *world_new(const struct world_spec *spec)
+{
+    struct world *world = mem_new(1, sizeof(*world));
+    if (world == NULL)
+        return NULL;
+    world->spec = *spec;
+    world->now_ns = world->counted_ns = WORLD_BEGIN_NS;
+    world->control_ns = TIME_NONE;
+    world->call_free = UINT32_MAX;
+    rng_init(&world->rng, spec->seed);
+    uint64_t first_id = 1;
+    for (size_t i = 0; spec->initial != NULL && i < spec->pool_count; i++)
+        first_id += (uint64_t)spec->initial[i];
+    world->reconcile = reconcile_new(spec->control, first_id);
+    if (world->reconcile == NULL || !make_arrays(world)) {
+        world_free(world);
+        return NULL;
+    }
+    memcpy(world->pool, spec->pool, spec->pool_count * sizeof(*spec->pool));
+    for (size_t i = 0; i < spec->pool_count; i++)
+        world->front_ns[i] = TIME_NONE;
+    if (!make_fronts(world)) {
+        world_free(world);
+        return NULL;
+    }
+    begin(world);
+    return world;
+}
+
+void world_free(struct world *world)
+{
+    if (world == NULL)
+        return;
+    for (size_t i = 0; world->front != NULL && i < world->spec.pool_count; i++)
+        dispatch_free(world->front[i]);
+    for (size_t i = 0; i < world->body_count; i++)
+        engine_free(world->body[i].engine);
+    reconcile_free(world->reconcile);
+    agenda_done(&world->agenda);
+    free(world->pool);
+    free(world->front);
+    free(world->front_ns);
+    free(world->front_dirty);
+    free(world->desired);
+    free(world->direction);
+    free(world->direction_ns);
+    free(world->body);
+    lookup_done(&world->body_by_id);
+    free(world->call);
+    free(world->up);
+    free(world->window);
+    free(world);
+}

@@ -1,0 +1,122 @@
+/* world.h - an installation under a virtual clock: the real control step, dispatchers and cores,
+ * with engines, a target and a gateway that exist only here.
+ *
+ * Everything that is random comes from the seed: same specification, same calls, same results on
+ * any machine. Between two calls of world_run() the caller may do what an operator could do.
+ * Checkers run at every event; the first that is broken is kept in words. Pure; one owner. */
+#ifndef SLUICE_SIM_WORLD_H
+#define SLUICE_SIM_WORLD_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/histogram.h"
+#include "base/rc.h"
+#include "model/engine.h"
+#include "model/startup.h"
+#include "reconcile/reconcile.h"
+#include "traffic/dispatch.h"
+
+#define WORLD_WALL_BEGIN_NS INT64_C(1767571200000000000) /* Monday 2026-01-05, 0:00 UTC */
+#define WORLD_BEGIN_NS INT64_C(3600000000000)            /* of the axis of the groups */
+#define WORLD_WINDOW_NS INT64_C(600000000000)            /* of worst_window_attainment */
+#define WORLD_WINDOWS_MAX 20000
+
+/* One arrival, at_ns since the begin of the run. */
+struct world_arrival {
+    int64_t at_ns;
+    size_t pool;
+    int64_t prompt_tokens;
+    int64_t output_tokens;
+    int64_t cached_tokens;
+    uint64_t session;
+    uint64_t key;
+    uint32_t priority; /* UINT32_MAX = the tier's */
+};
+/* False at the end. Arrivals come in order of time. */
+typedef bool world_next_fn(void *source, struct world_arrival *ret);
+
+/* One pool, in the order of the control specification. */
+struct world_pool {
+    struct engine_profile profile;
+    struct startup startup;
+    double startup_sigma; /* of the lognormal factor on it */
+    struct dispatch_config dispatch;
+    double ttft_s; /* objective: ttft_s + ttft_per_token_s * prompt tokens; NAN = none */
+    double ttft_per_token_s;
+    double itl_s; /* mean between tokens; NAN = none */
+    double e2e_s;
+    /* Faults of starts and replicas: shares in [0, 1], drawn at each start. */
+    double refused;
+    double failed; /* ends before it is ready */
+    double never_ready;
+    double slow;             /* takes five times as long */
+    double crashes_per_hour; /* of a ready replica */
+};
+
+struct world_spec {
+    const struct reconcile_spec *control;
+    const struct world_pool *pool;
+    size_t pool_count;
+    double gpus; /* all of them; INFINITY = not described */
+    uint64_t seed;
+    const int64_t *initial; /* replicas that are ready at the begin, by pool; NULL = none */
+    world_next_fn *next;
+    void *source;
+};
+
+struct world;
+
+/* NULL when memory is out. Pools and the control specification are borrowed. */
+struct world *world_new(const struct world_spec *spec);
+void world_free(struct world *world);
+/* Runs up to and including at_ns since the begin. RC_NO_MEMORY, RC_LIMIT end the run. */
+enum rc world_run(struct world *world, int64_t at_ns) MUST_CHECK;
+int64_t world_now_ns(const struct world *world); /* since the begin */
+
+/* ---- what an operator or fate may do ---- */
+
+enum rc world_event(struct world *world, const struct event *event, struct diag *diag) MUST_CHECK;
+enum rc world_configure(struct world *world, const struct reconcile_spec *control) MUST_CHECK;
+void world_silence(struct world *world, bool silent); /* the gateway answers no question */
+void world_jump_wall(struct world *world, int64_t by_ns);
+/* Ends a share of the ready replicas of a pool at once; returns how many. */
+size_t world_kill(struct world *world, size_t pool, double share);
+/* Faults of a pool from now on. */
+void world_set_faults(struct world *world, size_t pool, const struct world_pool *like);
+
+/* ---- results so far ---- */
+
+struct world_result {
+    int64_t requests;  /* arrived */
+    int64_t ok;        /* answered whole */
+    int64_t failed;    /* cut or ended in an error */
+    int64_t refused;   /* 429, 503, 504 */
+    int64_t open;      /* waiting or in flight */
+    int64_t lost;      /* arrived and not among the four: must be 0 */
+    int64_t good;      /* ok and within every objective */
+    double attainment; /* good / requests that ended; NAN without any */
+    double worst_window_attainment;
+    double gpu_hours; /* of replicas that hold resources, from order to end */
+    double replica_seconds;
+    int64_t replica_starts;
+    int64_t replicas_most;
+    int64_t scale_ups;
+    int64_t scale_downs;
+    int64_t reversals; /* changes of direction within 10 min */
+    int64_t ticks;
+    uint64_t decision_hash;
+    struct histogram ttft_s;
+    struct histogram itl_s; /* mean of each answer */
+    struct histogram e2e_s;
+};
+/* Of all pools together. */
+void world_result(const struct world *world, struct world_result *ret);
+const struct reconcile *world_reconcile(const struct world *world);
+/* Words of the first broken checker with its time; "" while all hold. */
+const char *world_violation(const struct world *world);
+/* Count of notes with this code so far. */
+int64_t world_notes(const struct world *world, const char *code);
+
+#endif

@@ -1,0 +1,111 @@
+/* What a run adds up to. */
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/duration.h"
+#include "base/mem.h"
+#include "sim/world_internal.h"
+
+#define REVERSAL_NS (10 * MINUTE_NS)
+
+void count_time(struct world *world)
+{
+    const double seconds = seconds_of(world->now_ns - world->counted_ns);
+    world->result.replica_seconds += seconds * (double)world->holding;
+    world->result.gpu_hours += seconds * world->gpus_used / 3600;
+    world->counted_ns = world->now_ns;
+}
+
+static void count_window(struct world *world, int64_t arrived_ns, bool good)
+{
+    const size_t index = (size_t)((arrived_ns - WORLD_BEGIN_NS) / WORLD_WINDOW_NS);
+    if (index >= WORLD_WINDOWS_MAX)
+        return;
+    const size_t before = world->window_cap;
+    if (mem_grow((void **)&world->window, &world->window_cap, index + 1, sizeof(*world->window),
+                 WORLD_WINDOWS_MAX) != RC_OK)
+        return;
+    memset(world->window + before, 0, (world->window_cap - before) * sizeof(*world->window));
+    if (index >= world->window_count)
+        world->window_count = index + 1;
+    world->window[index].ended++;
+    world->window[index].good += good;
+}
+
+static bool meets(const struct world_pool *pool, const struct call *call, double ttft_s,
+                  double itl_s, double e2e_s)
+{
+    const double allowed_s = pool->ttft_s + pool->ttft_per_token_s * (double)call->prompt_tokens;
+    return !(ttft_s > allowed_s) && !(itl_s > pool->itl_s) && !(e2e_s > pool->e2e_s);
+}
+
+void count_ended(struct world *world, const struct call *call, bool whole)
+{
+    bool good = false;
+    if (whole) {
+        const double ttft_s = seconds_of(call->first_ns - call->arrived_ns);
+        const double e2e_s = seconds_of(world->now_ns - call->arrived_ns);
+        const double itl_s =
+            call->generated > 1 ? (e2e_s - ttft_s) / (double)(call->generated - 1) : NAN;
+        histogram_record(&world->result.ttft_s, ttft_s, 1);
+        histogram_record(&world->result.itl_s, itl_s, 1);
+        histogram_record(&world->result.e2e_s, e2e_s, 1);
+        good = meets(&world->pool[call->pool], call, ttft_s, itl_s, e2e_s);
+    }
+    world->result.good += good;
+    count_window(world, call->arrived_ns, good);
+}
+
+static size_t first_pool(const struct world *world, size_t group)
+{
+    size_t first = 0;
+    for (size_t i = 0; i < group; i++)
+        first += group_pool_count(world->spec.control->group[i].group);
+    return first;
+}
+
+static void count_change(struct world *world, size_t pool, int64_t desired)
+{
+    const int direction = (desired > world->desired[pool]) - (desired < world->desired[pool]);
+    world->desired[pool] = desired;
+    if (direction == 0)
+        return;
+    world->result.scale_ups += direction > 0;
+    world->result.scale_downs += direction < 0;
+    if (world->direction[pool] == -direction &&
+        world->now_ns - world->direction_ns[pool] <= REVERSAL_NS)
+        world->result.reversals++;
+    world->direction[pool] = direction;
+    world->direction_ns[pool] = world->now_ns;
+}
+
+void count_record(struct world *world, const struct tick_record *record)
+{
+    const size_t first = first_pool(world, record->group);
+    const size_t count = group_pool_count(record->spec);
+    world->result.ticks++;
+    for (size_t i = 0; i < count; i++) {
+        world->result.decision_hash = hash_bytes(world->result.decision_hash, &record->decision[i],
+                                                 sizeof(record->decision[i]));
+        count_change(world, first + i, record->decision[i].desired);
+    }
+}
+
+void world_result(const struct world *world, struct world_result *ret)
+{
+    *ret = world->result;
+    ret->open = 0;
+    for (size_t i = 0; i < world->call_count; i++)
+        ret->open += world->call[i].state != CALL_FREE;
+    ret->lost = ret->requests - ret->ok - ret->failed - ret->refused - ret->open;
+    const int64_t ended = ret->ok + ret->failed + ret->refused;
+    ret->attainment = ended == 0 ? NAN : (double)ret->good / (double)ended;
+    ret->worst_window_attainment = NAN;
+    for (size_t i = 0; i < world->window_count; i++) {
+        const struct window_count *window = &world->window[i];
+        const double share = (double)window->good / (double)window->ended;
+        if (window->ended > 0 && !(share >= ret->worst_window_attainment))
+            ret->worst_window_attainment = share;
+    }
+}

@@ -1,0 +1,175 @@
+/* world_internal.h - what the files of the simulated installation share: world.c (life, clock),
+ * fleet.c (target and engines), front.c (gateway), world_check.c (checkers), world_count.c
+ * (results). Not for others. */
+#ifndef SLUICE_SIM_WORLD_INTERNAL_H
+#define SLUICE_SIM_WORLD_INTERNAL_H
+
+#include "base/rng.h"
+#include "sim/agenda.h"
+#include "sim/world.h"
+#include "traffic/lookup.h"
+
+#define WORLD_REPLICAS_MAX 1000000
+#define WORLD_REQUESTS_MAX 0xffffffU
+#define WORLD_VIOLATION_SIZE 256
+#define WORLD_NOTES_MAX 64
+#define WORLD_STOP_NS INT64_C(100000000) /* from the stop signal to the end of a process */
+
+enum happening {
+    HAPPENS_ARRIVAL,
+    HAPPENS_START,   /* next phase of a starting replica */
+    HAPPENS_ENGINE,  /* next event of a replica's engine */
+    HAPPENS_CRASH,   /* of a replica */
+    HAPPENS_END,     /* of a stopping replica */
+    HAPPENS_FRONT,   /* deadline of a pool's dispatcher */
+    HAPPENS_CONTROL, /* deadline of the control step */
+};
+
+enum body_state { BODY_STARTING, BODY_READY, BODY_STOPPING, BODY_GONE };
+
+/* One simulated replica. */
+struct body {
+    uint64_t id;
+    size_t pool;
+    enum body_state state;
+    struct engine *engine; /* NULL before ready and after its end */
+    struct startup startup;
+    int64_t ordered_ns;
+    int64_t drain_ns; /* a drain was told; TIME_NONE */
+    int64_t in_flight;
+    int64_t engine_ns; /* what the agenda holds for it; TIME_NONE */
+    uint64_t version;  /* of its items in the agenda */
+    uint64_t target_hash;
+    bool fails;
+    bool never_ready;
+    uint16_t class_;
+};
+
+enum call_state { CALL_FREE, CALL_HELD, CALL_FLYING };
+
+struct call {
+    enum call_state state;
+    bool byte; /* the first token went out */
+    size_t pool;
+    uint64_t handle;    /* of the dispatcher */
+    uint64_t engine_id; /* of this try */
+    uint64_t replica;
+    int64_t arrived_ns;
+    int64_t first_ns;
+    int64_t prompt_tokens;
+    int64_t output_tokens;
+    int64_t cached_tokens;
+    int64_t generated;
+    uint32_t next_free;
+};
+
+/* A message on its way to control. */
+enum up_kind { UP_SNAPSHOT, UP_WAKE, UP_DRAINED, UP_SUSPECT, UP_NEWS, UP_ROOM };
+struct up {
+    enum up_kind kind;
+    size_t pool;
+    uint64_t replica;
+    uint64_t generation;
+    struct replica_news news; /* UP_NEWS */
+};
+
+struct window_count {
+    int64_t ended;
+    int64_t good;
+};
+
+struct world {
+    struct world_spec spec;
+    struct world_pool *pool; /* own copy: faults may change */
+    struct reconcile *reconcile;
+    struct agenda agenda;
+    struct rng rng;
+    int64_t now_ns; /* axis of the groups */
+    int64_t wall_offset_ns;
+    int64_t control_ns; /* what the agenda holds; TIME_NONE */
+    bool silent;
+    enum rc rc; /* first failure of memory */
+
+    struct dispatch **front; /* by pool */
+    int64_t *front_ns;       /* what the agenda holds for each */
+    bool *front_dirty;
+    uint64_t generation;
+    struct gateway_snapshot snapshot; /* scratch */
+
+    struct body *body; /* in the order of their starts */
+    struct lookup body_by_id;
+    size_t body_cap;
+    size_t body_count;
+    double gpus_used;
+
+    struct call *call;
+    size_t call_cap;
+    size_t call_count;
+    uint32_t call_free;
+    uint64_t tries;
+    struct world_arrival arrival; /* the next one */
+    bool arrivals_left;
+
+    struct up *up; /* ring is not needed: emptied in order, then reset */
+    size_t up_cap;
+    size_t up_count;
+    size_t up_done;
+
+    struct world_result result;
+    int64_t holding; /* replicas that hold resources */
+    int64_t counted_ns;
+    int64_t *desired; /* by pool, of the last decision */
+    int64_t *direction_ns;
+    int *direction;
+    struct window_count *window;
+    size_t window_cap;
+    size_t window_count;
+    char violation[WORLD_VIOLATION_SIZE];
+    struct {
+        const char *code;
+        int64_t count;
+    } note[WORLD_NOTES_MAX];
+    size_t note_count;
+};
+
+int64_t world_wall_ns(const struct world *world);
+/* Puts something on the agenda; a failure ends the run. */
+void world_plan(struct world *world, int64_t at_ns, enum happening what, size_t index,
+                uint64_t version);
+void world_tell(struct world *world, const struct up *up);
+
+/* fleet.c */
+struct body *fleet_body(struct world *world, uint64_t id); /* NULL when unknown */
+void fleet_begin(struct world *world, size_t pool, int64_t count);
+void fleet_start(struct world *world, size_t pool, uint64_t id, uint16_t class_);
+void fleet_stop(struct world *world, uint64_t id, bool kill);
+void fleet_happens(struct world *world, const struct agenda_item *item);
+/* Hands a request to an engine; false: the replica is not there. */
+bool fleet_submit(struct world *world, uint32_t call);
+void fleet_end(struct world *world, struct body *body, const char *why); /* it is dead now */
+int64_t fleet_room(const struct world *world, size_t pool);
+
+/* front.c */
+void front_arrive(struct world *world);
+void front_message(struct world *world, const struct message *message);
+/* Carries out what the dispatcher of a pool has to say. */
+void front_settle(struct world *world, size_t pool);
+void front_engine_event(struct world *world, struct body *body, const struct engine_event *event);
+/* The try of a call is lost: connection refused or reset. */
+void front_try_failed(struct world *world, uint32_t call, enum outcome cause);
+struct call *front_call(struct world *world, uint32_t index);
+
+/* world_count.c */
+void count_time(struct world *world); /* before what is held changes, and at the end */
+void count_ended(struct world *world, const struct call *call, bool whole);
+void count_record(struct world *world, const struct tick_record *record);
+
+/* world_check.c */
+void check_broken(struct world *world, const char *format, ...) PRINTF_LIKE(2, 3);
+void check_routes(struct world *world, const struct routes *routes);
+void check_drain(struct world *world, uint64_t replica);
+void check_stop(struct world *world, uint64_t replica);
+void check_record(struct world *world, const struct tick_record *record);
+void check_counts(struct world *world);
+
+#endif
