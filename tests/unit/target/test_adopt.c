@@ -231,7 +231,7 @@ static void gpus_of_adopted_replicas_are_taken(void **state)
     assert_true(targets_gpus_free(rig->targets) == 1);
     assert_int_equal(targets_room(rig->targets, "chat"), 1);
     assert_int_equal(targets_room(rig->targets, "small"), 6); /* if nobody else held any */
-    rig_configure(rig, yaml); /* the inventory is built again */
+    rig_configure(rig, yaml);                                 /* the inventory is built again */
     assert_true(targets_gpus_free(rig->targets) == 1);
     rig_end(rig, 1);
     assert_true(targets_gpus_free(rig->targets) == 3);
