@@ -327,6 +327,12 @@ static enum verdict run(const struct vector *v, struct buf *why)
         {"maxwin", maxwin},
         {"scale_to_zero", kpa_scale_to_zero},
         {"active", kpa_active_condition},
+        {"num_activators", kpa_num_activators},
+        {"pod_subset", kpa_pod_subset},
+        {"request_stats", kpa_request_stats},
+        {"validate_config", kpa_validate_config},
+        {"validate_annotations", kpa_validate_annotations},
+        {"resolve", kpa_resolve},
         {NULL, NULL},
     };
     return run_kind(kinds, v, why);

@@ -1,9 +1,11 @@
-/* suite_kpa_zero.c - the kinds of suite kpa that are one call each: the last replica, the states of
- * activity. */
+/* suite_kpa_zero.c - the kinds of suite kpa that are a function each: the last replica, the states
+ * of activity, shares of a route, reports of a proxy. */
 #include "suite_kpa.h"
 
 #include "base/duration.h"
+#include "core/policy/kpa_route.h"
 #include "core/policy/kpa_zero.h"
+#include "core/request_stats.h"
 #include "trajectory.h"
 
 static enum kpa_activity activity_of(const struct tree *object, const char *key)
@@ -83,4 +85,74 @@ enum verdict kpa_active_condition(const struct vector *v, struct buf *why)
                             bool_of_member(in, "out_initialized"))
                ? VERDICT_PASSED
                : VERDICT_FAILED;
+}
+
+enum verdict kpa_num_activators(const struct vector *v, struct buf *why)
+{
+    const struct tree *in = v->tree;
+    const int64_t found =
+        kpa_proxies(number_of_member(in, "tbc", 0), number_of_member(in, "total", 0),
+                    int_of_member(in, "ready", 0), number_of_member(in, "activator_capacity", 0));
+    return same_int(why, 0, "proxies", found, int_of_member(in, "out", -1)) ? VERDICT_PASSED
+                                                                            : VERDICT_FAILED;
+}
+
+enum verdict kpa_pod_subset(const struct vector *v, struct buf *why)
+{
+    const int64_t self = int_of_member(v->tree, "self", -1);
+    const struct tree *out = tree_get(v->tree, "out");
+    const struct kpa_subset found = kpa_subset((size_t)int_of_member(v->tree, "pods", 0),
+                                               (size_t)int_of_member(v->tree, "proxies", 0),
+                                               self < 0 ? SIZE_MAX : (size_t)self);
+    const size_t count = found.count + (found.extra != SIZE_MAX);
+    if (!same_int(why, 0, "replicas", (int64_t)count, out != NULL ? (int64_t)out->count : 0))
+        return VERDICT_FAILED;
+    for (size_t i = 0; i < count; i++) {
+        int64_t expected = -1;
+        (void)tree_int(tree_at(out, i), &expected); /* indices are whole numbers */
+        const size_t index = i < found.count ? found.first + i : found.extra;
+        if (!same_int(why, i, "an index", (int64_t)index, expected))
+            return VERDICT_FAILED;
+    }
+    return VERDICT_PASSED;
+}
+
+static bool same_report(struct buf *why, size_t step, const struct request_report *found,
+                        const struct tree *event)
+{
+    const double numbers[] = {found->concurrency, found->concurrency_proxied,
+                              (double)found->requests, (double)found->requests_proxied};
+    for (size_t i = 0; i < COUNT_OF(numbers); i++) {
+        double expected = -1;
+        (void)tree_number(tree_at(event, 2 + i), &expected); /* reports are numbers */
+        if (!same_number(why, step, "a report", numbers[i], expected, 0))
+            return false;
+    }
+    return true;
+}
+
+enum verdict kpa_request_stats(const struct vector *v, struct buf *why)
+{
+    struct request_stats stats;
+    size_t step = 0;
+    const struct tree *events = tree_get(v->tree, "ev");
+    request_stats_init(&stats, 0);
+    for (const struct tree *event = events->first; event != NULL; event = event->next, step++) {
+        struct span what = {NULL, 0};
+        int64_t t_us = 0;
+        if (!tree_string(tree_at(event, 0), &what) || !tree_int(tree_at(event, 1), &t_us))
+            return VERDICT_FAILED;
+        const int64_t t_ns = t_us * MICROSECOND_NS;
+        const bool proxied = span_starts_with(what, "p");
+        if (span_equal_text(what, "r")) {
+            const struct request_report report = request_stats_report(&stats, t_ns);
+            if (!same_report(why, step, &report, event))
+                return VERDICT_FAILED;
+        } else if (span_ends_with(what, "i")) {
+            request_stats_start(&stats, t_ns, proxied);
+        } else {
+            request_stats_end(&stats, t_ns, proxied);
+        }
+    }
+    return VERDICT_PASSED;
 }
