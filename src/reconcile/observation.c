@@ -48,6 +48,11 @@ static void observe_replica(const struct reconcile *r, const struct pool *pool,
     const size_t class = replica->row.class_ < CLASSES_PER_POOL_MAX ? replica->row.class_ : 0;
     switch (replica->row.state) {
     case REPLICA_STARTING:
+        if (replica->row.failures > 0) {
+            o->blocked++; /* crash-looping, until it is ready: nobody may count on it */
+            break;
+        }
+        o->pending++;
         o->class_pending[class]++;
         add_pending(o, expected_ns(r, pool, replica));
         break;
@@ -70,13 +75,12 @@ static void observe_replica(const struct reconcile *r, const struct pool *pool,
 void pool_observe(const struct reconcile *r, const struct pool *pool, struct pool_observation *o)
 {
     o->ready = pool->count[REPLICA_READY];
-    o->pending = pool->count[REPLICA_STARTING];
     o->warm = pool->count[REPLICA_WARM];
     o->draining = pool->count[REPLICA_DRAINING] + pool->count[REPLICA_STOPPING];
     o->blocked = pool->count[REPLICA_BLOCKED] + pool->count[REPLICA_FAILED];
-    o->actual_count = o->ready + o->pending + o->blocked + o->warm;
     for (size_t i = 0; i < pool->replica_count; i++)
         observe_replica(r, pool, pool->replica[i], o);
+    o->actual_count = o->ready + o->pending + o->blocked + o->warm;
     gateways_observe(r, pool, o);
     o->foreign_count = pool->foreign;
     o->inventory_limit = pool->room;

@@ -80,16 +80,18 @@ void rolling_plan(struct reconcile *r, struct pool *pool)
         return;
     replace_unserving(r, pool);
     const struct progress p = progress_of(pool);
-    const bool room = has_room(r, pool);
-    pool->surging = p.leaving > 0 && p.going == 0 && p.refused == 0 && pool->desired > 0 && room;
+    const bool may = p.leaving > 0 && p.going == 0 && p.refused == 0 && pool->desired > 0;
+    pool->surging = may && (pool->surging || p.unproven == 0) && has_room(r, pool);
 }
 
-/* One more than wanted may exist for a while; without room for it the old one goes first. */
+/* One more than wanted may exist for a while; without room for it the old one goes first, as long
+ * as all that are wanted serve. */
 void rolling_step(struct reconcile *r, struct pool *pool)
 {
     const struct progress p = progress_of(pool);
     const bool spare = pool->count[REPLICA_READY] > pool->desired;
-    if (p.leaving == 0 || p.going > 0 || pool->desired == 0 || !actions_room(r))
+    if (p.leaving == 0 || p.going > 0 || pool->count[REPLICA_READY] < pool->desired ||
+        pool->desired == 0 || !actions_room(r))
         return;
     if (!spare && (pool->surging || p.unproven > p.refused))
         return; /* a newcomer serves first */

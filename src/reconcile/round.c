@@ -199,7 +199,11 @@ static void correct(struct reconcile *r, struct group *group, size_t in_group)
     struct pool *pool = group->pool[in_group];
     const struct decision *d = &group->decision[in_group];
     const struct pool_observation *o = &group->observation.pool[in_group];
-    const struct allot_grant *grant = &r->grant[pool->index];
+    struct allot_grant *grant = &r->grant[pool->index];
+    if (pool->room != NO_COUNT && grant->granted > pool->room && grant->granted > pool->held) {
+        grant->granted = pool->room > pool->held ? pool->room : pool->held;
+        grant->reason = REASON_GRANT_GPUS; /* free, but not together */
+    }
     const int64_t base = o->foreign_count >= 0 ? o->foreign_count : d->previous;
     const int64_t allowed = num_clamp(grant->granted - pool->held, 0, r->starts[pool->index]);
     const int64_t shortage = r->starts[pool->index] - allowed;

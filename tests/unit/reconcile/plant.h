@@ -26,6 +26,7 @@ struct body {
     bool told_ready;
     bool unready;
     bool stopping;
+    int64_t started_ns;
     int64_t ready_ns; /* INT64_MAX = never */
     int64_t end_ns;   /* INT64_MAX = goes on */
     enum news_kind end;
@@ -81,7 +82,10 @@ struct plant {
     size_t killed; /* stops that were told the hard way */
     size_t records;
     size_t tells;
-    uint64_t hash; /* of all actions */
+    size_t limits_told;
+    struct pool_limits limits; /* newest */
+    char model[TEXT_SIZE];     /* first of the newest routes */
+    uint64_t hash;             /* of all actions */
     char notes[256][32];
     size_t note_count;
     char last_text[TEXT_SIZE];
@@ -298,6 +302,7 @@ static inline void plant_act_start(struct plant *p, const struct action *a)
     *body = (struct body){.id = a->replica,
                           .pool = a->pool,
                           .alive = true,
+                          .started_ns = p->now_ns,
                           .ready_ns = p->startup_ns[a->pool] == INT64_MAX
                                           ? INT64_MAX
                                           : p->now_ns + p->startup_ns[a->pool],
@@ -362,6 +367,12 @@ static inline void plant_routes(struct plant *p, const struct routes *routes, si
 static inline void plant_act_tell(struct plant *p, const struct message *m)
 {
     p->tells++;
+    if (m->kind == MESSAGE_LIMITS) {
+        p->limits_told++;
+        p->limits = m->limits;
+    }
+    if (m->kind == MESSAGE_ROUTES && m->routes->model_count > 0)
+        memcpy(p->model, m->routes->model[0].name, sizeof(p->model));
     for (size_t i = 0; m->kind == MESSAGE_ROUTES && i < m->routes->pool_count; i++)
         p->routed[i] = m->routes->pool[i];
     for (size_t g = 0; g < PLANT_GATEWAYS; g++) {
