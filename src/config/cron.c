@@ -53,21 +53,11 @@ static enum rc refuse(const struct parser *p, struct span at, enum rc code)
                 p->rule->max, p->rule->min, p->rule->max);
 }
 
-static bool same_letters(struct span text, const char *name)
-{
-    if (text.len != strlen(name))
-        return false;
-    for (size_t i = 0; i < text.len; i++)
-        if ((text.ptr[i] & ~0x20) != name[i])
-            return false;
-    return true;
-}
-
 static enum rc parse_number(const struct parser *p, struct span text, int *ret)
 {
     int value = 0;
     for (size_t i = 0; p->rule->names != NULL && p->rule->names[i] != NULL; i++)
-        if (same_letters(text, p->rule->names[i])) {
+        if (span_equal_text_nocase(text, p->rule->names[i])) {
             *ret = p->rule->min + (int)i;
             return RC_OK;
         }

@@ -198,6 +198,19 @@ static void read_metrics(struct reader *r, struct pool_config *pool)
     reader_up(r, up);
 }
 
+static void read_formula(struct reader *r, struct pool_config *pool)
+{
+    struct diag diag = {.code = RC_OK};
+    if (pool->core.combine != COMBINE_FORMULA ||
+        pool_spec_resolve_formula(&pool->core, &diag) == RC_OK)
+        return;
+    const struct tree *node = tree_path(pool->source, "autoscaling.formula");
+    const size_t up = go(r, (const char *const[]){"autoscaling", "formula", NULL});
+    reader_error(r, node ? node : tree_path(pool->source, "autoscaling.strategy"), diag.code, "%s",
+                 diag.text);
+    reader_up(r, up);
+}
+
 struct pool_config *pool_read(struct arena *arena, const struct layout *layout, const char *file,
                               const char *path, struct span name, const struct tree *body,
                               struct problem_list *problems)
@@ -228,6 +241,7 @@ struct pool_config *pool_read(struct arena *arena, const struct layout *layout, 
         read_target(&r, arena, pool);
         read_policies(&r, arena, layout, pool);
         read_metrics(&r, pool);
+        read_formula(&r, pool);
         pool_check(&r, layout, pool, problems->errors > errors);
     }
     pool->target_hash = target_spec_hash(&pool->target);

@@ -158,6 +158,10 @@ static void check_effects(struct reader *r, const struct pool_config *pool)
     static const struct useless metrics[] = {
         {"autoscaling.metrics", "follows no metrics"},
         {"autoscaling.strategy", "follows no metrics"},
+        {"autoscaling.formula", "follows no metrics"},
+    };
+    static const struct useless formula[] = {
+        {"autoscaling.formula", "is not formula"},
     };
     static const struct useless native[] = {
         {"autoscaling.exact", "imitates no peer"},
@@ -173,6 +177,8 @@ static void check_effects(struct reader *r, const struct pool_config *pool)
         warn_useless(r, pool, native, COUNT_OF(native), name);
     if (!any_policy(pool, uses_metrics))
         warn_useless(r, pool, metrics, COUNT_OF(metrics), name);
+    else if (pool->core.combine != COMBINE_FORMULA)
+        warn_useless(r, pool, formula, COUNT_OF(formula), "the strategy");
 }
 
 /* Cron lines; zones need files, see schedule_check_zones(). */

@@ -4,6 +4,7 @@
 #include <math.h>
 
 #include "base/num.h"
+#include "core/policy.h"
 
 struct votes {
     size_t count;
@@ -56,10 +57,44 @@ static struct proposal any_up_all_down(const struct votes *votes, int64_t desire
         .replicas = desired, .exact = (double)desired, .reason = REASON_COMBINE_DISAGREE};
 }
 
-struct proposal combine_proposals(enum combine_kind kind, const struct proposal *proposals,
-                                  size_t n, int64_t desired)
+static struct proposal abstain(enum reason reason, double number)
 {
+    return (struct proposal){
+        .abstain = true, .exact = NAN, .reason = (uint16_t)reason, .number = {number}};
+}
+
+static struct proposal by_formula(const struct pool_spec *pool, const struct proposal *proposals)
+{
+    double values[METRICS_PER_POOL_MAX];
+    bool urgent = false;
+    for (size_t i = 0; i < pool->metric_count; i++) {
+        const struct proposal *p = &proposals[i];
+        const bool used = (pool->formula.used >> i & 1) != 0;
+        if (used && p->abstain)
+            return abstain(REASON_FORMULA_UNKNOWN, (double)pool->metric[i].signal.id);
+        values[i] = isfinite(p->exact) ? p->exact : (double)p->replicas;
+        urgent |= used && p->urgent;
+    }
+    const double value = formula_value(&pool->formula, values);
+    if (isnan(value))
+        return abstain(REASON_FORMULA_UNDEFINED, 0);
+    return (struct proposal){
+        .urgent = urgent,
+        .replicas = replicas_for(value),
+        .exact = value,
+        .reason = REASON_COMBINE_FORMULA,
+        .number = {value},
+    };
+}
+
+struct proposal combine_proposals(const struct pool_spec *pool, const struct proposal *proposals,
+                                  int64_t desired)
+{
+    const size_t n = pool->metric_count;
+    const enum combine_kind kind = (enum combine_kind)pool->combine;
     assert(n >= 1);
+    if (kind == COMBINE_FORMULA)
+        return by_formula(pool, proposals);
     const struct votes votes = count_votes(proposals, n, desired);
     if (votes.count == 0 || n == 1)
         return proposals[0];
@@ -76,7 +111,7 @@ struct proposal combine_proposals(enum combine_kind kind, const struct proposal 
         p = any_up_all_down(&votes, desired);
         break;
     case COMBINE_MAX:
-    case COMBINE_FORMULA: /* refused by pool_spec_check() */
+    case COMBINE_FORMULA:
         break;
     }
     p.number[0] = (double)votes.count;

@@ -8,9 +8,12 @@
 #include "core/decision.h"
 #include "core/spec.h"
 
-/* Abstentions have no vote; when all abstain the answer abstains with the reason of the first. An
- * average is taken on `exact` where every vote has one, and rounded up. n >= 1. */
-struct proposal combine_proposals(enum combine_kind kind, const struct proposal *proposals,
-                                  size_t n, int64_t desired);
+/* proposals[i] is that of metric i of the pool. Abstentions have no vote; when all abstain the
+ * answer abstains with the reason of the first. An average is taken on `exact` where every vote has
+ * one, and rounded up. A formula abstains where it reads a metric that does, and where it has no
+ * value.
+ */
+struct proposal combine_proposals(const struct pool_spec *pool, const struct proposal *proposals,
+                                  int64_t desired);
 
 #endif

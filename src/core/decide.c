@@ -64,11 +64,11 @@ static struct proposal propose_metrics(const struct policy_plan *policy,
     for (size_t i = 0; i < n; i++) {
         const struct proposal raw = policy->ops->propose_metric(in, i);
         each[i] = cleaned(&raw);
-        if (trail != NULL && n > 1)
+        if (trail != NULL && (n > 1 || in->pool->combine == COMBINE_FORMULA))
             say(trail, STAGE_POLICY, (uint16_t)i, in->desired,
                 each[i].abstain ? in->desired : each[i].replicas, each[i].reason, each[i].number);
     }
-    return combine_proposals((enum combine_kind)in->pool->combine, each, n, in->desired);
+    return combine_proposals(in->pool, each, in->desired);
 }
 
 /* The next evaluation stays on the grid of the period, however late this tick came. */
@@ -115,7 +115,8 @@ static void run_policies(const struct pool_plan *plan, struct group_state *state
         d->shadow[i] = shadow->proposal;
     }
     const int64_t after = d->proposal.abstain ? in->desired : d->proposal.replicas;
-    const bool one_metric = plan->policy.ops->propose_metric != NULL && in->pool->metric_count == 1;
+    const bool one_metric = plan->policy.ops->propose_metric != NULL &&
+                            in->pool->metric_count == 1 && in->pool->combine != COMBINE_FORMULA;
     if (d->evaluated)
         say(d, STAGE_POLICY, one_metric ? 0 : UINT16_MAX, in->desired, after, d->proposal.reason,
             d->proposal.number);

@@ -13,7 +13,7 @@ const struct opt_choice combine_choices[] = {
     {"min", COMBINE_MIN, "the smallest proposal"},
     {"average", COMBINE_AVERAGE, "the mean, rounded up"},
     {"any-up-all-down", COMBINE_ANY_UP_ALL_DOWN, "up when one metric asks, down when all allow"},
-    {"formula", COMBINE_FORMULA, "an expression over named metrics; not supported yet"},
+    {"formula", COMBINE_FORMULA, "an expression over the needs of the metrics"},
     {NULL, 0, NULL},
 };
 const struct opt_choice role_choices[] = {
@@ -41,6 +41,8 @@ static const struct opt_choice capacity_choices[] = {
 };
 
 const struct opt metric_options[] = {
+    TEXT_OPT("name", metric_spec, name, 0, "",
+             "Name in a formula; unset is the type with _ for everything but letters and digits."),
     TEXT_OPT("type", metric_spec, type, OPT_FLAG_REQUIRED, "",
              "Signal that is measured, as \"tokens-in-queue\", \"ttft-p95\" or \"external:NAME\"."),
     TEXT_OPT("target", metric_spec, target_text, OPT_FLAG_REQUIRED, "",

@@ -87,6 +87,49 @@ enum rc metric_spec_resolve(struct metric_spec *metric, struct diag *diag)
     return RC_OK;
 }
 
+/* Letters, digits and underscores, not beginning with a digit. */
+static bool is_formula_name(const char *name)
+{
+    static const char letters[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ_0123456789";
+    return strspn(name, letters) == strlen(name) && (name[0] < '0' || name[0] > '9');
+}
+
+static enum rc metric_name(const struct metric_spec *metric, char ret[NAME_SIZE], struct diag *diag)
+{
+    memcpy(ret, metric->name[0] != '\0' ? metric->name : metric->type, NAME_SIZE);
+    for (char *c = ret; metric->name[0] == '\0' && *c != '\0'; c++)
+        if (!is_formula_name((char[2]){*c, '\0'}) && (*c < '0' || *c > '9'))
+            *c = '_';
+    if (!is_formula_name(ret))
+        return fail(
+            diag, RC_INVALID,
+            "\"%s\" is no name for a formula: letters, digits and _ are, not beginning with "
+            "a digit",
+            ret);
+    return RC_OK;
+}
+
+enum rc pool_spec_resolve_formula(struct pool_spec *spec, struct diag *diag)
+{
+    char text[METRICS_PER_POOL_MAX][NAME_SIZE];
+    const char *names[METRICS_PER_POOL_MAX];
+    if (spec->formula_text[0] == '\0')
+        return fail(diag, RC_MISSING, "strategy formula needs a formula");
+    for (size_t i = 0; i < spec->metric_count; i++) {
+        const enum rc rc = metric_name(&spec->metric[i], text[i], diag);
+        if (rc != RC_OK)
+            return rc;
+        names[i] = text[i];
+        for (size_t k = 0; k < i; k++)
+            if (strcmp(names[k], names[i]) == 0)
+                return fail(diag, RC_DUPLICATE,
+                            "two metrics are named \"%s\" in the formula; give one a name",
+                            names[i]);
+    }
+    return formula_parse(span_from(spec->formula_text), names, spec->metric_count, &spec->formula,
+                         diag);
+}
+
 static enum rc check_metric(const struct metric_spec *metric, struct diag *diag)
 {
     const struct series_need need = series_need_of_metric(metric);
@@ -110,10 +153,8 @@ static enum rc check_metrics(const struct pool_spec *spec, struct diag *diag)
             return rc;
         }
     }
-    if (spec->combine == COMBINE_FORMULA)
-        return fail(diag, RC_UNSUPPORTED,
-                    "combine: formula is not supported yet; use max, min, average or "
-                    "any-up-all-down");
+    if (spec->combine == COMBINE_FORMULA && spec->formula.count == 0)
+        return fail(diag, RC_MISSING, "strategy formula needs a formula");
     if (spec->combine < COMBINE_MAX || spec->combine > COMBINE_FORMULA)
         return fail(diag, RC_INVALID, "combine has no kind %d", spec->combine);
     return RC_OK;

@@ -14,6 +14,7 @@
 #include "base/limits.h"
 #include "base/opt.h"
 #include "base/rc.h"
+#include "core/formula.h"
 #include "core/signal.h"
 
 struct policy_ops;
@@ -42,6 +43,8 @@ struct class_spec {
 
 struct metric_spec {
     struct signal_ref signal;
+    char name[NAME_SIZE];        /* in a formula; "" = the type, with _ for what is no letter or
+                                    digit */
     char type[NAME_SIZE];        /* as written; source of `signal` */
     char target_text[NAME_SIZE]; /* as written; source of `target` */
     double target;               /* in the unit of the signal, per replica for sums and rates */
@@ -143,7 +146,9 @@ struct pool_spec {
     } shadow[SHADOWS_PER_POOL_MAX];
     size_t shadow_count;
 
-    int combine; /* enum combine_kind */
+    int combine;                  /* enum combine_kind */
+    char formula_text[TEXT_SIZE]; /* as written; source of `formula` */
+    struct formula formula; /* for COMBINE_FORMULA: over the needs of the metrics, in replicas */
     struct metric_spec metric[METRICS_PER_POOL_MAX];
     size_t metric_count;
     struct class_spec class_[CLASSES_PER_POOL_MAX]; /* the first is the default class */
@@ -167,6 +172,9 @@ void pool_spec_defaults(struct pool_spec *spec);
  * "70%"), anything else as a quantity ("1000", "4k"). Errors of signal_parse(); RC_SYNTAX and
  * RC_RANGE for the target. */
 enum rc metric_spec_resolve(struct metric_spec *metric, struct diag *diag) MUST_CHECK;
+/* Makes `formula` out of `formula_text` and the names of the metrics, which must be different.
+ * RC_MISSING without a text; errors of formula_parse(), RC_DUPLICATE, RC_INVALID for names. */
+enum rc pool_spec_resolve_formula(struct pool_spec *spec, struct diag *diag) MUST_CHECK;
 /* Rows of the `autoscaling`-side members; the file layout of a pool is config's business. */
 extern const struct opt metric_options[], pace_options[], behavior_options[], slo_options[],
     slo_target_options[], schedule_options[], last_replica_options[], warm_options[],

@@ -134,6 +134,10 @@ static void play_metric(struct player *p, struct span words)
 static void start(struct player *p)
 {
     const int64_t wanted = p->w->config.replicas;
+    struct diag diag = {0};
+    if (!p->started && p->w->pool[0].combine == COMBINE_FORMULA &&
+        pool_spec_resolve_formula(&p->w->pool[0], &diag) != RC_OK)
+        refuse(p, diag.text);
     if (!p->started)
         world_start(p->w, p->desired);
     p->w->config.replicas = wanted;
@@ -247,6 +251,12 @@ static void play_policy(struct player *p, struct span words)
     p->w->pool[0].policy_config = p->policy_config;
 }
 
+static void play_formula(struct player *p, struct span text)
+{
+    p->w->pool[0].combine = COMBINE_FORMULA;
+    assert_true(span_copy(text, p->w->pool[0].formula_text, TEXT_SIZE));
+}
+
 static void play_want(struct player *p, struct span word)
 {
     p->w->config.abstain = span_equal_text(word, "nothing");
@@ -259,7 +269,8 @@ static const struct {
     void (*play)(struct player *p, struct span rest);
 } verbs[] = {
     {"pool ", play_pool}, {"metric ", play_metric}, {"sample ", play_sample},
-    {"want ", play_want}, {"policy ", play_policy}, {"tick ", play_tick},
+    {"want ", play_want}, {"policy ", play_policy}, {"formula ", play_formula},
+    {"tick ", play_tick},
 };
 
 static void play_line(struct player *p, struct span line)

@@ -149,8 +149,8 @@ static void what_is_wrong_is_said_with_its_place(void **state)
     for (size_t i = 0; i < COUNT_OF(cases); i++)
         cases[i].spec = good;
     cases[0].spec.combine = COMBINE_FORMULA;
-    cases[0].rc = RC_UNSUPPORTED;
-    cases[0].says = "formula is not supported yet";
+    cases[0].rc = RC_MISSING;
+    cases[0].says = "needs a formula";
     cases[1].spec.forecast.enabled = true;
     cases[1].rc = RC_UNSUPPORTED;
     cases[1].says = "forecast";
