@@ -3,16 +3,19 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <linux/sockios.h>
 #include <netinet/tcp.h>
 #include <stdlib.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include "base/mem.h"
 #include "io/clock.h"
 
-#define OUT_KEEP_BYTES 4096          /* a drained buffer larger than this is given back */
-#define DISCARD_BYTES_MAX (1U << 20) /* read and dropped from a peer that was told no more */
+#define OUT_KEEP_BYTES 4096                /* a drained buffer larger than this is given back */
+#define BREAK_LOOK_NS (5 * MILLISECOND_NS) /* whether the peer has all, before a reset */
+#define DISCARD_BYTES_MAX (1U << 20)       /* read and dropped from a peer that was told no more */
 
 enum conn_state { CONN_CONNECTING, CONN_OPEN, CONN_LINGER, CONN_DEAD };
 
@@ -28,6 +31,7 @@ struct conn {
     struct buf out;
     size_t out_sent; /* bytes at the front of out that the kernel took */
     size_t discarded;
+    int64_t break_ns; /* lingers only to reset: at the latest then; 0 = ends in order */
     int fd;
     enum conn_state state;
     bool paused;
@@ -92,6 +96,17 @@ bool conn_over_high_water(const struct conn *conn)
     return conn_unsent(conn) > conn->limits.high_water_bytes;
 }
 
+/* Nothing is left to send here; with a reset now the kernel would drop what the peer lacks. */
+static void conn_break_when_taken(struct conn *conn)
+{
+    int lacking = 0;
+    if (ioctl(conn->fd, SIOCOUTQ, &lacking) == 0 && lacking > 0 &&
+        clock_monotonic_ns() < conn->break_ns)
+        timer_after(&conn->stall, BREAK_LOOK_NS);
+    else
+        conn_reset(conn);
+}
+
 /* Everything was sent: keep a small buffer, end our side when lingering. */
 static void conn_emptied(struct conn *conn)
 {
@@ -100,7 +115,9 @@ static void conn_emptied(struct conn *conn)
         buf_done(&conn->out);
     else
         buf_clear(&conn->out);
-    if (conn->state == CONN_LINGER && !conn->shut_down) {
+    if (conn->state == CONN_LINGER && conn->break_ns > 0) {
+        conn_break_when_taken(conn);
+    } else if (conn->state == CONN_LINGER && !conn->shut_down) {
         conn->shut_down = true;
         (void)shutdown(conn->fd, SHUT_WR); /* a peer that is gone already needs no end */
         if (conn->ended)
@@ -168,7 +185,9 @@ static void conn_task(struct task *task)
 static void conn_stalled(void *user)
 {
     struct conn *conn = user;
-    if (conn->state == CONN_LINGER)
+    if (conn->state == CONN_LINGER && conn->break_ns > 0 && conn_unsent(conn) == 0)
+        conn_break_when_taken(conn);
+    else if (conn->state == CONN_LINGER)
         conn_bury(conn);
     else
         conn_tell_closed(conn, RC_TIMEOUT);
@@ -379,6 +398,16 @@ void conn_finish(struct conn *conn)
         timer_after(&conn->stall,
                     conn->limits.write_stall_ns > 0 ? conn->limits.write_stall_ns : CONN_LINGER_NS);
     loop_defer(conn->loop, &conn->task);
+}
+
+void conn_break(struct conn *conn)
+{
+    if (conn->state != CONN_OPEN || conn->ended) {
+        conn_reset(conn);
+        return;
+    }
+    conn->break_ns = clock_monotonic_ns() + CONN_LINGER_NS;
+    conn_finish(conn);
 }
 
 void conn_close(struct conn *conn)

@@ -62,9 +62,12 @@ void conn_resume(struct conn *conn);
 bool conn_paused(const struct conn *conn);
 bool conn_ended(const struct conn *conn); /* `closed` was or would have been called */
 
-/* The three ways to let go; the pointer is invalid afterwards, no callback follows. */
+/* The four ways to let go; the pointer is invalid afterwards, no callback follows. */
 void conn_finish(struct conn *conn); /* send what is left, end our side, wait briefly for theirs */
 void conn_close(struct conn *conn);  /* now; unsent bytes are lost */
 void conn_reset(struct conn *conn);  /* now, with RST: the peer must notice that it was cut */
+/* RST as soon as the peer's machine has all that was written, at the latest after CONN_LINGER_NS:
+ * last words arrive, and still nobody can take the end for a clean one. */
+void conn_break(struct conn *conn);
 
 #endif

@@ -43,6 +43,11 @@ struct http_client *http_client_new(struct loop *loop, const struct http_client_
     return client;
 }
 
+void http_client_configure(struct http_client *client, const struct http_client_config *config)
+{
+    client->config = *config;
+}
+
 struct loop *http_client_loop(const struct http_client *client)
 {
     return client->loop;

@@ -28,6 +28,8 @@ struct http_client_config {
 void http_client_defaults(struct http_client_config *config);
 
 struct http_client *http_client_new(struct loop *loop, const struct http_client_config *config);
+/* For calls and connections made from now on. */
+void http_client_configure(struct http_client *client, const struct http_client_config *config);
 void http_client_free(struct http_client *client); /* calls still open end without a callback */
 struct loop *http_client_loop(const struct http_client *client);
 int64_t http_client_connections(const struct http_client *client); /* open, idle ones too */

@@ -242,7 +242,7 @@ void http_response_end(struct http_request *request)
 void http_response_abort(struct http_request *request)
 {
     request->ops = NULL; /* the handler knows */
-    session_free(request->session, true);
+    session_free(request->session, SESSION_RESET);
 }
 
 void http_respond_lines(struct http_request *request, int status, struct span lines,
@@ -266,10 +266,16 @@ void http_respond(struct http_request *request, int status, const char *content_
     buf_done(&lines);
 }
 
+void http_response_break(struct http_request *request)
+{
+    request->ops = NULL; /* the handler knows */
+    session_free(request->session, SESSION_BREAK);
+}
+
 void http_response_cut(struct http_request *request)
 {
     request->ops = NULL; /* the handler knows */
-    session_free(request->session, false);
+    session_free(request->session, SESSION_FINISH);
 }
 
 static void collect_body(void *user, struct span data)

@@ -218,7 +218,7 @@ void http_server_stop_accepting(struct http_server *server)
     for (struct http_session *s = server->first; s; s = next) {
         next = s->next;
         if (!s->request)
-            session_free(s, false);
+            session_free(s, SESSION_FINISH);
         else if (!s->request->begun)
             s->request->close_after = true;
     }
@@ -231,7 +231,7 @@ void http_server_free(struct http_server *server)
     listener_close(server);
     timer_done(&server->accept_timer);
     while (server->first)
-        session_free(server->first, false);
+        session_free(server->first, SESSION_FINISH);
     loop_settle(server->loop); /* frees the sessions, which still name the server */
     while (server->kept) {
         struct http_request *request = server->kept;

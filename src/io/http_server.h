@@ -91,6 +91,8 @@ bool http_response_over_high_water(const struct http_request *request);
 void http_response_end(struct http_request *request);
 /* Cuts the connection with RST: the client must see that the answer is not whole. */
 void http_response_abort(struct http_request *request);
+/* The same, but what was written arrives first: for last words about why it ends. */
+void http_response_break(struct http_request *request);
 /* Sends what was written and closes without the end of the answer: what a dying server looks like
  * that resets nothing. */
 void http_response_cut(struct http_request *request);

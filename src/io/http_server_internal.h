@@ -82,7 +82,13 @@ struct http_server {
 
 struct http_session *session_new(struct http_server *server, int fd, const struct address *address,
                                  struct peer *peer);
-void session_free(struct http_session *session, bool reset); /* tells `gone` */
+enum session_end {
+    SESSION_FINISH, /* what was written is still sent */
+    SESSION_RESET,  /* RST now */
+    SESSION_BREAK,  /* what was written is still sent, then RST */
+};
+/* Lets go of the connection; tells `gone`. */
+void session_free(struct http_session *session, enum session_end how);
 /* The answer of the open request is complete. */
 void session_answered(struct http_session *session);
 void session_continue(struct http_session *session); /* after resume */

@@ -7,17 +7,23 @@
 #include "io/clock.h"
 #include "io/http_server_internal.h"
 
-/* Lets go of the connection. `reset`: with RST; else what was written is still sent. */
-void session_free(struct http_session *session, bool reset)
+void session_free(struct http_session *session, enum session_end how)
 {
     if (!session->conn)
         return;
     struct conn *conn = session->conn;
     session->conn = NULL;
-    if (reset)
-        conn_reset(conn);
-    else
+    switch (how) {
+    case SESSION_FINISH:
         conn_finish(conn);
+        break;
+    case SESSION_RESET:
+        conn_reset(conn);
+        break;
+    case SESSION_BREAK:
+        conn_break(conn);
+        break;
+    }
     timer_done(&session->timer);
     server_forget(session);
     struct http_request *request = session->request;
@@ -45,7 +51,7 @@ static void session_refuse(struct http_session *session, int status, const char 
                "content-length: %d\r\n\r\n%s",
                status, http_reason(status), body_len, body);
     conn_wrote(session->conn);
-    session_free(session, false);
+    session_free(session, SESSION_FINISH);
 }
 
 static void session_deadline(struct http_session *session)
@@ -68,7 +74,7 @@ static void on_deadline(void *user)
     struct http_request *request = session->request;
     if (!request) {
         if (session->in.len == 0) {
-            session_free(session, false);
+            session_free(session, SESSION_FINISH);
             return;
         }
         session->server->stats.timeouts++;
@@ -83,7 +89,7 @@ static void on_deadline(void *user)
     }
     session->server->stats.timeouts++;
     if (request->begun)
-        session_free(session, true);
+        session_free(session, SESSION_RESET);
     else
         session_refuse(session, 408, "the body of the request arrives too slowly");
 }
@@ -148,7 +154,7 @@ static size_t take_head(struct http_session *session, struct span bytes)
     struct http_server *server = session->server;
     struct http_request *request = request_new(server);
     if (!request) {
-        session_free(session, true);
+        session_free(session, SESSION_RESET);
         return 0;
     }
     server->stats.requests++;
@@ -168,7 +174,7 @@ static size_t take_head(struct http_session *session, struct span bytes)
     if (mem_grow((void **)&request->text, &request->text_cap, head_bytes, 1,
                  HTTP_HEAD_BYTES_MAX * 2) != RC_OK) {
         request_free(server, request);
-        session_free(session, true);
+        session_free(session, SESSION_RESET);
         return 0;
     }
     memcpy(request->text, bytes.ptr, head_bytes);
@@ -210,7 +216,7 @@ static size_t take_body(struct http_session *session, struct span bytes)
     if (used == SIZE_MAX || large) {
         session->server->stats.malformed++;
         if (request->begun)
-            session_free(session, true);
+            session_free(session, SESSION_RESET);
         else if (large)
             session_refuse(session, 413, "the body is larger than this server takes");
         else
@@ -283,7 +289,7 @@ static void on_data(void *user, struct span bytes)
             session_deadline(session);
     }
     if (in->failed) {
-        session_free(session, true);
+        session_free(session, SESSION_RESET);
         return;
     }
     if (in->len == 0 && in->cap > 0)
@@ -296,7 +302,7 @@ static void on_closed(void *user, enum rc why)
     struct http_session *session = user;
     if (why == RC_TIMEOUT)
         session->server->stats.timeouts++;
-    session_free(session, why != RC_CLOSED);
+    session_free(session, why != RC_CLOSED ? SESSION_RESET : SESSION_FINISH);
 }
 
 static void on_drained(void *user)
@@ -345,7 +351,7 @@ void session_answered(struct http_session *session)
         request->ops->done(request->user);
     request_free(session->server, request);
     if (close) {
-        session_free(session, false);
+        session_free(session, SESSION_FINISH);
         return;
     }
     session_deadline(session);

@@ -147,16 +147,28 @@ static bool usable(const struct balancer *balancer, uint32_t slot, const struct 
            (rules->suspects || replica->suspect_until_ns <= rules->now_ns);
 }
 
+static bool any(const struct balancer *balancer, const struct rules *rules)
+{
+    for (size_t i = 0; i < balancer->live_count; i++)
+        if (usable(balancer, balancer->live[i], rules))
+            return true;
+    return false;
+}
+
 bool balancer_any(const struct balancer *balancer, bool waiting, int64_t now_ns)
 {
     const struct rules rules = {.limit = limit_of(balancer, waiting),
                                 .suspects = suspects_used(balancer, now_ns),
                                 .avoid = SLOT_NONE,
                                 .now_ns = now_ns};
-    for (size_t i = 0; i < balancer->live_count; i++)
-        if (usable(balancer, balancer->live[i], &rules))
-            return true;
-    return false;
+    return any(balancer, &rules);
+}
+
+bool balancer_other(const struct balancer *balancer, uint32_t avoid, int64_t now_ns)
+{
+    const struct rules rules = {
+        .limit = limit_of(balancer, true), .suspects = false, .avoid = avoid, .now_ns = now_ns};
+    return any(balancer, &rules);
 }
 
 static double load_of(const struct balancer *balancer, uint32_t slot)
@@ -192,7 +204,8 @@ static uint32_t affine(const struct balancer *balancer, uint64_t session, const 
         const struct replica *replica = &balancer->slots[slot];
         const uint64_t hash = hash_u64(AFFINITY_SEED ^ session, replica->id);
         if ((best == SLOT_NONE || hash > best_hash) &&
-            (double)(replica->in_flight + 1) <= ceil(AFFINITY_BOUND * mean * replica->weight) &&
+            (double)(replica->in_flight + 1) <=
+                ceil(balancer->affinity_bound * mean * replica->weight) &&
             usable(balancer, slot, rules)) {
             best = slot;
             best_hash = hash;

@@ -14,7 +14,6 @@
 
 #define BALANCER_SLOTS_MAX (2 * REPLICAS_PER_POOL_MAX) /* routed ones and leaving ones */
 #define BALANCER_RELEASE 64 /* in flight per replica while others wait, without a hard limit */
-#define AFFINITY_BOUND 1.25 /* of the mean load */
 #define SUSPECT_FIRST_NS INT64_C(1000000000)
 #define SUSPECT_LAST_NS INT64_C(30000000000)
 #define SUSPECT_BUSY_NS INT64_C(250000000)
@@ -49,6 +48,7 @@ struct balancer {
     double eject_share_max;
     enum balance mode;
     bool affinity;
+    double affinity_bound; /* of the mean load */
     bool drains_untold;
     bool suspects_untold;
     uint64_t turn; /* round robin: id served last */
@@ -63,6 +63,8 @@ enum rc balancer_routes(struct balancer *balancer, const struct route_replica *r
 
 /* Somebody could be served now. waiting: others wait too. */
 bool balancer_any(const struct balancer *balancer, bool waiting, int64_t now_ns);
+/* The same for one that shall not go to this slot. */
+bool balancer_other(const struct balancer *balancer, uint32_t avoid, int64_t now_ns);
 struct pick {
     uint64_t session; /* 0 = none */
     uint32_t avoid;   /* slot that failed this request, unless there is no other; SLOT_NONE */

@@ -16,6 +16,7 @@ void dispatch_config_default(struct dispatch_config *config)
     *config = (struct dispatch_config){
         .balance = BALANCE_LEAST_TOKENS,
         .affinity = true,
+        .affinity_bound = 1.25,
         .replica_concurrency = 64,
         .queue_requests_max = 1024,
         .queue_timeout_ns = 5 * MINUTE_NS,
@@ -41,6 +42,7 @@ void dispatch_configure(struct dispatch *d, const struct dispatch_config *config
     d->balancer.limit = config->replica_concurrency;
     d->balancer.mode = config->balance;
     d->balancer.affinity = config->affinity;
+    d->balancer.affinity_bound = config->affinity_bound;
     d->balancer.eject_share_max = config->eject_share_max;
 }
 

@@ -35,7 +35,8 @@ struct dispatch_config {
     uint16_t gateway; /* index for snapshots */
     uint64_t seed;    /* power of two, jitter */
     enum balance balance;
-    bool affinity;               /* requests of one session prefer one replica (bounded load) */
+    bool affinity;               /* requests of one session prefer one replica ... */
+    double affinity_bound;       /* ... up to this multiple of the mean load, >= 1 */
     int64_t replica_concurrency; /* hard limit per replica; 0 = none */
     int64_t pool_concurrency;    /* hard limit of the pool; 0 = none */
     int64_t queue_requests_max;  /* held requests; 0 = nothing is held */
@@ -138,6 +139,8 @@ void dispatch_finish(struct dispatch *d, uint64_t request, enum outcome outcome,
                      const struct usage *usage, int64_t now_ns);
 /* The client left, held or in flight; the handle is dead afterwards. O(1). */
 void dispatch_cancel(struct dispatch *d, uint64_t request, int64_t now_ns);
+/* Another replica than its own could take this request now. */
+bool dispatch_elsewhere(const struct dispatch *d, uint64_t request, int64_t now_ns);
 /* The try failed and no byte of the answer was sent. Refused: the handle is dead. */
 struct dispatch_answer dispatch_retry(struct dispatch *d, uint64_t request, enum outcome cause,
                                       int64_t now_ns);

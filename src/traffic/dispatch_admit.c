@@ -177,6 +177,13 @@ struct dispatch_answer dispatch_arrive(struct dispatch *d, const struct arrival 
     return accept(d, request);
 }
 
+bool dispatch_elsewhere(const struct dispatch *d, uint64_t handle, int64_t now_ns)
+{
+    const struct request *request = dispatch_in_flight(d, handle);
+    return d->queue.requests == 0 && request->tries < d->config.retries_max && d->retries >= 1 &&
+           balancer_other(&d->balancer, request->replica_slot, now_ns);
+}
+
 struct dispatch_answer dispatch_retry(struct dispatch *d, uint64_t handle, enum outcome cause,
                                       int64_t now_ns)
 {

@@ -1,0 +1,242 @@
+/* headers.c - which header lines pass, in which direction, and those of ours. */
+#include <string.h>
+
+#include "gateway/gateway_internal.h"
+#include "io/clock.h"
+
+#define EXPOSED                                                                                    \
+    "x-request-id, x-sluice-pool, x-sluice-replica, x-sluice-model, x-sluice-queue-ms, "           \
+    "x-sluice-cold-start, x-sluice-reason, x-should-retry, retry-after, server-timing"
+
+struct header_name {
+    const char *name;
+    size_t len;
+    enum header_kind kind;
+};
+#define NAME(name_, kind_)                                                                         \
+    {                                                                                              \
+        .name = (name_), .len = sizeof(name_) - 1, .kind = HEADER_##kind_                          \
+    }
+static const struct header_name names[] = {
+    NAME("te", HOP),
+    NAME("host", FRAME),
+    NAME("expect", FRAME),
+    NAME("trailer", HOP),
+    NAME("upgrade", HOP),
+    NAME("x-model", MODEL),
+    NAME("x-api-key", KEY),
+    NAME("connection", HOP),
+    NAME("keep-alive", HOP),
+    NAME("traceparent", TRACE),
+    NAME("x-request-id", REQUEST_ID),
+    NAME("x-session-id", SESSION),
+    NAME("authorization", AUTH),
+    NAME("content-length", FRAME),
+    NAME("x-sluice-priority", PRIORITY),
+    NAME("proxy-connection", HOP),
+    NAME("transfer-encoding", HOP),
+    NAME("proxy-authenticate", HOP),
+    NAME("proxy-authorization", HOP),
+    NAME("x-litellm-session-id", SESSION),
+    NAME("x-gateway-inference-objective", OBJECTIVE),
+};
+
+static enum header_kind kind_of(struct span name)
+{
+    for (size_t i = 0; i < COUNT_OF(names); i++)
+        if (name.len == names[i].len && span_equal_text_nocase(name, names[i].name))
+            return names[i].kind;
+    if (name.len > 9 && span_equal_text_nocase(span_slice(name, 0, 9), "x-sluice-"))
+        return HEADER_OURS;
+    return HEADER_PLAIN;
+}
+
+/* Headers that Connection names are of this connection only. */
+static void drop_listed(const struct http_head *head, struct span list, uint8_t *kinds)
+{
+    struct span option;
+    while (span_split(&list, ',', &option)) {
+        option = span_trim(option);
+        for (size_t i = 0; i < head->header_count; i++)
+            if (span_equal_nocase(option, head->header[i].name))
+                kinds[i] = HEADER_HOP;
+    }
+}
+
+static void read_kinds(const struct http_head *head, uint8_t *kinds)
+{
+    for (size_t i = 0; i < head->header_count; i++)
+        kinds[i] = (uint8_t)kind_of(head->header[i].name);
+    for (size_t i = 0; i < head->header_count; i++)
+        if (span_equal_text_nocase(head->header[i].name, "connection"))
+            drop_listed(head, head->header[i].value, kinds);
+}
+
+static void hex(uint64_t value, char *ret)
+{
+    for (int i = 15; i >= 0; i--, value >>= 4)
+        ret[i] = "0123456789abcdef"[value & 15];
+}
+
+static bool is_id(struct span id)
+{
+    if (id.len == 0 || id.len >= REQUEST_ID_SIZE)
+        return false;
+    for (size_t i = 0; i < id.len; i++)
+        if (id.ptr[i] <= ' ' || id.ptr[i] > '~')
+            return false;
+    return true;
+}
+
+struct span headers_get(const struct exchange *x, enum header_kind kind)
+{
+    const struct http_head *head = http_request_head(x->request);
+    for (size_t i = 0; i < head->header_count; i++)
+        if (x->kinds[i] == kind)
+            return head->header[i].value;
+    return (struct span){0};
+}
+
+void headers_read(struct exchange *x)
+{
+    read_kinds(http_request_head(x->request), x->kinds);
+    const struct span id = headers_get(x, HEADER_REQUEST_ID);
+    if (is_id(id)) {
+        memcpy(x->request_id, id.ptr, id.len);
+        return;
+    }
+    hex(rng_next(&x->gateway->rng), x->request_id);
+    hex(rng_next(&x->gateway->rng), x->request_id + 16);
+}
+
+/* The line as it was sent. */
+static void copy_line(struct buf *lines, const struct http_header *header)
+{
+    if (header->value.len > 0) {
+        const char *end = header->value.ptr + header->value.len;
+        buf_append(lines, header->name.ptr, (size_t)(end - header->name.ptr));
+    } else {
+        buf_span(lines, header->name);
+        buf_byte(lines, ':');
+    }
+    buf_append(lines, "\r\n", 2);
+}
+
+static void trace_line(struct exchange *x, struct buf *lines)
+{
+    char text[56];
+    memcpy(text, "00-", 3);
+    hex(rng_next(&x->gateway->rng), text + 3);
+    hex(rng_next(&x->gateway->rng) | 1, text + 19); /* all zeros would be invalid */
+    text[35] = '-';
+    hex(rng_next(&x->gateway->rng) | 1, text + 36);
+    memcpy(text + 52, "-01", 4);
+    (void)http_line_text(lines, "traceparent", text); /* ours: no line end */
+}
+
+static bool goes_to_replica(const struct exchange *x, enum header_kind kind)
+{
+    switch (kind) {
+    case HEADER_HOP:
+    case HEADER_FRAME:
+    case HEADER_REQUEST_ID:
+        return false;
+    case HEADER_AUTH:
+    case HEADER_KEY:
+        return x->keys == NULL; /* keys of ours are nobody else's business */
+    case HEADER_PLAIN:
+    case HEADER_TRACE:
+    case HEADER_SESSION:
+    case HEADER_PRIORITY:
+    case HEADER_OBJECTIVE:
+    case HEADER_MODEL:
+    case HEADER_OURS:
+        return true;
+    }
+    return true;
+}
+
+void headers_to_replica(struct exchange *x, struct buf *lines)
+{
+    const struct http_head *head = http_request_head(x->request);
+    bool traced = false;
+    for (size_t i = 0; i < head->header_count; i++) {
+        traced |= x->kinds[i] == HEADER_TRACE;
+        if (goes_to_replica(x, x->kinds[i]))
+            copy_line(lines, &head->header[i]);
+    }
+    (void)http_line_text(lines, "x-request-id", x->request_id); /* checked */
+    if (!traced)
+        trace_line(x, lines);
+}
+
+static void number_line(struct buf *lines, const char *name, int64_t value, const char *rest)
+{
+    buf_text(lines, name);
+    buf_int(lines, value);
+    buf_text(lines, rest);
+    buf_append(lines, "\r\n", 2);
+}
+
+void headers_of_ours(const struct exchange *x, struct buf *lines)
+{
+    (void)http_line_text(lines, "x-request-id", x->request_id); /* checked */
+    if (x->endpoint.family == FAMILY_ANTHROPIC)
+        (void)http_line_text(lines, "request-id", x->request_id); /* checked */
+    if (!x->pool)
+        return;
+    (void)http_line_text(lines, "x-sluice-pool", x->pool->name); /* names have no line ends */
+    if (x->model[0] != '\0')
+        (void)http_line_text(lines, "x-sluice-model", x->model); /* left out with a line end */
+    if (x->replica != 0)
+        number_line(lines, "x-sluice-replica: ", (int64_t)x->replica, "");
+    if (x->assigned_ns != 0) {
+        const int64_t queue_ms = (x->assigned_ns - x->started_ns) / MILLISECOND_NS;
+        number_line(lines, "x-sluice-queue-ms: ", queue_ms, "");
+        number_line(lines, "server-timing: queue;dur=", queue_ms, "");
+    }
+    if (x->cold)
+        buf_text(lines, "x-sluice-cold-start: true\r\n");
+}
+
+static bool is_local(struct span origin)
+{
+    static const char *const hosts[] = {"localhost", "127.0.0.1", "[::1]"};
+    const size_t scheme = span_find(origin, span_from("://"), 0);
+    if (scheme == SIZE_MAX)
+        return false;
+    const struct span rest = span_slice(origin, scheme + 3, SIZE_MAX);
+    for (size_t i = 0; i < COUNT_OF(hosts); i++) {
+        const size_t len = strlen(hosts[i]);
+        if (span_starts_with(rest, hosts[i]) && (rest.len == len || rest.ptr[len] == ':'))
+            return true;
+    }
+    return false;
+}
+
+void headers_cors(const struct exchange *x, struct buf *lines)
+{
+    const struct span origin = http_header_get(http_request_head(x->request), "origin");
+    if (origin.len == 0 || !is_local(origin))
+        return;
+    if (http_line(lines, "access-control-allow-origin", origin))
+        buf_text(lines, "vary: origin\r\naccess-control-expose-headers: " EXPOSED "\r\n");
+}
+
+void headers_to_client(const struct exchange *x, const struct http_head *head, struct buf *lines)
+{
+    uint8_t kinds[HTTP_HEADERS_MAX];
+    bool cors = false;
+    read_kinds(head, kinds);
+    for (size_t i = 0; i < head->header_count; i++) {
+        const struct http_header *header = &head->header[i];
+        if (kinds[i] == HEADER_HOP || kinds[i] == HEADER_FRAME || kinds[i] == HEADER_REQUEST_ID ||
+            kinds[i] == HEADER_OURS)
+            continue;
+        cors |= span_equal_text_nocase(header->name, "access-control-allow-origin");
+        copy_line(lines, header);
+    }
+    headers_of_ours(x, lines);
+    if (!cors)
+        headers_cors(x, lines);
+}
