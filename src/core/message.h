@@ -132,6 +132,9 @@ struct message {
     const struct gateway_snapshot *snapshot; /* as routes */
 };
 
+/* With everything it points to, into the arena. RC_NO_MEMORY. */
+enum rc message_copy(struct arena *arena, const struct message *from,
+                     struct message *ret) MUST_CHECK;
 /* One object, without a line end. */
 void message_print(const struct message *message, struct json_writer *w);
 /* Builds everything in the arena. RC_VERSION, RC_MISSING, RC_INVALID, RC_LIMIT, RC_NO_MEMORY. */

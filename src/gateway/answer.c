@@ -171,7 +171,7 @@ static void tell_refusal(struct exchange *x)
 {
     struct gateway *g = x->gateway;
     struct arena arena;
-    arena_init(&arena, 16 * REFUSED_BODY_BYTES_MAX);
+    arena_init(&arena, (size_t)16 * REFUSED_BODY_BYTES_MAX);
     const struct span words = engine_words(&arena, buf_view(&x->kept));
     buf_clear(&g->words);
     buf_text(&g->words, "the engine answered with status ");

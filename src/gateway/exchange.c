@@ -108,6 +108,7 @@ void exchange_free(struct exchange *x)
     else
         g->newest = x->prev;
     g->stats.open_requests--;
+    gateway_left(g);
     if (g->kept_count < EXCHANGES_KEPT_MAX) {
         x->next = g->kept;
         g->kept = x;
@@ -286,11 +287,12 @@ static bool admit(struct exchange *x)
         shown = span_trim(span_slice(bearer, 7, SIZE_MAX));
     x->keys = keys_ref(g->keys);
     x->key = shown.len > 0 ? keys_find(g->keys, shown) : NULL;
-    if (!x->key)
-        exchange_fail_text(x, TROUBLE_KEY,
-                           shown.len > 0 ? "this API key is not known here"
-                                         : "an API key is needed: Authorization: Bearer KEY");
-    return x->key != NULL;
+    if (x->key)
+        return true;
+    exchange_fail_text(x, TROUBLE_KEY,
+                       shown.len > 0 ? "this API key is not known here"
+                                     : "an API key is needed: Authorization: Bearer KEY");
+    return false;
 }
 
 void exchange_begin(struct gateway *g, struct http_request *request)

@@ -8,6 +8,7 @@
 #include "gateway/gateway_internal.h"
 #include "io/clock.h"
 
+#define WORDS_BYTES_MAX 4096U     /* scratch: one error for people */
 #define TEXT_BYTES_MAX (8U << 20) /* scratch: lists of all models, edited heads */
 
 static const char *const phase_names[] = {
@@ -37,6 +38,37 @@ static void on_request(void *user, struct http_request *request)
     exchange_begin(user, request);
 }
 
+static void tell_idle(struct gateway *g)
+{
+    gateway_idle_told_fn *idle = g->idle;
+    g->idle = NULL;
+    if (idle)
+        idle(g->idle_user);
+}
+
+static void idle_run(struct task *task)
+{
+    struct gateway *g =
+        (struct gateway *)(void *)((char *)task - offsetof(struct gateway, idle_task));
+    if (!g->oldest)
+        tell_idle(g);
+}
+
+void gateway_left(struct gateway *g)
+{
+    if (g->idle && !g->oldest)
+        loop_defer(g->loop, &g->idle_task);
+}
+
+void gateway_stop_accepting(struct gateway *g, gateway_idle_told_fn *idle, void *user)
+{
+    tell_idle(g); /* of an earlier call */
+    g->idle = idle;
+    g->idle_user = user;
+    http_server_stop_accepting(g->server);
+    gateway_left(g);
+}
+
 enum rc gateway_new(struct loop *loop, const struct gateway_config *config, gateway_up_fn *up,
                     void *user, struct gateway **ret, struct diag *diag)
 {
@@ -47,11 +79,12 @@ enum rc gateway_new(struct loop *loop, const struct gateway_config *config, gate
     g->config = *config;
     g->up = up;
     g->user = user;
+    g->idle_task.run = idle_run;
     g->started_wall_s = clock_wall_ns() / SECOND_NS;
     rng_init(&g->rng, config->seed);
     buf_init(&g->lines, 4 * HTTP_HEAD_BYTES_MAX);
     buf_init(&g->text, TEXT_BYTES_MAX);
-    buf_init(&g->words, 4 * TEXT_SIZE);
+    buf_init(&g->words, WORDS_BYTES_MAX);
     const struct routes nothing = {0};
     g->router = router_new(&nothing);
     enum rc rc = g->router ? RC_OK : fail(diag, RC_NO_MEMORY, "no memory for a gateway");
@@ -76,6 +109,8 @@ void gateway_free(struct gateway *g)
         pool_free(pool);
     }
     assert(!g->oldest);
+    loop_settle(g->loop); /* its task may wait there */
+    tell_idle(g);
     while (g->kept) {
         struct exchange *x = g->kept;
         g->kept = x->next;
@@ -136,7 +171,7 @@ static enum rc take_limits(struct gateway *g, const struct message *message)
         return RC_OK;
     }
     if (mem_grow((void **)&g->early, &g->early_cap, g->early_count + 1, sizeof(*g->early),
-                 2 * ROUTED_POOLS_MAX) != RC_OK)
+                 (size_t)2 * ROUTED_POOLS_MAX) != RC_OK)
         return RC_NO_MEMORY;
     g->early[g->early_count++] = *message;
     return RC_OK;
@@ -238,11 +273,6 @@ enum rc gateway_tell(struct gateway *g, const struct message *message)
     return RC_INVALID;
 }
 
-void gateway_stop_accepting(struct gateway *g)
-{
-    http_server_stop_accepting(g->server);
-}
-
 bool gateway_idle(const struct gateway *g)
 {
     return g->oldest == NULL;
@@ -279,7 +309,7 @@ size_t gateway_requests(const struct gateway *g, struct gateway_request *ret, si
             memcpy(row->pool, x->pool->name, sizeof(row->pool));
         if (x->key)
             memcpy(row->key, x->key->name, sizeof(row->key));
-        if (x->phase == PHASE_HELD)
+        if (x->phase == PHASE_HELD && x->pool)
             row->position = dispatch_place(x->pool->dispatch, x->handle, now_ns).position;
         if (x->phase == PHASE_ANSWERING)
             row->output_tokens = x->sse.output_tokens;

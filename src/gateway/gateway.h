@@ -50,8 +50,10 @@ enum rc gateway_configure(struct gateway *gateway, const struct config *config) 
  * nothing. RC_NO_MEMORY: tell it again. RC_INVALID: no message for a gateway. */
 enum rc gateway_tell(struct gateway *gateway, const struct message *message) MUST_CHECK;
 
-/* Takes no new connections; open requests go on. */
-void gateway_stop_accepting(struct gateway *gateway);
+/* Takes no new connections; open requests go on. `idle` (may be NULL) is called once when none is
+ * open any more, at the latest by gateway_free(). */
+typedef void gateway_idle_told_fn(void *user);
+void gateway_stop_accepting(struct gateway *gateway, gateway_idle_told_fn *idle, void *user);
 bool gateway_idle(const struct gateway *gateway); /* no request is open */
 uint16_t gateway_port(const struct gateway *gateway);
 

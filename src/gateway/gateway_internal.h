@@ -153,7 +153,13 @@ struct gateway {
     struct buf text;
     struct buf words;
     struct gateway_snapshot snapshot;
+    struct task idle_task;
+    gateway_idle_told_fn *idle; /* NULL: nobody waits for that */
+    void *idle_user;
 };
+
+/* gateway.c */
+void gateway_left(struct gateway *gateway); /* a request is over */
 
 /* pool.c */
 struct gateway_pool *pool_get(struct gateway *gateway, const char *name); /* NULL: no memory */

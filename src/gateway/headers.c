@@ -124,13 +124,10 @@ static void copy_line(struct buf *lines, const struct http_header *header)
 
 static void trace_line(struct exchange *x, struct buf *lines)
 {
-    char text[56];
-    memcpy(text, "00-", 3);
+    char text[] = "00-................................-................-01";
     hex(rng_next(&x->gateway->rng), text + 3);
     hex(rng_next(&x->gateway->rng) | 1, text + 19); /* all zeros would be invalid */
-    text[35] = '-';
     hex(rng_next(&x->gateway->rng) | 1, text + 36);
-    memcpy(text + 52, "-01", 4);
     (void)http_line_text(lines, "traceparent", text); /* ours: no line end */
 }
 

@@ -59,6 +59,7 @@ void pool_tell_snapshot(struct gateway_pool *pool, enum message_kind kind)
 
 static void on_event(struct gateway_pool *pool, const struct dispatch_event *event, int64_t now_ns)
 {
+    /* NOLINTNEXTLINE(performance-no-int-to-ptr): the dispatcher knows its requests by number. */
     struct exchange *x = (struct exchange *)(uintptr_t)event->cookie;
     switch (event->kind) {
     case DISPATCH_ASSIGNED:
@@ -333,7 +334,7 @@ static void note_drain(struct gateway_pool *pool, uint64_t id, uint64_t generati
         at++;
     if (at == pool->drain_count) {
         if (mem_grow((void **)&pool->drain, &pool->drain_cap, at + 1, sizeof(*pool->drain),
-                     2 * REPLICAS_PER_POOL_MAX) != RC_OK)
+                     (size_t)2 * REPLICAS_PER_POOL_MAX) != RC_OK)
             return;
         pool->drain_count++;
     }

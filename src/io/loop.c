@@ -88,7 +88,8 @@ static void on_async(uv_async_t *async)
         loop->post_count--;
         const bool more = loop->post_count > 0;
         uv_mutex_unlock(&loop->post_lock);
-        post.fn(post.user);
+        if (post.fn) /* else it was taken back */
+            post.fn(post.user);
         loop_settle(loop);
         if (more && count == 1)
             (void)uv_async_send(async); /* only fails for a wrong handle */
@@ -129,6 +130,17 @@ enum rc loop_post(struct loop *loop, post_fn *fn, void *user)
     }
     uv_mutex_unlock(&loop->post_lock);
     return rc;
+}
+
+void loop_unpost(struct loop *loop, post_fn *fn, void *user)
+{
+    uv_mutex_lock(&loop->post_lock);
+    for (size_t i = 0; i < loop->post_count; i++) {
+        struct post *post = &loop->post[(loop->post_head + i) % loop->post_cap];
+        if (post->fn == fn && post->user == user)
+            *post = (struct post){0};
+    }
+    uv_mutex_unlock(&loop->post_lock);
 }
 
 static void on_signal(uv_signal_t *handle, int signal_number)

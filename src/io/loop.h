@@ -86,6 +86,10 @@ void watch_free(struct watch *watch); /* also inside its own callback; then clos
 typedef void post_fn(void *user);
 enum rc loop_post(struct loop *loop, post_fn *fn, void *user) MUST_CHECK;
 
+/* Takes back what was posted with these two and has not run; on the loop's thread, or while it does
+ * not run. */
+void loop_unpost(struct loop *loop, post_fn *fn, void *user);
+
 typedef void signal_fn(void *user, int signal_number);
 enum rc loop_on_signal(struct loop *loop, int signal_number, signal_fn *fn, void *user) MUST_CHECK;
 

@@ -46,6 +46,7 @@ struct house {
     struct heard heard;
     uint64_t generation;
     struct gateway_config settings;
+    bool by_json; /* messages pass through their text both ways */
 };
 
 /* ---- engines ---- */
@@ -128,11 +129,27 @@ static inline bool engine_saw(struct engine *e, const char *text)
     return strstr(buf_cstr(&e->head), text) != NULL;
 }
 
-/* ---- the house ---- */
+/* ---- messages ---- */
 
-static void house_up(void *user, const struct message *message)
+/* What comes out of the text of a message; lives in the arena. */
+static inline struct message by_text(struct arena *arena, const struct message *message)
 {
-    struct heard *heard = user;
+    struct buf text;
+    struct json_writer w;
+    struct message ret;
+    const struct tree *json = NULL;
+    buf_init(&text, 1U << 26);
+    json_init(&w, &text);
+    message_print(message, &w);
+    const struct span line = arena_copy(arena, buf_view(&text));
+    buf_done(&text);
+    assert_int_equal(json_read(arena, line, NULL, &json, NULL), RC_OK);
+    assert_int_equal(message_parse(arena, json, &ret, NULL), RC_OK);
+    return ret;
+}
+
+static inline void hear(struct heard *heard, const struct message *message)
+{
     heard->count[message->kind]++;
     heard->last[message->kind] = *message;
     heard->last[message->kind].snapshot = NULL;
@@ -148,6 +165,27 @@ static void house_up(void *user, const struct message *message)
     heard->output_tokens += s->output_tokens;
     heard->prompt_tokens += s->completed_prompt_tokens;
 }
+
+static void house_up(void *user, const struct message *message)
+{
+    struct house *h = user;
+    struct arena arena;
+    arena_init(&arena, 1U << 26);
+    const struct message read = h->by_json ? by_text(&arena, message) : *message;
+    hear(&h->heard, &read);
+    arena_done(&arena);
+}
+
+static inline void house_send(struct house *h, const struct message *message)
+{
+    struct arena arena;
+    arena_init(&arena, 1U << 26);
+    const struct message read = h->by_json ? by_text(&arena, message) : *message;
+    assert_int_equal(gateway_tell(h->gateway, &read), RC_OK);
+    arena_done(&arena);
+}
+
+/* ---- the house ---- */
 
 static inline void house_configure(struct house *h, const char *yaml)
 {
@@ -168,8 +206,7 @@ static inline void house_configure(struct house *h, const char *yaml)
 static inline void house_open_with(struct house *h, const char *yaml)
 {
     assert_int_equal(loop_new(&h->loop, NULL), RC_OK);
-    assert_int_equal(gateway_new(h->loop, &h->settings, house_up, &h->heard, &h->gateway, NULL),
-                     RC_OK);
+    assert_int_equal(gateway_new(h->loop, &h->settings, house_up, h, &h->gateway, NULL), RC_OK);
     for (size_t i = 0; i < ENGINES_MAX; i++) {
         struct engine *e = &h->engine[i];
         struct http_server_config server;
@@ -251,15 +288,15 @@ static inline void house_routes(struct house *h, const struct house_pool *pools,
                                   .pool_count = n,
                                   .model = model,
                                   .model_count = n};
-    const struct message message = {.kind = MESSAGE_ROUTES, .routes = &routes};
-    assert_int_equal(gateway_tell(h->gateway, &message), RC_OK);
+    house_send(h, &(struct message){.kind = MESSAGE_ROUTES, .routes = &routes});
 }
 
 static inline void house_tell(struct house *h, enum message_kind kind, uint64_t replica)
 {
-    const struct message message = {
-        .kind = kind, .pool = MESSAGE_POOLS, .replica = replica, .generation = h->generation};
-    assert_int_equal(gateway_tell(h->gateway, &message), RC_OK);
+    house_send(h, &(struct message){.kind = kind,
+                                    .pool = MESSAGE_POOLS,
+                                    .replica = replica,
+                                    .generation = h->generation});
 }
 
 static inline void house_ask(struct house *h)
