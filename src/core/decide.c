@@ -38,19 +38,22 @@ void stage_say(struct stage_context *context, enum stage_id stage, int64_t after
 
 /* ---- policies ---- */
 
-/* A proposal enters our arithmetic: whatever a policy says is a count, and its padding is zero. */
-static struct proposal cleaned(const struct proposal *p)
+static inline double one_nan(double x)
 {
-    struct proposal clean;
-    memset(&clean, 0, sizeof(clean));
-    clean.abstain = p->abstain;
-    clean.urgent = p->urgent && !p->abstain;
-    clean.replicas = p->abstain ? 0 : num_clamp(p->replicas, 0, REPLICAS_MAX);
-    clean.exact = isnan(p->exact) ? (double)NAN : p->exact;
-    clean.reason = p->reason < REASON_COUNT ? p->reason : (uint16_t)REASON_NONE;
-    for (size_t i = 0; i < COUNT_OF(clean.number); i++)
-        clean.number[i] = isnan(p->number[i]) ? (double)NAN : p->number[i];
-    return clean;
+    return isnan(x) ? (double)NAN : x;
+}
+
+/* A proposal enters our arithmetic: whatever a policy says is a count. Padding stays as it is: the
+ * target was all zero once. */
+static void take_proposal(const struct proposal *p, struct proposal *ret)
+{
+    ret->abstain = p->abstain;
+    ret->urgent = p->urgent && !p->abstain;
+    ret->replicas = p->abstain ? 0 : num_clamp(p->replicas, 0, REPLICAS_MAX);
+    ret->exact = one_nan(p->exact);
+    ret->reason = p->reason < REASON_COUNT ? p->reason : (uint16_t)REASON_NONE;
+    for (size_t i = 0; i < COUNT_OF(ret->number); i++)
+        ret->number[i] = one_nan(p->number[i]);
 }
 
 /* One number per metric; the trail shows each when `trail` is given. */
@@ -63,7 +66,7 @@ static struct proposal propose_metrics(const struct policy_plan *policy,
         return (struct proposal){.abstain = true, .exact = NAN, .reason = REASON_NO_SIGNAL};
     for (size_t i = 0; i < n; i++) {
         const struct proposal raw = policy->ops->propose_metric(in, i);
-        each[i] = cleaned(&raw);
+        take_proposal(&raw, &each[i]);
         if (trail != NULL && (n > 1 || in->pool->combine == COMBINE_FORMULA))
             say(trail, STAGE_POLICY, (uint16_t)i, in->desired,
                 each[i].abstain ? in->desired : each[i].replicas, each[i].reason, each[i].number);
@@ -98,7 +101,7 @@ static bool evaluate(const struct pool_plan *plan, const struct policy_plan *pol
     in.poke = in.poke && !due;
     const struct proposal raw = policy->ops->propose != NULL ? policy->ops->propose(&in)
                                                              : propose_metrics(policy, &in, trail);
-    state->proposal = cleaned(&raw);
+    take_proposal(&raw, &state->proposal);
     move_on(state, policy, in.now_ns);
     return true;
 }

@@ -126,12 +126,6 @@ void kpa_window_record(const struct kpa_shape *shape, struct kpa_window *w, int6
 
 /* ---- read ---- */
 
-bool kpa_window_empty(const struct kpa_shape *shape, const struct kpa_window *w, int64_t t_ns)
-{
-    return w->last == UNSET ||
-           time_between(shape, w->last, number_of(shape, w, t_ns)) > shape->span_ns;
-}
-
 /* Half away from zero, at the sixth digit after the point. */
 static double rounded(double x)
 {
@@ -143,12 +137,13 @@ static double rounded(double x)
     return x < 0 ? -nearest : nearest;
 }
 
+/* The newest bucket is at most a span before `now`. */
 static double linear(const struct kpa_shape *shape, const struct kpa_window *w, int64_t now)
 {
     int64_t count = w->count;
     double sum = w->sum;
     if (now > w->last) {
-        if (time_between(shape, w->last, now) >= shape->span_ns)
+        if ((now - w->last) * shape->granularity_ns >= shape->span_ns)
             return 0;
         for (int64_t number = w->last + 1; number <= now; number++)
             sum -= w->bucket[place_of(w, number)];
@@ -160,10 +155,8 @@ static double linear(const struct kpa_shape *shape, const struct kpa_window *w, 
     return rounded(sum / (double)count);
 }
 
-static double weighted(const struct kpa_shape *shape, const struct kpa_window *w, int64_t now)
+static double weighted(const struct kpa_window *w, int64_t now)
 {
-    if (time_between(shape, w->last, now) > shape->span_ns)
-        return 0;
     double weight = w->share;
     int64_t count = w->count;
     if (now > w->last) {
@@ -178,12 +171,17 @@ static double weighted(const struct kpa_shape *shape, const struct kpa_window *w
     return sum;
 }
 
-double kpa_window_average(const struct kpa_shape *shape, const struct kpa_window *w, int64_t t_ns)
+bool kpa_window_read(const struct kpa_shape *shape, const struct kpa_window *w, int64_t t_ns,
+                     double *ret_average)
 {
+    *ret_average = 0;
     if (w->last == UNSET)
-        return 0;
+        return false;
     const int64_t now = number_of(shape, w, t_ns);
-    return shape->weighted ? weighted(shape, w, now) : linear(shape, w, now);
+    if (now > w->last && time_between(shape, w->last, now) > shape->span_ns)
+        return false;
+    *ret_average = shape->weighted ? weighted(w, now) : linear(shape, w, now);
+    return true;
 }
 
 /* ---- resize ---- */

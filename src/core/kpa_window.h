@@ -37,10 +37,10 @@ void kpa_window_init(const struct kpa_shape *shape, struct kpa_window *w);
 bool kpa_window_valid(const struct kpa_shape *shape, const struct kpa_window *w);
 void kpa_window_record(const struct kpa_shape *shape, struct kpa_window *w, int64_t t_ns,
                        double value);
-/* Nothing recorded within the span before the time. */
-bool kpa_window_empty(const struct kpa_shape *shape, const struct kpa_window *w, int64_t t_ns);
-/* 0 when empty. Linear ones are rounded to six digits after the point, as the peer does. */
-double kpa_window_average(const struct kpa_shape *shape, const struct kpa_window *w, int64_t t_ns);
+/* False when nothing was recorded within the span before the time; *ret_average is then 0. Linear
+ * averages are rounded to six digits after the point, as the peer does. */
+bool kpa_window_read(const struct kpa_shape *shape, const struct kpa_window *w, int64_t t_ns,
+                     double *ret_average);
 /* Carries the newest buckets into a window of another span, as of a time; `to` needs no init. */
 void kpa_window_resize(const struct kpa_shape *shape, const struct kpa_window *w,
                        const struct kpa_shape *to_shape, struct kpa_window *to, int64_t t_ns);

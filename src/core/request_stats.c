@@ -13,7 +13,8 @@ static void pass_time(struct request_stats *s, int64_t now_ns)
     if (now_ns <= s->last_ns)
         return;
     const int64_t passed_ns = now_ns - s->last_ns;
-    const double passed = (double)(passed_ns / SECOND_NS) + (double)(passed_ns % SECOND_NS) / 1e9;
+    const int64_t whole_s = passed_ns / SECOND_NS;
+    const double passed = (double)whole_s + (double)(passed_ns % SECOND_NS) / 1e9;
     s->seconds += passed;
     s->integral += (double)s->open * passed;
     s->integral_proxied += (double)s->open_proxied * passed;

@@ -267,13 +267,13 @@ static void read_kpa(const struct series_need *need, const void *state, int64_t 
                      struct reading *r)
 {
     const struct kpa_shape shape = kpa_shape_of(need);
-    const struct kpa_window *window = kpa_of_const(state);
-    if (kpa_window_empty(&shape, window, now_ns)) {
+    double average = 0;
+    if (!kpa_window_read(&shape, kpa_of_const(state), now_ns, &average)) {
         r->state = r->state == SIGNAL_VALUE ? SIGNAL_ABSENT : r->state;
         return;
     }
     r->state = SIGNAL_VALUE;
-    r->value = kpa_window_average(&shape, window, now_ns);
+    r->value = average;
     r->weight = 1;
 }
 
