@@ -59,12 +59,19 @@ static struct environment *environment_new(void)
     return e;
 }
 
-static void environment_free(struct environment *e)
+void load_environment_free(struct environment *e)
 {
     if (!e)
         return;
     arena_done(&e->arena);
     free(e);
+}
+
+struct environment *load_environment(struct env_table *env)
+{
+    struct environment *e = environment_new();
+    *env = (struct env_table){e ? e->pair : NULL, e ? e->count : 0};
+    return e;
 }
 
 struct config *load_config(const char *file, struct problem_list *problems, struct buf *text)
@@ -76,10 +83,10 @@ struct config *load_config(const char *file, struct problem_list *problems, stru
         problem_add(problems, &where, "%s", diag.text);
         return NULL;
     }
-    struct environment *e = environment_new();
-    const struct env_table env = {e ? e->pair : NULL, e ? e->count : 0};
+    struct env_table env;
+    struct environment *e = load_environment(&env);
     struct config *config = config_read(file, buf_view(text), &env, problems);
-    environment_free(e);
+    load_environment_free(e);
     if (config && schedule_check_zones(config, zoneinfo_read, NULL, problems) > 0) {
         config_free(config);
         return NULL;

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 #include <zlib.h>
 
 #include "store/store_internal.h"
@@ -270,6 +271,35 @@ enum rc store_open(const char *path, struct store **ret, struct store_opening *o
         return rc;
     }
     opening->read_only = store->read_only;
+    (void)meta_get(store->db, "installation", store->installation);
+    *ret = store;
+    return RC_OK;
+}
+
+enum rc store_open_reading(const char *path, struct store **ret, struct diag *diag)
+{
+    struct store *store = NULL;
+    enum opening how;
+    enum rc rc = RC_OK;
+
+    if (access(path, F_OK) != 0)
+        return fail(diag, RC_NOT_FOUND, "there is no state file \"%s\"", path);
+    store = mem_new(1, sizeof *store);
+    if (store == NULL)
+        return fail(diag, RC_NO_MEMORY, "no memory for the store");
+    for (size_t i = 0; i < COUNT_OF(store->inflated); i++)
+        buf_init(&store->inflated[i], BLOB_BYTES_MAX + 16);
+    store->read_only = true;
+    how = try_open(store, path, SQLITE_OPEN_READONLY);
+    if (how == DAMAGED)
+        rc = fail(diag, RC_CORRUPT, "\"%s\" is no sound state file", path);
+    else if (how == UNWRITABLE)
+        rc = fail(diag, RC_IO, "state file \"%s\" cannot be read: %s", path,
+                  store->db != NULL ? sqlite3_errmsg(store->db) : "no memory");
+    if (rc != RC_OK) {
+        store_close(store);
+        return rc;
+    }
     (void)meta_get(store->db, "installation", store->installation);
     *ret = store;
     return RC_OK;

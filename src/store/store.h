@@ -40,6 +40,9 @@ struct store_opening {
 /* path ":memory:" keeps everything in memory. Returns RC_IO when no file can be had at all. */
 enum rc store_open(const char *path, struct store **ret, struct store_opening *opening,
                    struct diag *diag) MUST_CHECK;
+/* For tools beside a running daemon: nothing is made, moved or written. RC_NOT_FOUND without a
+ * file, RC_CORRUPT for a damaged one, RC_IO. A newer format is read as far as it can be. */
+enum rc store_open_reading(const char *path, struct store **ret, struct diag *diag) MUST_CHECK;
 void store_close(struct store *store);
 bool store_read_only(const struct store *store);
 /* Random name of this installation, made with the file; marks the engines it started. */

@@ -1,13 +1,15 @@
 /* ratio.c - follows metrics with targets, as the AgentPool guide words it: a metric at twice its
  * target asks for twice the replicas that produced it.
  *
- * Works on what is ready, never on what starts; a measurement above its target never lowers, and
+ * Works on the replicas that produced the measurement: not on what starts, and, to raise, not on
+ * what became ready while the window was filled. A measurement above its target never lowers, and
  * replicas that did not report count so that they cannot turn the direction (R3). */
 #include <math.h>
 
 #include "base/duration.h"
 #include "base/num.h"
 #include "core/policy.h"
+#include "core/stage/pace_log.h"
 
 /* How a signal follows from the number of replicas. */
 enum shape {
@@ -43,6 +45,31 @@ static const struct opt options[] = {
              "proportion to the replicas.",
      .choices = latency_choices},
 };
+
+struct ratio_state {
+    struct pace_log ready; /* negated: the fewest that were ready in a window */
+};
+
+static const struct field fields[] = {
+    PACE_LOG_FIELDS(ratio_state, ready),
+};
+
+static size_t state_size(const struct pool_spec *pool, const void *config)
+{
+    (void)pool;
+    (void)config;
+    return sizeof(struct ratio_state);
+}
+
+static void state_init(const struct pool_spec *pool, const void *config, void *state,
+                       int64_t now_ns, int64_t ready)
+{
+    (void)pool;
+    (void)config;
+    (void)now_ns;
+    (void)ready;
+    *(struct ratio_state *)state = (struct ratio_state){0};
+}
 
 static enum shape shape_of(enum signal_id signal)
 {
@@ -134,12 +161,24 @@ static double corrected(double pressure, double replicas, double coverage)
     return pressure > 1 ? fmax(told, replicas) : told + (1 - coverage) * replicas;
 }
 
+/* The replicas behind a measurement of the last window. Those that became ready in it took no part
+ * in all of it: a raise counts without them, or each of them would be ordered again. */
+static double producers(const struct policy_input *in, const struct metric_spec *metric, bool above)
+{
+    struct ratio_state *s = in->state;
+    const int64_t ready = num_clamp(in->observation->ready, 0, REPLICAS_MAX);
+    if (ready > 0)
+        pace_log_push_max(&s->ready, in->now_ns, -ready);
+    const int64_t fewest = -pace_log_max(&s->ready, in->now_ns, metric->window_ns);
+    return (double)(above && ready > 0 && fewest < ready ? fewest : ready);
+}
+
 static struct need measure(const struct policy_input *in, const struct metric_spec *metric,
                            const struct reading *r)
 {
     const enum shape shape = shape_of(metric->signal.id);
     const double ratio = r->value / metric->target;
-    double replicas = (double)num_clamp(in->observation->ready, 0, REPLICAS_MAX);
+    double replicas = producers(in, metric, shape != SHAPE_TOTAL && ratio > 1);
     double coverage = r->coverage;
     double pressure = ratio; /* against the target, of those who reported */
     if (shape == SHAPE_BASE) {
@@ -217,8 +256,12 @@ const struct policy_ops policy_ratio = {
     .options = options,
     .option_count = COUNT_OF(options),
     .config_size = sizeof(struct ratio_config),
+    .fields = fields,
+    .field_count = COUNT_OF(fields),
     .uses_metrics = true,
     .wakes_itself = true,
     .check = check,
+    .state_size = state_size,
+    .state_init = state_init,
     .propose_metric = propose_metric,
 };

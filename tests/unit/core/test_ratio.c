@@ -119,6 +119,24 @@ static void a_metric_above_its_target_never_lowers(void **state)
         }
 }
 
+static void what_became_ready_in_the_window_is_not_ordered_again(void **state)
+{
+    (void)state;
+    int config = 0;
+    const struct ratio_world in = {"ttft-p95", "500ms", 2, 2, 0.9, 0, 0, 0, 0};
+    struct world *w = world_of(&in, &config);
+    assert_int_equal(world_tick(w, SECOND_NS), 4);
+    w->o.pool[0].ready = 4; /* the latencies in the window are those of two */
+    assert_int_equal(world_tick(w, 30 * SECOND_NS), 4);
+    assert_int_equal(w->d[0].proposal.number[2], 2);
+    for (int i = 0; i < 50; i++) { /* now four have them */
+        world_put(w, SIGNAL_TTFT, SIGNAL_VALUE, 0.9);
+        (void)world_tick(w, 2 * SECOND_NS);
+    }
+    assert_int_equal(w->d[0].desired, 8);
+    world_free(w);
+}
+
 static void at_no_ready_replica_the_absolute_demand_answers(void **state)
 {
     (void)state;
@@ -261,6 +279,7 @@ int main(void)
         cmocka_unit_test(each_kind_of_metric_asks_for_its_number),
         cmocka_unit_test(R3_replicas_that_did_not_report_cannot_turn_the_direction),
         cmocka_unit_test(a_metric_above_its_target_never_lowers),
+        cmocka_unit_test(what_became_ready_in_the_window_is_not_ordered_again),
         cmocka_unit_test(at_no_ready_replica_the_absolute_demand_answers),
         cmocka_unit_test(silence_lowers_only_when_the_gateway_proves_it),
         cmocka_unit_test(how_a_latency_lowers_is_an_option),
