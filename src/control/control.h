@@ -23,11 +23,15 @@ struct gateway_thread;
 struct targets;
 struct store_writer;
 
+/* Reads the configuration again; NULL exactly when problems->errors > 0 afterwards. */
+typedef struct config *control_read_fn(void *user, struct problem_list *problems);
+
 struct control_options {
-    const char *file;  /* configuration file: watched, read again on control_reload() */
+    const char *file;  /* where the configuration came from; NULL = no file: it never changes */
     const char *state; /* store file; NULL = as the configuration says */
     const struct log *log;
-    const struct env_table *env;
+    control_read_fn *read;
+    void *read_user;
     bool watch; /* look at the file every second */
 };
 

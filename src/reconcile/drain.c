@@ -25,7 +25,7 @@ void replica_stop(struct reconcile *r, struct replica *replica, bool kill)
 {
     struct pool *pool = pool_of(r, replica);
     if (!replica->alive || pool->spec->fixed) {
-        replica_remove(r, replica);
+        replica_forget(r, replica);
         return;
     }
     replica_enter(r, replica, REPLICA_STOPPING);

@@ -77,7 +77,7 @@ static void lose(struct reconcile *r, struct replica *replica, bool refused, con
 {
     struct pool *pool = pool_of(r, replica);
     replica_succeed(r, replica, refused, text);
-    replica_remove(r, replica);
+    replica_forget(r, replica);
     tick_early(r, pool, TICK_REPLICA);
 }
 

@@ -274,7 +274,7 @@ struct replica *replica_find(const struct reconcile *r, uint64_t id);
 /* A new row; NULL when a limit is reached or memory is out. */
 struct replica *replica_add(struct reconcile *r, struct pool *pool, uint64_t id,
                             enum replica_state state);
-void replica_remove(struct reconcile *r, struct replica *replica);
+void replica_forget(struct reconcile *r, struct replica *replica);
 void replica_enter(struct reconcile *r, struct replica *replica, enum replica_state state);
 void replica_hold(struct reconcile *r, struct replica *replica, bool alive);
 void replica_say(struct replica *replica, const char *text);

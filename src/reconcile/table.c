@@ -136,7 +136,7 @@ void replica_enter(struct reconcile *r, struct replica *replica, enum replica_st
     r->routes_stale = true;
 }
 
-void replica_remove(struct reconcile *r, struct replica *replica)
+void replica_forget(struct reconcile *r, struct replica *replica)
 {
     struct pool *pool = pool_of(r, replica);
     replica_hold(r, replica, false);

@@ -48,6 +48,9 @@ enum rc targets_configure(struct targets *targets, const struct config *config,
  * returns. recorded: what the store holds about them (documents of targets_document()), to
  * cross-check; may be empty. */
 void targets_scan(struct targets *targets, const struct span *recorded, size_t recorded_count);
+/* Tells NEWS_FOUND for each replica of the pool that this object holds, before it returns: for a
+ * pool that was gone from the configuration and is back. */
+void targets_tell(struct targets *targets, const char *pool);
 /* Starts a replica of a pool; news follow. */
 void targets_start(struct targets *targets, const char *pool, uint64_t replica, uint16_t class_);
 /* Ends it: stop signal, after the grace SIGKILL; `kill` = SIGKILL at once. NEWS_GONE follows. */

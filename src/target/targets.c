@@ -370,6 +370,13 @@ void targets_scan(struct targets *t, const struct span *recorded, size_t recorde
     targets_room_changed(t);
 }
 
+void targets_tell(struct targets *t, const char *pool)
+{
+    for (size_t i = 0; i < t->replica_count; i++)
+        if (!t->replica[i]->ended && strcmp(t->replica[i]->pool, pool) == 0)
+            replica_found(t->replica[i]);
+}
+
 /* ---- reading ---- */
 
 int64_t targets_room(const struct targets *t, const char *pool)

@@ -1,0 +1,167 @@
+/* What is written for the next start and for people who ask why: decisions, states of groups, ids,
+ * documents of replicas, words of operators, events. Nothing here waits for the disk; what the
+ * writer drops it counts. */
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/duration.h"
+#include "control/control_internal.h"
+
+static void put(struct control *control, const char *kind, const char *key, struct span json)
+{
+    if (control->store != NULL && !control->read_only)
+        (void)store_writer_document(control->store, kind, key, json); /* counted by the writer */
+}
+
+void history_config(struct control *control, const struct config *config)
+{
+    if (control->store != NULL && !control->read_only)
+        (void)store_writer_config(control->store, config->hash, config->file, config->text);
+}
+
+void history_ids(struct control *control, uint64_t used)
+{
+    if (used < control->ids_reserved)
+        return;
+    char text[24];
+    control->ids_reserved = used + IDS_AHEAD;
+    const int len = snprintf(text, sizeof(text), "%" PRIu64, control->ids_reserved);
+    put(control, KIND_IDS, "next", span_of(text, (size_t)len));
+}
+
+void history_replica(struct control *control, uint64_t replica, bool exists)
+{
+    char key[24];
+    struct buf json;
+    (void)snprintf(key, sizeof(key), "%" PRIu64, replica);
+    buf_init(&json, RECORD_BYTES_MAX);
+    if (!exists)
+        put(control, KIND_REPLICA, key, (struct span){0});
+    else if (targets_document(control->targets, replica, &json))
+        put(control, KIND_REPLICA, key, buf_view(&json));
+    buf_done(&json);
+}
+
+void history_word(struct control *control, const struct event *event, const char *who)
+{
+    const bool pin = event->kind == EVENT_PIN;
+    if ((!pin && event->kind != EVENT_PAUSE) || event->pool == NULL)
+        return;
+    struct buf json;
+    struct json_writer w;
+    buf_init(&json, 4096);
+    if (pin ? event->count != NO_COUNT : event->up) {
+        json_init(&w, &json);
+        json_object(&w);
+        if (pin)
+            json_member_int(&w, "replicas", event->count);
+        if (event->until_wall_ns != TIME_NONE)
+            json_member_int(&w, "until", event->until_wall_ns);
+        json_member_text(&w, "reason", event->text == NULL ? "" : event->text);
+        json_member_text(&w, "who", who);
+        json_object_end(&w);
+    }
+    put(control, pin ? KIND_PIN : KIND_PAUSE, event->pool, buf_view(&json));
+    buf_done(&json);
+}
+
+void history_note(struct control *control, const struct action *action)
+{
+    if (control->store == NULL || control->read_only)
+        return;
+    struct buf json;
+    struct json_writer w;
+    buf_init(&json, 4096);
+    json_init(&w, &json);
+    json_object(&w);
+    if (action->replica != 0)
+        json_member_int(&w, "replica", (int64_t)action->replica);
+    json_member_text(&w, "text", action->text);
+    json_object_end(&w);
+    const struct store_event event = {.wall_ns = control_wall_ns(control),
+                                      .pool = control_pool_name(control, action->pool),
+                                      .code = action->code,
+                                      .json = buf_view(&json)};
+    (void)store_writer_event(control->store, &event); /* counted by the writer */
+    buf_done(&json);
+}
+
+static void print_record(struct control *control, const struct tick_record *record)
+{
+    struct json_writer w;
+    for (size_t i = 0; i < COUNT_OF(control->text); i++)
+        buf_clear(&control->text[i]);
+    json_init(&w, &control->text[0]);
+    json_array(&w);
+    for (size_t i = 0; i < record->sample_count; i++)
+        sample_print(record->spec, &record->samples[i], &w);
+    json_array_end(&w);
+    json_init(&w, &control->text[1]);
+    observation_print(record->spec, record->observation, &w);
+    json_init(&w, &control->text[2]);
+    json_array(&w);
+    for (size_t i = 0; i < group_pool_count(record->spec); i++)
+        decision_print(record->spec, i, &record->decision[i], &w);
+    json_array_end(&w);
+}
+
+static struct group_memory *memory_of(struct control *control, size_t group)
+{
+    const size_t before = control->memory_count;
+    void *array = control->memory;
+    if (group >= before && mem_grow(&array, &control->memory_count, group + 1,
+                                    sizeof(struct group_memory), CONFIG_POOLS_MAX) != RC_OK)
+        return NULL;
+    control->memory = array;
+    for (size_t i = before; i < control->memory_count; i++)
+        control->memory[i] = (struct group_memory){.state_ns = TIME_NONE, .tick_ns = TIME_NONE};
+    return &control->memory[group];
+}
+
+/* Nothing runs, nothing comes, nothing is wanted: one such tick is like the one before. */
+static bool is_at_rest(const struct tick_record *record)
+{
+    for (size_t i = 0; i < group_pool_count(record->spec); i++) {
+        const struct pool_observation *seen = &record->observation->pool[i];
+        if (record->decision[i].desired != 0 || record->decision[i].previous != 0 ||
+            seen->actual_count + seen->draining > 0)
+            return false;
+    }
+    return !record->changed;
+}
+
+static bool is_due(int64_t last_ns, int64_t every_ns, int64_t now_ns)
+{
+    return last_ns == TIME_NONE || now_ns - last_ns >= every_ns;
+}
+
+/* R17: everything that is needed to work the decision out again. */
+void history_record(struct control *control, const struct tick_record *record)
+{
+    if (control->store == NULL || control->read_only)
+        return;
+    const int64_t now_ns = record->observation->now_ns;
+    struct group_memory *memory = memory_of(control, record->group);
+    const bool rests = is_at_rest(record);
+    if (memory == NULL || (rests && !is_due(memory->tick_ns, IDLE_RECORD_EVERY_NS, now_ns)))
+        return;
+    memory->tick_ns = now_ns;
+    print_record(control, record);
+    const struct store_tick tick = {.wall_ns = record->observation->wall_ns,
+                                    .now_ns = now_ns,
+                                    .group = group_name(record->spec),
+                                    .config_hash = record->config_hash,
+                                    .cause = record->observation->cause,
+                                    .changed = record->changed,
+                                    .state = record->before,
+                                    .samples = buf_view(&control->text[0]),
+                                    .observation = buf_view(&control->text[1]),
+                                    .decision = buf_view(&control->text[2])};
+    (void)store_writer_tick(control->store, &tick); /* counted by the writer */
+    if (!record->changed && !is_due(memory->state_ns, STATE_EVERY_NS, now_ns))
+        return;
+    memory->state_ns = now_ns;
+    (void)store_writer_state(control->store, tick.group, record->config_hash, now_ns,
+                             record->after);
+}

@@ -1,0 +1,254 @@
+"""One `sluice run` in a folder of its own, for tests of the whole: its configuration, log, engines and state file.
+
+Everything is on loopback and on free ports; nothing outlives the block."""
+import http.client
+import json
+import os
+import pathlib
+import shlex
+import shutil
+import signal
+import socket
+import sqlite3
+import subprocess
+import sys
+import tempfile
+import time
+
+SLUICE = os.environ.get("SLUICE") or sys.argv[1]
+PATIENCE_S = 60  # for anything that must come; generous, since machines may be slow
+
+
+def await_true(condition, what, seconds=PATIENCE_S):
+    """The first true result of condition()."""
+    limit = time.monotonic() + seconds
+    while True:
+        result = condition()
+        if result:
+            return result
+        assert time.monotonic() < limit, f"waited {seconds} s in vain: {what}"
+        time.sleep(0.02)
+
+
+def engine(*options, startup="300ms", **process):
+    """A target that starts an emulated engine."""
+    command = [SLUICE, "engine", "--port", "{port}", "--startup", startup, *options]
+    return {"process": {"command": command, "ready": {"interval": "20ms"}, **process}}
+
+
+def quick(target=4):
+    """Scaling that follows the load within seconds, both ways."""
+    return {"policy": "ratio", "metrics": [{"type": "concurrency", "target": str(target), "averagingWindow": "1s"}],
+            "behavior": {"scaleDown": {"stabilizationWindow": "1s"}}}
+
+
+def is_alive(pid):
+    try:
+        with open(f"/proc/{pid}/stat", encoding="ascii", errors="replace") as file:
+            return file.read().rpartition(")")[2].split()[0] not in "ZX"
+    except OSError:
+        return False
+
+
+class Stream:
+    """A streamed chat request, read as it comes."""
+
+    def __init__(self, port, model, tokens, request_id="stream", prompt="hello"):
+        self.connection = http.client.HTTPConnection("127.0.0.1", port, timeout=PATIENCE_S)
+        body = {"model": model, "stream": True, "max_tokens": tokens, "messages": [{"role": "user", "content": prompt}]}
+        self.connection.request("POST", "/v1/chat/completions", json.dumps(body),
+                                {"content-type": "application/json", "x-request-id": request_id})
+        self.answer = self.connection.getresponse()
+
+    def event(self):
+        """The next event's data; None at the end. Comments are passed over."""
+        while True:
+            line = self.answer.readline()
+            if not line:
+                return None
+            if line.startswith(b"data: "):
+                return line[6:].strip().decode()
+
+    def rest(self):
+        """Events up to the end, and how it ended: "done", "closed", "cut"."""
+        events = []
+        try:
+            while (data := self.event()) is not None:
+                if data == "[DONE]":
+                    return events, "done"
+                events.append(data)
+            return events, "closed"
+        except (ConnectionError, http.client.HTTPException, socket.timeout):
+            return events, "cut"
+
+    def close(self):
+        self.connection.close()
+
+
+class House:
+    """Starts nothing by itself: write() a configuration, then start()."""
+
+    def __init__(self):
+        self.folder = pathlib.Path(tempfile.mkdtemp(prefix="sluice-e2e-"))
+        self.file = self.folder / "sluice.yaml"
+        self.state = self.folder / "sluice.db"
+        self.log_file = self.folder / "sluice.log"
+        self.process = None
+        self.port = None
+
+    # ---- configuration ----
+
+    def write(self, pools, **general):
+        """The file is replaced in one piece, as editors and configuration management do."""
+        listen = {"gateway": "127.0.0.1:0", "admin": "", **general.pop("listen", {})}
+        text = json.dumps({"listen": listen, "state": str(self.state), **general, "pools": pools}, indent=1)
+        self.write_text(text)
+
+    def write_text(self, text):
+        part = self.folder / "part"
+        part.write_text(text, encoding="utf-8")
+        part.rename(self.file)
+
+    # ---- life ----
+
+    def start(self, *options, command=None, preexec=None):
+        out = open(self.folder / "out", "w+", encoding="utf-8")
+        with open(self.folder / "err", "a", encoding="utf-8") as err:
+            self.process = subprocess.Popen([SLUICE, "run", "--log-file", self.log_file, *options, *(command or [self.file])],
+                                            stdout=out, stderr=err, preexec_fn=preexec)
+        self.port = None
+
+        def listening():
+            out.seek(0)
+            for line in out:
+                if line.startswith("gateway on http://127.0.0.1:") and line.endswith("\n"):
+                    self.port = int(line.rpartition(":")[2])
+            assert self.port or self.process.poll() is None, self.errors()
+            return self.port
+
+        await_true(listening, "sluice listens")
+        out.close()
+        return self
+
+    def errors(self):
+        err = self.folder / "err"
+        return err.read_text(encoding="utf-8") if err.exists() else ""
+
+    def stop(self, signal_number=signal.SIGTERM):
+        """Its exit code."""
+        self.process.send_signal(signal_number)
+        return self.process.wait(PATIENCE_S)
+
+    def reload(self):
+        """After the answer to SIGHUP stands in the log."""
+        seen = len(self.log("config-loaded")) + len(self.log("config-refused"))
+        self.process.send_signal(signal.SIGHUP)
+        await_true(lambda: len(self.log("config-loaded")) + len(self.log("config-refused")) > seen, "the file is read again")
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, kind, *_):
+        if self.process and self.process.poll() is None:
+            self.process.kill()
+            self.process.wait()
+        for pid, *_ in self.engines():
+            try:
+                os.kill(pid, signal.SIGKILL)
+            except ProcessLookupError:
+                pass
+        if kind:
+            print(f"--- log of sluice\n{self.log_text()[-8000:]}\n--- its errors\n{self.errors()}")
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    # ---- what can be seen ----
+
+    def log_text(self):
+        return self.log_file.read_text(encoding="utf-8") if self.log_file.exists() else ""
+
+    def log(self, event=None, **fields):
+        """Lines of the log as dicts, those of an event with these fields."""
+        found = []
+        for line in self.log_text().splitlines():
+            parts = shlex.split(line, posix=True) if "'" not in line else line.replace('"', "").split(" ")
+            row = {"at": parts[0], "level": parts[1], "event": parts[2], "line": line}
+            row.update(part.split("=", 1) for part in parts[3:] if "=" in part)
+            if (event is None or row["event"] == event) and all(row.get(k) == str(v) for k, v in fields.items()):
+                found.append(row)
+        return found
+
+    def await_log(self, event, count=1, seconds=PATIENCE_S, **fields):
+        await_true(lambda: len(self.log(event, **fields)) >= count, f"{count} x {event} {fields} in the log", seconds)
+        return self.log(event, **fields)
+
+    def engines(self):
+        """(pid, pool, replica) of every engine that carries the mark of this house."""
+        try:
+            name = pathlib.Path(str(self.state) + ".lock").read_text(encoding="ascii")
+        except OSError:
+            return []
+        found = []
+        for entry in pathlib.Path("/proc").iterdir():
+            if not entry.name.isdigit():
+                continue
+            try:
+                marks = dict(part.split("=", 1) for part in (entry / "environ").read_bytes().decode("utf-8", "replace")
+                             .split("\0") if part.startswith("SLUICE_") and "=" in part)
+            except OSError:
+                continue
+            if name and marks.get("SLUICE_INSTALLATION") == name and is_alive(entry.name):
+                found.append((int(entry.name), marks["SLUICE_POOL"], int(marks["SLUICE_REPLICA"])))
+        return sorted(found, key=lambda row: row[2])
+
+    def ready(self, pool, count):
+        """Waits until the log says so often that a replica of the pool became ready."""
+        return self.await_log("replica-changed", count, what="replica-ready", pool=pool)
+
+    def query(self, text, *values):
+        """Rows of the state file; [] while it is not there yet."""
+        try:
+            with sqlite3.connect(f"file:{self.state}?mode=ro", uri=True) as base:
+                rows = base.execute(text, values).fetchall()
+            base.close()
+            return rows
+        except sqlite3.OperationalError:
+            return []
+
+    # ---- requests ----
+
+    def load(self, *options):
+        """Exit code and report of `sluice load`."""
+        return self.load_end(self.load_begin(*options))
+
+    def load_begin(self, *options):
+        return subprocess.Popen([SLUICE, "load", "--json", *options, f"http://127.0.0.1:{self.port}"],
+                                stdout=subprocess.PIPE, text=True)
+
+    def load_end(self, process, seconds=150):
+        text, _ = process.communicate(timeout=seconds)
+        return process.returncode, json.loads(text)
+
+    def stream(self, model, tokens, request_id="stream"):
+        return Stream(self.port, model, tokens, request_id)
+
+    def ask(self, model, tokens=4):
+        """Status and answer of one request that is not streamed."""
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=PATIENCE_S)
+        try:
+            body = {"model": model, "max_tokens": tokens, "messages": [{"role": "user", "content": "hello"}]}
+            connection.request("POST", "/v1/chat/completions", json.dumps(body), {"content-type": "application/json"})
+            answer = connection.getresponse()
+            return answer.status, answer.read().decode()
+        finally:
+            connection.close()
+
+
+def run_tests(*tests):
+    """Those named on the command line, or all."""
+    wanted = [name for name in sys.argv[1:] if any(name == test.__name__ for test in tests)]
+    for test in tests:
+        if wanted and test.__name__ not in wanted:
+            continue
+        begin = time.monotonic()
+        test()
+        print(f"ok {test.__name__} ({time.monotonic() - begin:.1f} s)", flush=True)
