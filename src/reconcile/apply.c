@@ -65,10 +65,11 @@ int64_t apply_starts(struct reconcile *r, struct pool *pool)
     int64_t due = 0;
     for (size_t i = 0; i < pool->replica_count; i++)
         due += is_due(r, pool->replica[i]) ? 1 : 0;
-    const int64_t missing =
-        num_clamp(wanted_of(pool) - total_of(pool) - takable_back(pool), 0, REPLICAS_MAX);
+    const int64_t short_of = wanted_of(pool) - total_of(pool);
+    const int64_t missing = num_clamp(short_of - takable_back(pool), 0, REPLICAS_MAX);
+    const int64_t again = num_clamp(short_of + due, 0, due); /* the surplus is not tried again */
     const int64_t left = tries_left(pool);
-    return due + missing < left ? due + missing : left;
+    return again + missing < left ? again + missing : left;
 }
 
 static void count_classes(const struct pool *pool, int64_t ret_have[CLASSES_PER_POOL_MAX])

@@ -31,6 +31,8 @@ struct body {
     int64_t end_ns;   /* INT64_MAX = goes on */
     enum news_kind end;
     uint16_t class_;
+    bool forgotten; /* its pool is not configured any more */
+    int64_t drain_told_ns;
 };
 
 struct plant_gateway {
@@ -42,6 +44,7 @@ struct plant_gateway {
         size_t pool;
         bool draining;
         uint64_t drain; /* generation it was told to drain at; 0 = not */
+        bool confirmed;
         int64_t in_flight;
         int64_t tokens;
     } route[PLANT_BODIES];
@@ -92,6 +95,8 @@ struct plant {
     struct tick_record record; /* newest */
     void (*on_record)(struct plant *plant, const struct tick_record *record);
     void *user;
+    void (*on_action)(struct plant *plant, const struct action *action);
+    bool hurried; /* a second shutdown: nobody is asked any more */
 };
 
 /* ---- making ---- */
@@ -286,7 +291,7 @@ static inline size_t plant_alive(const struct plant *p, size_t pool)
 {
     size_t n = 0;
     for (size_t i = 0; i < p->body_count; i++)
-        n += p->body[i].alive && p->body[i].pool == pool ? 1 : 0;
+        n += p->body[i].alive && !p->body[i].forgotten && p->body[i].pool == pool ? 1 : 0;
     return n;
 }
 
@@ -323,10 +328,14 @@ static inline void plant_act_stop(struct plant *p, const struct action *a)
 {
     struct body *body = plant_body(p, a->replica);
     assert_non_null(body);
+    const bool late = body->drain_told_ns != 0 &&
+                      p->now_ns - body->drain_told_ns >= p->target[body->pool].drain_timeout_ns;
     for (size_t g = 0; g < PLANT_GATEWAYS; g++)
         for (size_t i = 0; i < p->gateway[g].route_count; i++)
-            if (p->gateway[g].up && p->gateway[g].route[i].id == a->replica)
+            if (p->gateway[g].up && p->gateway[g].route[i].id == a->replica && !p->hurried) {
                 assert_true(p->gateway[g].route[i].draining);
+                assert_true(late || p->gateway[g].route[i].confirmed);
+            }
     p->stops++;
     p->killed += a->kill ? 1 : 0;
     body->stopping = true;
@@ -360,12 +369,18 @@ static inline void plant_routes(struct plant *p, const struct routes *routes, si
                     g->route[at].in_flight = old.route[j].in_flight;
                     g->route[at].tokens = old.route[j].tokens;
                     g->route[at].drain = old.route[j].drain;
+                    g->route[at].confirmed = old.route[j].confirmed;
                 }
         }
 }
 
 static inline void plant_act_tell(struct plant *p, const struct message *m)
 {
+    struct body *body = plant_body(p, m->replica);
+    if (m->kind == MESSAGE_DRAIN && body != NULL && body->drain_told_ns == 0)
+        body->drain_told_ns = p->now_ns;
+    if (m->kind == MESSAGE_UNDRAIN && body != NULL)
+        body->drain_told_ns = 0;
     p->tells++;
     if (m->kind == MESSAGE_LIMITS) {
         p->limits_told++;
@@ -387,10 +402,10 @@ static inline void plant_act_tell(struct plant *p, const struct message *m)
                     p->ask_pending[g][i] = true;
         for (size_t i = 0; i < gateway->route_count; i++)
             if (gateway->route[i].id == m->replica) {
-                if (m->kind == MESSAGE_DRAIN)
-                    gateway->route[i].drain = m->generation;
-                if (m->kind == MESSAGE_UNDRAIN)
-                    gateway->route[i].drain = 0;
+                if (m->kind != MESSAGE_DRAIN && m->kind != MESSAGE_UNDRAIN)
+                    continue;
+                gateway->route[i].drain = m->kind == MESSAGE_DRAIN ? m->generation : 0;
+                gateway->route[i].confirmed = false;
             }
     }
 }
@@ -414,6 +429,8 @@ static inline void plant_act(struct plant *p, const struct action *a)
     const uint64_t numbers[] = {(uint64_t)a->kind, (uint64_t)a->pool, a->replica,
                                 a->class_,         a->kill ? 1 : 0,   (uint64_t)p->now_ns};
     p->hash = hash_bytes(p->hash, numbers, sizeof(numbers));
+    if (p->on_action != NULL)
+        p->on_action(p, a);
     switch (a->kind) {
     case ACTION_START:
         plant_act_start(p, a);
@@ -502,6 +519,7 @@ static inline bool plant_gateways_step(struct plant *p)
                 gateway->generation < generation)
                 continue;
             gateway->route[i].drain = 0;
+            gateway->route[i].confirmed = true;
             const struct message message = {
                 .kind = MESSAGE_DRAINED, .replica = gateway->route[i].id, .generation = generation};
             const struct event event = {.kind = EVENT_MESSAGE, .gateway = g, .message = &message};
