@@ -16,41 +16,6 @@ void schedule(struct reconcile *r, int64_t at_ns)
         r->due_ns = at_ns;
 }
 
-static int64_t earliest_ns(const struct reconcile *r, const struct group *group)
-{
-    const int64_t apart_ns =
-        group->last_ns == TIME_NONE ? r->now_ns : num_add_sat(group->last_at_ns, TICK_EARLY_NS);
-    return apart_ns > r->now_ns ? apart_ns : r->now_ns;
-}
-
-void tick_early(struct reconcile *r, const struct pool *pool, enum tick_cause cause)
-{
-    struct group *group = &r->group[pool->group];
-    const int64_t at_ns = earliest_ns(r, group);
-    if (r->closing || r->left)
-        return;
-    if (group->early_ns == TIME_NONE) {
-        group->early_ns = at_ns;
-        group->cause = (uint8_t)cause;
-    }
-    schedule(r, at_ns);
-}
-
-/* A wake does not wait, unless a tick a moment ago knew of it and left the pool at nothing. */
-void tick_wake(struct reconcile *r, struct pool *pool)
-{
-    struct group *group = &r->group[pool->group];
-    const bool known = group->last_ns != TIME_NONE &&
-                       r->now_ns - group->last_at_ns < TICK_EARLY_NS &&
-                       group->observation.pool[pool->in_group].waiting_requests > 0;
-    if (pool->desired > 0 || known) {
-        tick_early(r, pool, TICK_QUEUE);
-        return;
-    }
-    group->wake = true;
-    schedule(r, r->now_ns);
-}
-
 static bool grace_is_over(const struct reconcile *r, const struct group *group)
 {
     return r->now_ns - group->born_ns >= ADOPT_GRACE_NS;
@@ -77,6 +42,35 @@ static int64_t group_due_ns(const struct reconcile *r, const struct group *group
                                ? group->early_ns
                                : group->next_ns;
     return due_ns > apart_ns ? due_ns : apart_ns;
+}
+
+/* ---- asking for ticks ---- */
+
+void tick_early(struct reconcile *r, const struct pool *pool, enum tick_cause cause)
+{
+    struct group *group = &r->group[pool->group];
+    if (r->closing || r->left)
+        return;
+    if (group->early_ns == TIME_NONE) {
+        group->early_ns = r->now_ns;
+        group->cause = (uint8_t)cause;
+    }
+    schedule(r, group_due_ns(r, group));
+}
+
+/* A wake does not wait, unless a tick a moment ago knew of it and left the pool at nothing. */
+void tick_wake(struct reconcile *r, struct pool *pool)
+{
+    struct group *group = &r->group[pool->group];
+    const bool known = group->last_ns != TIME_NONE &&
+                       r->now_ns - group->last_at_ns < TICK_EARLY_NS &&
+                       group->observation.pool[pool->in_group].waiting_requests > 0;
+    if (pool->desired > 0 || known) {
+        tick_early(r, pool, TICK_QUEUE);
+        return;
+    }
+    group->wake = true;
+    schedule(r, r->now_ns);
 }
 
 static bool is_timed(const struct replica *replica)

@@ -421,6 +421,12 @@ static inline void plant_recompute(const struct tick_record *record)
     decide(record->spec, state, record->observation, decision);
     assert_memory_equal(decision, record->decision,
                         group_pool_count(record->spec) * sizeof(struct decision));
+    const struct group_state *after = (const void *)record->after.ptr;
+    bool corrected = false; /* by what was granted */
+    for (size_t i = 0; i < group_pool_count(record->spec); i++)
+        corrected |= group_desired(record->spec, after, i) != decision[i].desired;
+    if (!corrected)
+        assert_memory_equal(state, after, record->after.len);
     free(state);
 }
 

@@ -170,6 +170,9 @@ static void fault_49_a_stopping_replica_costs_and_is_no_supply_and_no_second_one
     assert_int_equal(p->record.observation->pool[0].ready, 2);
     assert_int_equal(p->record.observation->pool[0].draining, 1);
     assert_int_equal(p->record.observation->pool[0].actual_count, 2);
+    plant_ask(p, 0, 3);
+    plant_run(p, 3 * SECOND_NS);
+    assert_int_equal(p->starts, 4);
     plant_free(p);
 }
 

@@ -138,7 +138,7 @@ static void an_idle_replica_goes_before_a_busy_one(void **unused)
     struct plant *p = four_ready();
     plant_load(p, 1, 1, 10);
     plant_load(p, 3, 1, 5);
-    plant_load(p, 4, 1, 1);
+    plant_load(p, 4, 1, 0); /* nothing is known of its tokens */
     plant_ask(p, 0, 3);
     plant_run(p, 2 * SECOND_NS);
     assert_int_equal(draining_of(p), 2);

@@ -195,8 +195,14 @@ static void people(struct plant *p)
     const struct body *body = some_body(p);
     const int64_t until = maybe(p, 2) ? TIME_NONE : plant_wall(p) + some(p, 1, 60) * SECOND_NS;
     const struct event events[] = {
-        {.kind = EVENT_PIN, .pool = p->pool[pool].name, .count = some(p, -1, 5), .until_wall_ns = until},
-        {.kind = EVENT_PAUSE, .pool = p->pool[pool].name, .up = maybe(p, 2), .until_wall_ns = until},
+        {.kind = EVENT_PIN,
+         .pool = p->pool[pool].name,
+         .count = some(p, -1, 5),
+         .until_wall_ns = until},
+        {.kind = EVENT_PAUSE,
+         .pool = p->pool[pool].name,
+         .up = maybe(p, 2),
+         .until_wall_ns = until},
         {.kind = EVENT_FOREIGN, .pool = p->pool[pool].name, .count = some(p, 0, 6)},
         {.kind = EVENT_STOP_REPLICA, .replica = body != NULL ? body->id : 0},
         {.kind = EVENT_NOTICE, .replica = body != NULL ? body->id : 0, .up = maybe(p, 2)},
@@ -237,7 +243,7 @@ static void reload(struct plant *p)
 
 static void step(struct plant *p)
 {
-    static void (*const happenings[])(struct plant *p) = {
+    static void (*const happenings[])(struct plant * p) = {
         demand,  demand,     load,  load,   load,   die,       behave, gateway,
         traffic, probe_news, noise, people, people, inventory, reload,
     };

@@ -36,6 +36,27 @@ static void R5_a_pool_is_written_at_most_once_in_100_ms(void **unused)
     plant_free(p);
 }
 
+static void R5_a_wake_right_after_a_write_is_decided_at_once_and_written_100_ms_later(void **unused)
+{
+    (void)unused;
+    struct plant *p = plant_new();
+    plant_pool(p, "chat");
+    plant_ask(p, 0, 1);
+    plant_start(p);
+    plant_run(p, 9 * SECOND_NS);
+    plant_ask(p, 0, 0);
+    plant_run(p, SECOND_NS + 10 * MILLISECOND_NS);
+    assert_int_equal(p->stops, 1);
+    plant_wake(p, 0, 0, 1);
+    plant_run(p, 89 * MILLISECOND_NS);
+    assert_int_equal(p->record.observation->cause, TICK_WAKE); /* decided at once */
+    assert_int_equal(p->starts, 1);
+    plant_run(p, 10 * MILLISECOND_NS);
+    plant_run(p, MILLISECOND_NS);
+    assert_int_equal(p->starts, 2);
+    plant_free(p);
+}
+
 static void R5_only_so_many_replicas_start_at_once_over_all_pools(void **unused)
 {
     (void)unused;
@@ -513,6 +534,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(R5_a_pool_is_written_at_most_once_in_100_ms),
+        cmocka_unit_test(R5_a_wake_right_after_a_write_is_decided_at_once_and_written_100_ms_later),
         cmocka_unit_test(R5_only_so_many_replicas_start_at_once_over_all_pools),
         cmocka_unit_test(R9_a_confirmation_of_an_older_generation_ends_no_drain),
         cmocka_unit_test(R10_what_exists_is_adopted_and_not_lowered_until_all_sources_answered),
