@@ -20,6 +20,7 @@ struct watch {
     watch_fn *fn;
     void *user;
     unsigned events;
+    bool decided; /* the owner set events since the last call */
 };
 
 void loop_settle(struct loop *loop)
@@ -304,11 +305,14 @@ static void on_poll(uv_poll_t *poll, int status, int events)
 {
     struct watch *watch = poll->data;
     struct loop *loop = watch->loop;
+    const unsigned wanted = watch->events;
     unsigned seen = 0;
+    watch->decided = true;
     if (status < 0) {
         /* libuv 1.44 stops the poll on EPOLLERR without more: tell it as readable and broken, the
-         * owner finds the error with its next read. */
+         * owner finds the error with its next read, or behind bytes that came before it. */
         watch->events = 0;
+        watch->decided = false;
         seen = WATCH_READ | WATCH_WRITE | WATCH_HANGUP;
     } else {
         seen |= (events & UV_READABLE) ? WATCH_READ : 0;
@@ -316,6 +320,8 @@ static void on_poll(uv_poll_t *poll, int status, int events)
         seen |= (events & UV_DISCONNECT) ? WATCH_HANGUP : 0;
     }
     watch->fn(watch->user, seen);
+    if (!watch->decided && !uv_is_closing((const uv_handle_t *)&watch->poll))
+        watch_set(watch, wanted); /* nothing was said: go on as before */
     loop_settle(loop);
 }
 
@@ -342,6 +348,7 @@ struct watch *watch_new(struct loop *loop, int fd, watch_fn *fn, void *user)
 
 void watch_set(struct watch *watch, unsigned events)
 {
+    watch->decided = true;
     if (events == watch->events)
         return;
     watch->events = events;

@@ -358,6 +358,29 @@ static void an_aborted_answer_ends_with_a_reset(void **state)
     world_close(&w);
 }
 
+static void last_words_arrive_before_the_reset_of_a_broken_answer(void **state)
+{
+    (void)state;
+    struct world w;
+    struct wire c;
+    static char block[300000]; /* more than one read, more than the kernel takes at once */
+    memset(block, 'b', sizeof(block));
+    world_open(&w, NULL);
+    dial(&w, &c);
+    wire_send(&c, "GET /hold HTTP/1.1\r\nHost: x\r\n\r\n");
+    assert_true(WIRE_UNTIL(w.loop, w.open != NULL));
+    http_response_begin(w.open, 200, span_from(""), HTTP_LENGTH_STREAM);
+    http_response_data(w.open, span_of(block, sizeof(block)));
+    http_response_data(w.open, span_from("last words"));
+    http_response_break(w.open);
+    assert_true(wire_expect_close(&c));
+    assert_true(wire_has(&c, "last words"));
+    assert_int_equal(c.why, RC_IO);
+    assert_true(WIRE_UNTIL(w.loop, http_server_stats(w.server)->connections == 0));
+    wire_close(&c);
+    world_close(&w);
+}
+
 static void a_paused_body_waits_and_goes_on(void **state)
 {
     (void)state;
@@ -461,6 +484,7 @@ int main(void)
         cmocka_unit_test(fault_59_60_62_each_limit_has_its_status),
         cmocka_unit_test(a_slow_reader_is_bounded_and_then_told),
         cmocka_unit_test(an_aborted_answer_ends_with_a_reset),
+        cmocka_unit_test(last_words_arrive_before_the_reset_of_a_broken_answer),
         cmocka_unit_test(a_paused_body_waits_and_goes_on),
         cmocka_unit_test(the_client_reuses_its_connection_and_replaces_a_dead_one),
         cmocka_unit_test(a_refused_connection_and_a_bad_url_are_told_by_callback),

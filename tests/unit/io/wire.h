@@ -67,7 +67,7 @@ static inline void wire_close(struct wire *wire)
         if (timer_init(&wire_timer_, (loop_), wire_nothing, NULL) != RC_OK)                        \
             abort();                                                                               \
         timer_at(&wire_timer_, wire_end_);                                                         \
-        while (!(condition_) && clock_monotonic_ns() < wire_end_)                                  \
+        while ((loop_settle(loop_), !(condition_)) && clock_monotonic_ns() < wire_end_)            \
             loop_turn((loop_), true);                                                              \
         timer_done(&wire_timer_);                                                                  \
         (condition_);                                                                              \
