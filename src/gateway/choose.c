@@ -227,7 +227,11 @@ static struct gateway_pool *only_pool(const struct exchange *x)
 static void no_model(struct exchange *x, int64_t now_ns)
 {
     struct gateway_pool *pool = only_pool(x);
-    if (pool && exchange_may(x, pool))
+    const struct peek *peek = &x->peek;
+    if (x->endpoint.kind != ENDPOINT_UNKNOWN && peek->state == PEEK_BROKEN &&
+        peek->format == PEEK_JSON && x->body.len > 0)
+        exchange_fail_text(x, TROUBLE_BAD_REQUEST, "the body is no valid JSON");
+    else if (pool && exchange_may(x, pool))
         enter(x, pool, now_ns);
     else if (x->endpoint.kind == ENDPOINT_UNKNOWN)
         exchange_fail_text(x, TROUBLE_NOT_FOUND,
@@ -236,8 +240,6 @@ static void no_model(struct exchange *x, int64_t now_ns)
                            "the header x-model");
     else if (x->endpoint.model == MODEL_ID)
         exchange_fail_text(x, TROUBLE_NOT_FOUND, "no object of this id is known here");
-    else if (x->peek.state == PEEK_BROKEN && x->peek.format == PEEK_JSON && x->body.len > 0)
-        exchange_fail_text(x, TROUBLE_BAD_REQUEST, "the body is no valid JSON");
     else
         exchange_fail_text(x, TROUBLE_MODEL_MISSING,
                            "the request names no model: set \"model\" in its body");
