@@ -114,6 +114,7 @@ static void refusal_words(const struct exchange *x, enum refusal refusal, struct
         [REFUSAL_QUEUE_SHARE] = "the queue of the pool is full and this key has its share of it",
         [REFUSAL_QUEUE_TIMEOUT] = "no replica became free within the pool's time limit",
         [REFUSAL_CONCURRENCY] = "this key has as many requests open as it may",
+        [REFUSAL_REQUEST_RATE] = "this key has made its requests of this minute",
         [REFUSAL_TOKEN_RATE] = "this key has used its tokens of this minute",
         [REFUSAL_START_FAILED] = "no replica can be started",
         [REFUSAL_REPLICA] = "the replica failed and no further try is left",

@@ -82,6 +82,7 @@ enum rc gateway_new(struct loop *loop, const struct gateway_config *config, gate
     g->idle_task.run = idle_run;
     g->started_wall_s = clock_wall_ns() / SECOND_NS;
     rng_init(&g->rng, config->seed);
+    limits_init(&g->limits);
     buf_init(&g->lines, 4 * HTTP_HEAD_BYTES_MAX);
     buf_init(&g->text, TEXT_BYTES_MAX);
     buf_init(&g->words, WORDS_BYTES_MAX);
@@ -121,6 +122,7 @@ void gateway_free(struct gateway *g)
     free(g->early);
     router_free(g->router);
     keys_unref(g->keys);
+    limits_done(&g->limits);
     buf_done(&g->lines);
     buf_done(&g->text);
     buf_done(&g->words);

@@ -14,6 +14,7 @@
 #include "io/http_client.h"
 #include "traffic/dispatch.h"
 #include "traffic/family.h"
+#include "traffic/limits.h"
 #include "traffic/peek.h"
 #include "traffic/router.h"
 #include "traffic/sse.h"
@@ -141,6 +142,7 @@ struct gateway {
     size_t early_cap;
     size_t early_count;
     struct key_table *keys; /* NULL: everybody may */
+    struct limits limits;   /* of keys, over all pools */
     struct exchange *oldest;
     struct exchange *newest;
     struct exchange *kept;

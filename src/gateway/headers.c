@@ -1,4 +1,6 @@
 /* headers.c - which header lines pass, in which direction, and those of ours. */
+#include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "gateway/gateway_internal.h"
@@ -175,11 +177,47 @@ static void number_line(struct buf *lines, const char *name, int64_t value, cons
     buf_append(lines, "\r\n", 2);
 }
 
+/* As OpenAI writes spans: 12ms, 7s, 6m0s. */
+static void span_text(int64_t ns, char ret[32])
+{
+    const int64_t seconds = ns / SECOND_NS;
+    if (seconds < 1)
+        (void)snprintf(ret, 32, "%dms", (int)(ns / MILLISECOND_NS));
+    else if (seconds < 60)
+        (void)snprintf(ret, 32, "%ds", (int)seconds);
+    else
+        (void)snprintf(ret, 32, "%dm%ds", (int)(seconds / 60), (int)(seconds % 60));
+}
+
+static void limit_lines(struct buf *lines, const char *what, const struct limit_left *left)
+{
+    char reset[32];
+    if (left->limit == 0)
+        return;
+    span_text(left->reset_ns, reset);
+    buf_printf(lines,
+               "x-ratelimit-limit-%s: %" PRId64 "\r\nx-ratelimit-remaining-%s: %" PRId64
+               "\r\nx-ratelimit-reset-%s: %s\r\n",
+               what, left->limit, what, left->left, what, reset);
+}
+
+static void key_lines(const struct exchange *x, struct buf *lines)
+{
+    struct limit_left requests, tokens;
+    if (!x->key)
+        return;
+    limits_left(&x->gateway->limits, x->key->id, &x->key->tier, clock_monotonic_ns(), &requests,
+                &tokens);
+    limit_lines(lines, "requests", &requests);
+    limit_lines(lines, "tokens", &tokens);
+}
+
 void headers_of_ours(const struct exchange *x, struct buf *lines)
 {
     (void)http_line_text(lines, "x-request-id", x->request_id); /* checked */
     if (x->endpoint.family == FAMILY_ANTHROPIC)
         (void)http_line_text(lines, "request-id", x->request_id); /* checked */
+    key_lines(x, lines);
     if (!x->pool)
         return;
     (void)http_line_text(lines, "x-sluice-pool", x->pool->name); /* names have no line ends */

@@ -229,6 +229,7 @@ struct gateway_pool *pool_get(struct gateway *g, const char *name)
         pool_free(pool);
         return NULL;
     }
+    dispatch_share_limits(pool->dispatch, &g->limits);
     configure_client(pool);
     pool->next = g->first_pool;
     g->first_pool = pool;

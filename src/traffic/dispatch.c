@@ -58,12 +58,19 @@ struct dispatch *dispatch_new(const struct dispatch_config *config)
     d->snapshot_ns = TIME_NONE;
     d->jump_above = JUMP_LEAST;
     queue_init(&d->queue);
-    limits_init(&d->limits);
+    limits_init(&d->own_limits);
+    d->limits = &d->own_limits;
     balancer_init(&d->balancer, config->seed);
     meter_init(&d->meter, 0);
     wait_clock_init(&d->clock, 0);
     dispatch_configure(d, config);
     return d;
+}
+
+void dispatch_share_limits(struct dispatch *d, struct limits *limits)
+{
+    assert(d->serial == 0);
+    d->limits = limits;
 }
 
 void dispatch_free(struct dispatch *d)
@@ -72,7 +79,7 @@ void dispatch_free(struct dispatch *d)
         return;
     free(d->requests);
     queue_done(&d->queue);
-    limits_done(&d->limits);
+    limits_done(&d->own_limits);
     balancer_done(&d->balancer);
     meter_done(&d->meter);
     free(d);
@@ -122,7 +129,7 @@ struct request *dispatch_request_new(struct dispatch *d)
 
 void dispatch_request_free(struct dispatch *d, struct request *request, int64_t now_ns)
 {
-    limits_give(&d->limits, request->limit_slot, request->output_tokens, now_ns);
+    limits_give(d->limits, request->limit_slot, request->output_tokens, now_ns);
     request->state = REQUEST_FREE;
     request->handle = 0;
     request->next_free = d->request_free;

@@ -67,6 +67,7 @@ enum refusal {
     REFUSAL_QUEUE_SHARE,   /* 429: the queue is full and this key has more than its share of it */
     REFUSAL_QUEUE_TIMEOUT, /* 504: waited too long */
     REFUSAL_CONCURRENCY,   /* 429: limit of this key */
+    REFUSAL_REQUEST_RATE,  /* 429: requests per minute of this key */
     REFUSAL_TOKEN_RATE,    /* 429: tokens per minute of this key */
     REFUSAL_START_FAILED,  /* 503: no replica will come; dispatch_reason() says why */
     REFUSAL_REPLICA,       /* 502: replica failed and no retry is left */
@@ -119,6 +120,10 @@ struct usage {
 /* NULL when memory is out. Free with dispatch_free(); requests still known vanish silently. */
 struct dispatch *dispatch_new(const struct dispatch_config *config);
 void dispatch_free(struct dispatch *d);
+/* What keys have in use is counted there, together with other pools; it must outlive the
+ * dispatcher. Before the first request. */
+struct limits;
+void dispatch_share_limits(struct dispatch *d, struct limits *limits);
 /* New limits, objectives and times take effect at once; nobody in flight is cut off. */
 void dispatch_configure(struct dispatch *d, const struct dispatch_config *config);
 

@@ -45,6 +45,7 @@ int64_t dispatch_retry_after(const struct dispatch *d, enum refusal refusal, int
     case REFUSAL_NONE:
     case REFUSAL_START_FAILED:
         return 0;
+    case REFUSAL_REQUEST_RATE:
     case REFUSAL_TOKEN_RATE:
         return clamp_retry_after(wait_ns);
     case REFUSAL_QUEUE_FULL:
@@ -122,12 +123,14 @@ static void fill(struct dispatch *d, struct request *request, const struct arriv
 static enum refusal take_limits(struct dispatch *d, struct request *request,
                                 const struct tier *tier, int64_t *ret_wait_ns, int64_t now_ns)
 {
-    switch (limits_take(&d->limits, request->key, tier, request->prompt_tokens, now_ns,
+    switch (limits_take(d->limits, request->key, tier, request->prompt_tokens, now_ns,
                         &request->limit_slot, ret_wait_ns)) {
     case LIMIT_OK:
         return REFUSAL_NONE;
     case LIMIT_CONCURRENCY:
         return REFUSAL_CONCURRENCY;
+    case LIMIT_REQUESTS:
+        return REFUSAL_REQUEST_RATE;
     case LIMIT_TOKENS:
         return REFUSAL_TOKEN_RATE;
     case LIMIT_MEMORY:
@@ -168,6 +171,8 @@ struct dispatch_answer dispatch_arrive(struct dispatch *d, const struct arrival 
             d->wake = true; /* demand is there; when to try again is control's business */
     }
     if (refusal != REFUSAL_NONE) {
+        limits_undo(d->limits, request->limit_slot, request->prompt_tokens, now_ns);
+        request->limit_slot = SLOT_NONE;
         dispatch_request_free(d, request, now_ns);
         return refuse(d, refusal, wait_ns, now_ns);
     }

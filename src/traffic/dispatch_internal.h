@@ -50,7 +50,8 @@ struct dispatch {
     uint32_t request_free;
     uint64_t serial;
     struct queue queue;
-    struct limits limits;
+    struct limits *limits; /* own_limits, or shared ones */
+    struct limits own_limits;
     struct balancer balancer;
     struct meter meter;
     struct wait_clock clock;

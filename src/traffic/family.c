@@ -232,6 +232,8 @@ enum trouble trouble_of(enum refusal refusal)
         return TROUBLE_QUEUE_TIMEOUT;
     case REFUSAL_CONCURRENCY:
         return TROUBLE_CONCURRENCY;
+    case REFUSAL_REQUEST_RATE:
+        return TROUBLE_REQUEST_RATE;
     case REFUSAL_TOKEN_RATE:
         return TROUBLE_TOKEN_RATE;
     case REFUSAL_START_FAILED:

@@ -83,6 +83,7 @@ bool family_decode(struct span encoded, char *ret_text, size_t size);
     X(BODY_SIZE, 413, "invalid_request_error", "request_too_large", 413, "request_too_large",      \
       false)                                                                                       \
     X(CONCURRENCY, 429, "rate_limit_error", "concurrency_limit", 429, "rate_limit_error", true)    \
+    X(REQUEST_RATE, 429, "rate_limit_error", "request_rate_limit", 429, "rate_limit_error", true)  \
     X(TOKEN_RATE, 429, "rate_limit_error", "token_rate_limit", 429, "rate_limit_error", true)      \
     X(QUEUE_SHARE, 429, "rate_limit_error", "queue_share", 429, "rate_limit_error", true)          \
     X(INTERNAL, 500, "server_error", "internal_error", 500, "api_error", true)                     \

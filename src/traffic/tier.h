@@ -12,6 +12,7 @@ struct tier {
     uint32_t weight;           /* fair share among keys of one priority, 1 to 1000; 0 counts as 1 */
     int64_t concurrency;       /* requests of one key, waiting or in flight; 0 = no limit */
     int64_t tokens_per_minute; /* prompt + output tokens of one key; 0 = no limit */
+    int64_t requests_per_minute; /* of one key; 0 = no limit */
 };
 
 #define TIER_DEFAULT                                                                               \

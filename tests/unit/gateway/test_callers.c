@@ -122,6 +122,22 @@ static void a_tier_bounds_the_requests_of_its_keys(void **state)
     house_close(&h);
 }
 
+static void a_tier_counts_the_requests_of_a_minute_over_all_pools(void **state)
+{
+    (void)state;
+    struct house h;
+    house_open(&h, KEYS POOL_CHAT POOL_OTHER_FREE);
+    house_routes(&h, both, 2);
+    const char *gamma = "Authorization: Bearer gamma\r\n";
+    expect(&h, CHAT, gamma, PLAIN, "x-ratelimit-limit-requests: 2\r\n", "\"hello\"");
+    expect(&h, CHAT, gamma, "{\"model\":\"other\"}", "x-ratelimit-remaining-requests: 0\r\n",
+           "\"hello\"");
+    expect(&h, CHAT, gamma, PLAIN, " 429 ", "\"request_rate_limit\"");
+    expect(&h, CHAT, gamma, PLAIN, "retry-after: ", "x-should-retry: true\r\n");
+    assert_int_equal(h.engine[0].requests, 1);
+    house_close(&h);
+}
+
 static void keys_change_without_a_pause(void **state)
 {
     (void)state;
@@ -321,6 +337,7 @@ int main(void)
         cmocka_unit_test(a_key_of_ours_never_reaches_an_engine_and_another_one_passes),
         cmocka_unit_test(a_pool_with_keys_is_for_these_only_and_not_shown_to_others),
         cmocka_unit_test(a_tier_bounds_the_requests_of_its_keys),
+        cmocka_unit_test(a_tier_counts_the_requests_of_a_minute_over_all_pools),
         cmocka_unit_test(keys_change_without_a_pause),
         cmocka_unit_test(the_more_important_tier_is_served_first),
         cmocka_unit_test(lists_hold_every_pool_also_at_zero),

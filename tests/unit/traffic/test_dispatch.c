@@ -9,6 +9,7 @@
 
 #include "base/duration.h"
 #include "base/rng.h"
+#include "traffic/limits.h"
 
 #include <cmocka.h>
 
@@ -319,7 +320,45 @@ static void limits_of_a_key_refuse_that_key_only(void **state)
     assert_int_equal(refused.refusal, REFUSAL_TOKEN_RATE);
     assert_in_range(refused.retry_after_ns, 40 * S, 41 * S); /* 40 in debt at 1 per second */
     assert_int_equal(dispatch_arrive(d, &arrival, 42 * S).verdict, VERDICT_ASSIGNED);
+    const struct tier rare = {.priority = 4, .weight = 1, .requests_per_minute = 2};
+    arrival.key = 7;
+    arrival.tier = &rare;
+    assert_int_equal(dispatch_arrive(d, &arrival, 1).verdict, VERDICT_ASSIGNED);
+    assert_int_equal(dispatch_arrive(d, &arrival, 1).verdict, VERDICT_ASSIGNED);
+    const struct dispatch_answer third = dispatch_arrive(d, &arrival, 10 * S);
+    assert_int_equal(third.refusal, REFUSAL_REQUEST_RATE);
+    assert_in_range(third.retry_after_ns, 20 * S - 10, 20 * S + 10); /* one each 30 s */
     dispatch_free(d);
+}
+
+static void keys_have_one_limit_over_all_pools_and_refusals_cost_nothing(void **state)
+{
+    (void)state;
+    struct limits limits;
+    struct limit_left requests, tokens;
+    limits_init(&limits);
+    struct dispatch *one = pool_of(1, 10);
+    struct dispatch *none = pool_of(0, 10);
+    struct dispatch_config config;
+    dispatch_config_default(&config);
+    config.queue_requests_max = 0;
+    dispatch_configure(none, &config);
+    dispatch_share_limits(one, &limits);
+    dispatch_share_limits(none, &limits);
+    const struct tier tier = {
+        .priority = 4, .weight = 1, .tokens_per_minute = 600, .requests_per_minute = 10};
+    const struct arrival arrival = {
+        .key = 5, .tier = &tier, .prompt_tokens = 50, .priority = UINT32_MAX};
+    assert_int_equal(dispatch_arrive(one, &arrival, S).verdict, VERDICT_ASSIGNED);
+    assert_int_equal(dispatch_arrive(none, &arrival, S).refusal, REFUSAL_QUEUE_FULL);
+    limits_left(&limits, 5, &tier, S, &requests, &tokens);
+    assert_int_equal(requests.limit, 10);
+    assert_int_equal(requests.left, 9);
+    assert_int_equal(tokens.left, 550);
+    assert_in_range(requests.reset_ns, 6 * S - 10, 6 * S + 10);
+    dispatch_free(one);
+    dispatch_free(none);
+    limits_done(&limits);
 }
 
 static void a_snapshot_tells_latencies_usage_and_good_requests(void **state)
@@ -585,6 +624,7 @@ int main(void)
         cmocka_unit_test(a_draining_replica_gets_nothing_new_and_is_told_when_empty),
         cmocka_unit_test(affinity_keeps_a_session_together_within_the_bound),
         cmocka_unit_test(limits_of_a_key_refuse_that_key_only),
+        cmocka_unit_test(keys_have_one_limit_over_all_pools_and_refusals_cost_nothing),
         cmocka_unit_test(a_snapshot_tells_latencies_usage_and_good_requests),
         cmocka_unit_test(bytes_per_token_are_learned),
         cmocka_unit_test(no_request_is_lost_or_served_twice),
