@@ -28,3 +28,15 @@ int64_t replicas_for(double need)
 {
     return num_to_int(ceil(need * (1 - 1e-9)), 0, REPLICAS_MAX);
 }
+
+int64_t policy_min(const struct policy_input *in)
+{
+    const int64_t dated = in->observation->bound_min;
+    return dated >= 0 ? dated : in->pool->replicas_min;
+}
+
+int64_t policy_max(const struct policy_input *in)
+{
+    const int64_t dated = in->observation->bound_max;
+    return dated >= 0 ? dated : in->pool->replicas_max;
+}

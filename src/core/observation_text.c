@@ -35,6 +35,8 @@ static const struct field pool_fields[] = {
     POOL_FIELD("budgetUnreadable", U8, budget_unreadable),
     POOL_FIELD("paused", U8, paused),
     POOL_FIELD("pin", I64, pin_count),
+    POOL_FIELD("boundMin", I64, bound_min),
+    POOL_FIELD("boundMax", I64, bound_max),
     POOL_FIELD("scheduleNow", I64, schedule_now),
     POOL_FIELD("scheduleNext", I64, schedule_next),
     POOL_FIELD("scheduleNextNs", I64, schedule_next_ns),
@@ -98,6 +100,8 @@ void observation_defaults(struct observation *o)
         pool->quota_limit = NO_COUNT;
         pool->budget_limit = NO_COUNT;
         pool->pin_count = NO_COUNT;
+        pool->bound_min = NO_COUNT;
+        pool->bound_max = NO_COUNT;
         pool->schedule_now = NO_COUNT;
         pool->schedule_next = NO_COUNT;
         pool->schedule_next_ns = TIME_NONE;

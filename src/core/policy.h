@@ -49,6 +49,10 @@ struct policy_change {
     int64_t now_ns;
 };
 
+/* The bounds in force: of the pool, or of a dated rule that replaces one of them. */
+int64_t policy_min(const struct policy_input *in);
+int64_t policy_max(const struct policy_input *in);
+
 struct policy_ops {
     const char *name;
     const char *summary; /* one sentence: what it computes */

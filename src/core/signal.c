@@ -123,6 +123,16 @@ static void print_quantile(double quantile, char ret_text[QUANTILE_DIGITS_MAX + 
     (void)snprintf(ret_text, QUANTILE_DIGITS_MAX + 1, "%0*d", digits, (int)number);
 }
 
+bool signal_named(struct span name, struct signal_ref *ret)
+{
+    memset(ret, 0, sizeof(*ret));
+    if (signal_parse(name, ret, NULL) == RC_OK)
+        return true;
+    memset(ret, 0, sizeof(*ret));
+    ret->id = SIGNAL_EXTERNAL;
+    return span_copy(name, ret->external, sizeof(ret->external));
+}
+
 void signal_print(const struct signal_ref *ref, char *ret_text, size_t size)
 {
     const struct signal_row *row = signal_row(ref->id);

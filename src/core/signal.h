@@ -88,6 +88,9 @@ struct signal_ref {
 };
 /* RC_UNKNOWN (with the nearest name in diag), RC_RANGE for a quantile out of (0, 100). */
 enum rc signal_parse(struct span text, struct signal_ref *ret, struct diag *diag) MUST_CHECK;
+/* For lists of foreign metrics: the signal of that name where the catalogue has one, else
+ * external:NAME. False when the name is too long; the end of it is then cut. */
+bool signal_named(struct span name, struct signal_ref *ret);
 void signal_print(const struct signal_ref *ref, char *ret_text, size_t size);
 bool signal_ref_equal(const struct signal_ref *a, const struct signal_ref *b);
 

@@ -98,8 +98,8 @@ static struct hpa_proposal ask(const struct policy_input *in, const struct hpa_p
 
 static void signal_of(const struct hpa_metric *metric, struct signal_ref *ret)
 {
-    *ret = (struct signal_ref){.id = SIGNAL_EXTERNAL};
     if (metric->source == HPA_CONTAINER_RESOURCE) {
+        *ret = (struct signal_ref){.id = SIGNAL_EXTERNAL};
         const size_t len = strlen(metric->name);
         char *rest = ret->external + len + 1;
         memcpy(ret->external, metric->name, len);
@@ -107,10 +107,7 @@ static void signal_of(const struct hpa_metric *metric, struct signal_ref *ret)
         (void)span_copy(span_from(metric->container), rest, NAME_SIZE - len - 1); /* checked */
         return;
     }
-    if (signal_parse(span_from(metric->name), ret, NULL) != RC_OK) {
-        *ret = (struct signal_ref){.id = SIGNAL_EXTERNAL};
-        (void)span_copy(span_from(metric->name), ret->external, NAME_SIZE);
-    }
+    (void)signal_named(span_from(metric->name), ret); /* as long as a name at most */
 }
 
 static void pod_sample(const struct pool_spec *pool, const void *config_, void *state,
@@ -187,8 +184,8 @@ static void damp_simply(struct tick *t)
                                      t->desired);
     t->state->able =
         holds(true, t->stable == t->desired ? HPA_READY_FOR_NEW_SCALE : HPA_SCALE_DOWN_STABILIZED);
-    const struct hpa_count limited = hpa_limit_simple(
-        t->current, t->stable, t->in->pool->replicas_min, t->in->pool->replicas_max);
+    const struct hpa_count limited =
+        hpa_limit_simple(t->current, t->stable, policy_min(t->in), policy_max(t->in));
     t->out = limited.replicas;
     t->state->limited = holds(t->out != t->stable, limited.reason);
 }
@@ -208,8 +205,8 @@ static void damp(struct tick *t)
         .down = &down,
         .up_events = t->parts.up,
         .down_events = t->parts.down,
-        .min = t->in->pool->replicas_min,
-        .max = t->in->pool->replicas_max,
+        .min = policy_min(t->in),
+        .max = policy_max(t->in),
     };
     const struct hpa_count limited =
         hpa_limit(semantics, &limits, t->in->now_ns, t->current, t->stable);
@@ -247,7 +244,8 @@ static void note_rescale(struct tick *t)
 
 static void run(struct tick *t)
 {
-    const struct pool_spec *pool = t->in->pool;
+    const int64_t min = policy_min(t->in);
+    const int64_t max = policy_max(t->in);
     struct hpa_state *state = t->state;
     state->failed = 0;
     state->failed_metrics = 0;
@@ -258,13 +256,13 @@ static void run(struct tick *t)
     state->able = holds(true, HPA_SUCCEEDED_GET_SCALE);
     t->desired = 0;
     t->out = t->current;
-    if (t->current == 0 && pool->replicas_min != 0) {
+    if (t->current == 0 && min != 0) {
         state->active = holds(false, HPA_SCALING_DISABLED);
-    } else if (t->current > pool->replicas_max) {
-        t->out = pool->replicas_max;
+    } else if (t->current > max) {
+        t->out = max;
         state->reason = HPA_ABOVE_MAX;
-    } else if (t->current < pool->replicas_min) {
-        t->out = pool->replicas_min;
+    } else if (t->current < min) {
+        t->out = min;
         state->reason = HPA_BELOW_MIN;
     } else {
         follow_metrics(t);
@@ -275,10 +273,10 @@ static void run(struct tick *t)
 static enum reason reason_of(const struct hpa_state *state)
 {
     if (state->reason == HPA_ABOVE_MAX || state->reason == HPA_BELOW_MIN)
-        return REASON_HPA_BOUND;
+        return REASON_LOOP_BOUND;
     if (state->active.reason == HPA_SCALING_DISABLED)
-        return REASON_HPA_DISABLED;
-    return state->failed ? REASON_HPA_FAILED : REASON_HPA_METRICS;
+        return REASON_LOOP_DISABLED;
+    return state->failed ? REASON_LOOP_FAILED : REASON_LOOP_METRICS;
 }
 
 static struct proposal propose(const struct policy_input *in)

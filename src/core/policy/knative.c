@@ -202,12 +202,12 @@ static int64_t bounded(const struct policy_input *in, int64_t desired)
 {
     const struct knative_config *config = in->config;
     const struct knative_state *state = in->state;
-    int64_t least = config->reachable ? in->pool->replicas_min : 0;
+    int64_t least = config->reachable ? policy_min(in) : 0;
     if (!state->initialized && config->reachable && config->initial_scale > least)
         least = config->initial_scale;
     if (desired < least)
         desired = least;
-    return desired > in->pool->replicas_max ? in->pool->replicas_max : desired;
+    return desired > policy_max(in) ? policy_max(in) : desired;
 }
 
 /* Our gateway is always in the route, so a last replica without demand is one whose requests are
@@ -240,7 +240,7 @@ static void note_activity(const struct policy_input *in, int64_t want)
     struct knative_state *state = in->state;
     const struct kpa_active_answer now = kpa_active(&(struct kpa_active){
         .initialized = state->initialized,
-        .min = in->pool->replicas_min,
+        .min = policy_min(in),
         .initial = config->initial_scale,
         .prior = (enum kpa_activity)state->activity,
         .want = want,

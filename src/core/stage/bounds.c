@@ -9,10 +9,12 @@ static bool used(const struct pool_spec *pool)
 
 static void apply(struct stage_context *c)
 {
-    if (c->count < c->pool->replicas_min)
-        stage_say(c, STAGE_BOUNDS, c->pool->replicas_min, REASON_BOUND_MIN, NULL);
-    else if (c->count > c->pool->replicas_max)
-        stage_say(c, STAGE_BOUNDS, c->pool->replicas_max, REASON_BOUND_MAX, NULL);
+    const int64_t min = policy_min(c->input);
+    const int64_t max = policy_max(c->input);
+    if (c->count < min)
+        stage_say(c, STAGE_BOUNDS, min, REASON_BOUND_MIN, NULL);
+    else if (c->count > max)
+        stage_say(c, STAGE_BOUNDS, max, REASON_BOUND_MAX, NULL);
 }
 
 const struct stage_ops stage_bounds = {

@@ -164,7 +164,7 @@ static void a_failing_tick_records_nothing_and_says_why(void **state)
     const uint32_t records = state_of(w)->record_count;
     assert_int_equal(period(w, NAN), 8);
     assert_true(w->d[0].proposal.abstain);
-    assert_int_equal(w->d[0].proposal.reason, REASON_HPA_FAILED);
+    assert_int_equal(w->d[0].proposal.reason, REASON_LOOP_FAILED);
     assert_int_equal(state_of(w)->record_count, records);
     assert_int_equal(state_of(w)->active.reason, HPA_FAILED_EXTERNAL);
     world_free(w);
@@ -187,7 +187,7 @@ static void zero_set_by_somebody_stays_zero_where_the_minimum_is_not(void **stat
     struct world *w = hpa_world(true, 1);
     world_start(w, 0);
     assert_int_equal(period(w, 500), 0);
-    assert_int_equal(w->d[0].proposal.reason, REASON_HPA_DISABLED);
+    assert_int_equal(w->d[0].proposal.reason, REASON_LOOP_DISABLED);
     world_free(w);
 }
 

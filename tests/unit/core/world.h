@@ -83,6 +83,8 @@ static inline void world_observe_healthy(struct pool_observation *o, int64_t rea
         .quota_limit = NO_COUNT,
         .budget_limit = NO_COUNT,
         .pin_count = NO_COUNT,
+        .bound_min = NO_COUNT,
+        .bound_max = NO_COUNT,
         .schedule_now = NO_COUNT,
         .schedule_next = NO_COUNT,
         .schedule_next_ns = TIME_NONE,
