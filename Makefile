@@ -45,6 +45,7 @@ deps-build:
 	@tools/install $(PACKAGES_BUILD)
 deps-check:
 	@tools/install $(PACKAGES_CHECK)
+	@tools/install-clients
 deps-long:
 	@tools/install $(PACKAGES_LONG)
 deps-bench:
