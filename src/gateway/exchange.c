@@ -316,6 +316,9 @@ void exchange_begin(struct gateway *g, struct http_request *request)
     if (!admit(x) || own_answer(x))
         return;
     const struct span type = http_header_get(head, "content-type");
-    const bool body = head->body != HTTP_BODY_NONE;
-    peek_init(&x->peek, body ? peek_format_of(type) : PEEK_NONE, type);
+    enum peek_format format = head->body == HTTP_BODY_NONE ? PEEK_NONE : peek_format_of(type);
+    /* curl -d says "form" of whatever it sends; where only JSON can stand, that is what it is. */
+    if (format == PEEK_URLENCODED && x->endpoint.model == MODEL_BODY)
+        format = PEEK_JSON;
+    peek_init(&x->peek, format, type);
 }

@@ -89,8 +89,10 @@ enum rc gateway_new(struct loop *loop, const struct gateway_config *config, gate
     const struct routes nothing = {0};
     g->router = router_new(&nothing);
     enum rc rc = g->router ? RC_OK : fail(diag, RC_NO_MEMORY, "no memory for a gateway");
+    struct http_server_config server = config->server;
+    server.accept_later = true; /* before the first routes every model would be unknown */
     if (rc == RC_OK)
-        rc = http_server_new(loop, &config->server, on_request, g, &g->server, diag);
+        rc = http_server_new(loop, &server, on_request, g, &g->server, diag);
     if (rc != RC_OK) {
         gateway_free(g);
         return rc;
@@ -214,6 +216,8 @@ static enum rc take_routes(struct gateway *g, const struct routes *routes)
     g->router = router;
     g->pool = pools;
     g->pool_count = routes->pool_count;
+    if (g->generation == 0)
+        http_server_accept(g->server);
     g->generation = routes->generation;
     for (struct gateway_pool *pool = g->first_pool; pool; pool = pool->next)
         pool->mark = false;

@@ -36,7 +36,7 @@ void gateway_defaults(struct gateway_config *config);
  * the callee must not call the gateway. */
 typedef void gateway_up_fn(void *user, const struct message *message);
 
-/* Listens at once; before the first routes every model is unknown. RC_IO and others of
+/* Listens at once; connections wait until the first routes are known. RC_IO and others of
  * http_server_new(). */
 enum rc gateway_new(struct loop *loop, const struct gateway_config *config, gateway_up_fn *up,
                     void *user, struct gateway **ret, struct diag *diag) MUST_CHECK;

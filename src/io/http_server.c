@@ -82,11 +82,15 @@ static void accept_pause(struct http_server *server)
     timer_after(&server->accept_timer, ACCEPT_RETRY_NS);
 }
 
-static void accept_again(void *user)
+void http_server_accept(struct http_server *server)
 {
-    struct http_server *server = user;
     if (server->watch)
         watch_set(server->watch, WATCH_READ);
+}
+
+static void accept_again(void *user)
+{
+    http_server_accept(user);
 }
 
 static void server_take(struct http_server *server, int fd, const struct address *address)
@@ -172,7 +176,8 @@ static enum rc server_listen(struct http_server *server, struct diag *diag)
     server->watch = watch_new(server->loop, server->fd, on_listen, server);
     if (!server->watch)
         return fail(diag, RC_NO_MEMORY, "no memory to listen on %s", server->config.listen);
-    watch_set(server->watch, WATCH_READ);
+    if (!server->config.accept_later)
+        http_server_accept(server);
     return RC_OK;
 }
 

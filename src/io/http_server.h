@@ -19,6 +19,7 @@ struct http_request;
 struct http_server_config {
     const char *listen;        /* "127.0.0.1:0" */
     bool reuse_port;           /* several loops on one port */
+    bool accept_later;         /* connections wait in the backlog until http_server_accept() */
     int backlog;               /* 0 = 1024 */
     int64_t header_timeout_ns; /* from the first byte of a head to its end */
     int64_t idle_timeout_ns;   /* between requests; clients expect at least 75 s */
@@ -42,6 +43,8 @@ enum rc http_server_new(struct loop *loop, const struct http_server_config *conf
                         struct diag *diag) MUST_CHECK;
 /* Closes listener and connections; `gone` is told for open requests. */
 void http_server_free(struct http_server *server);
+/* Begins to take connections (accept_later). */
+void http_server_accept(struct http_server *server);
 /* Takes no new connection and closes each one when its request is answered. */
 void http_server_stop_accepting(struct http_server *server);
 uint16_t http_server_port(const struct http_server *server);

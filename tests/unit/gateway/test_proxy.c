@@ -91,6 +91,34 @@ static void a_request_at_zero_wakes_waits_and_is_served(void **state)
     house_close(&h);
 }
 
+static void who_comes_before_the_first_routes_waits_for_them(void **state)
+{
+    (void)state;
+    struct house h;
+    struct wire c;
+    house_open(&h, POOL_CHAT);
+    client_ask(&h, &c, CHAT, "", PLAIN);
+    loop_turn(h.loop, false);
+    house_routes(&h, one, 1);
+    assert_true(wire_expect(&c, "\"hello\""));
+    wire_close(&c);
+    house_close(&h);
+}
+
+static void a_json_body_that_curl_calls_a_form_is_read_as_json(void **state)
+{
+    (void)state;
+    struct house h;
+    struct wire c;
+    house_open(&h, POOL_CHAT);
+    house_routes(&h, one, 1);
+    client_ask(&h, &c, CHAT, "content-type: application/x-www-form-urlencoded\r\n",
+               "{\"model\":\"chta\"}");
+    assert_true(wire_expect(&c, "model_not_found"));
+    wire_close(&c);
+    house_close(&h);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -98,6 +126,8 @@ int main(void)
         cmocka_unit_test(a_stream_passes_event_by_event_and_is_metered),
         cmocka_unit_test(an_unknown_model_is_refused_with_near_names),
         cmocka_unit_test(a_request_at_zero_wakes_waits_and_is_served),
+        cmocka_unit_test(who_comes_before_the_first_routes_waits_for_them),
+        cmocka_unit_test(a_json_body_that_curl_calls_a_form_is_read_as_json),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
