@@ -196,7 +196,7 @@ static bool is_address(const char *text, bool *ret_loopback)
 }
 
 static void check_address(struct config *c, struct reader *r, const char *name, const char *value,
-                          bool needs_token)
+                          bool local)
 {
     bool loopback = true;
     const struct tree *node = tree_get(tree_get(c->source, "listen"), name);
@@ -205,12 +205,12 @@ static void check_address(struct config *c, struct reader *r, const char *name, 
     if (value[0] != '\0' && !is_address(value, &loopback))
         reader_error(r, node, RC_SYNTAX, "is \"%.80s\", HOST:PORT is wanted, as in 127.0.0.1:8080",
                      value);
-    else if (needs_token && !loopback &&
-             (c->listen.admin_token[0] == '\0' || c->listen.tls_certificate[0] == '\0'))
-        reader_error(r, node, RC_DENIED,
-                     "is \"%.80s\", beyond this machine: that needs listen.adminToken, "
-                     "listen.tlsCertificate and listen.tlsKey",
-                     value);
+    else if (local && !loopback)
+        reader_error(
+            r, node, RC_DENIED,
+            "is \"%.80s\", beyond this machine: it is served on loopback only; put a proxy "
+            "with TLS in front of it",
+            value);
     reader_up(r, up);
 }
 
@@ -218,9 +218,12 @@ static void check_general(struct config *c, struct reader *r)
 {
     check_address(c, r, "gateway", c->listen.gateway, false);
     check_address(c, r, "admin", c->listen.admin, true);
-    if ((c->listen.tls_certificate[0] == '\0') != (c->listen.tls_key[0] == '\0'))
-        reader_error(r, tree_get(c->source, "listen"), RC_MISSING,
-                     "listen.tlsCertificate and listen.tlsKey belong together");
+    /* Better refused than served in the clear by somebody who asked for more. */
+    if (c->listen.tls_certificate[0] != '\0' || c->listen.tls_key[0] != '\0')
+        reader_error(
+            r, tree_get(c->source, "listen"), RC_UNSUPPORTED,
+            "listeners speak plain HTTP only: leave tlsCertificate and tlsKey out and put a "
+            "proxy with TLS in front");
     check_keys(c, r);
 }
 

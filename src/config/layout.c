@@ -159,12 +159,13 @@ static const struct opt listen_options[] = {
     ROW_TEXT("admin", listen_spec, admin, 0, RESTART, "127.0.0.1:8081",
              "Address of API, metrics and dashboard, HOST:PORT; empty: none."),
     ROW_TEXT("tlsCertificate", listen_spec, tls_certificate, 0, LIVE, "",
-             "File with the certificate chain; empty: no TLS."),
-    ROW_TEXT("tlsKey", listen_spec, tls_key, 0, LIVE, "", "File with the private key."),
+             "File with the certificate chain; refused until listeners speak TLS."),
+    ROW_TEXT("tlsKey", listen_spec, tls_key, 0, LIVE, "",
+             "File with the private key; refused likewise."),
     ROW_TEXT("adminToken", listen_spec, admin_token, OPT_FLAG_SECRET, LIVE, "",
-             "Token for the admin address; needed where that is not loopback."),
-    ROW_NUMBER(INT, "threads", listen_spec, threads, RESTART, 1, 256, 1, "threads",
-               "Loops of the gateway."),
+             "Token that callers of the admin address must show; empty: none."),
+    ROW_NUMBER(INT, "threads", listen_spec, threads, RESTART, 1, 1, 1, "threads",
+               "Loops of the gateway; there is one."),
 };
 static const struct opt gpu_options[] = {
     ROW_TEXT("name", gpu_config, name, OPT_FLAG_REQUIRED, NEXT_START, "",
