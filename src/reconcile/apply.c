@@ -10,10 +10,23 @@ bool pool_may_act(const struct reconcile *r, const struct pool *pool)
            !r->closing && !r->left;
 }
 
+static int64_t count_drains(const struct pool *pool, enum drain_goal goal)
+{
+    int64_t n = 0;
+    for (size_t i = 0; i < pool->replica_count && pool->count[REPLICA_DRAINING] > 0; i++)
+        n += pool->replica[i]->row.state == REPLICA_DRAINING && pool->replica[i]->goal == goal &&
+                     !is_leaving(pool->replica[i])
+                 ? 1
+                 : 0;
+    return n;
+}
+
+/* What is there or ordered, and what will be warm again. */
 static int64_t total_of(const struct pool *pool)
 {
     return pool->count[REPLICA_STARTING] + pool->count[REPLICA_WARM] + pool->count[REPLICA_READY] +
-           pool->count[REPLICA_BLOCKED] + pool->count[REPLICA_FAILED];
+           pool->count[REPLICA_BLOCKED] + pool->count[REPLICA_FAILED] +
+           count_drains(pool, DRAIN_PARK);
 }
 
 static int64_t wanted_of(const struct pool *pool)
@@ -47,17 +60,6 @@ static int64_t tries_left(const struct pool *pool)
     return num_clamp(most - pool->count[REPLICA_STARTING], 0, REPLICAS_MAX);
 }
 
-static int64_t takable_back(const struct pool *pool)
-{
-    int64_t n = 0;
-    for (size_t i = 0; i < pool->replica_count; i++)
-        n += pool->replica[i]->row.state == REPLICA_DRAINING &&
-                     pool->replica[i]->goal != DRAIN_REPLACE && !is_leaving(pool->replica[i])
-                 ? 1
-                 : 0;
-    return n;
-}
-
 int64_t apply_starts(struct reconcile *r, struct pool *pool)
 {
     if (pool->spec->fixed || !pool_may_act(r, pool) || pool_wrote(r, pool))
@@ -66,7 +68,7 @@ int64_t apply_starts(struct reconcile *r, struct pool *pool)
     for (size_t i = 0; i < pool->replica_count; i++)
         due += is_due(r, pool->replica[i]) ? 1 : 0;
     const int64_t short_of = wanted_of(pool) - total_of(pool);
-    const int64_t missing = num_clamp(short_of - takable_back(pool), 0, REPLICAS_MAX);
+    const int64_t missing = num_clamp(short_of - count_drains(pool, DRAIN_LESS), 0, REPLICAS_MAX);
     const int64_t again = num_clamp(short_of + due, 0, due); /* the surplus is not tried again */
     const int64_t left = tries_left(pool);
     return again + missing < left ? again + missing : left;
@@ -125,7 +127,11 @@ static void start_some(struct reconcile *r, struct pool *pool, int64_t starts)
         if (replica == NULL) {
             const uint16_t class = class_for_start(r, pool);
             replica = replica_add(r, pool, r->next_id, REPLICA_BLOCKED);
-            if (replica == NULL)
+            if (replica == NULL && !pool->full)
+                note(r, pool, NULL, "replica-limit", "no place for another one: at most %d a pool",
+                     REPLICAS_PER_POOL_MAX);
+            pool->full = replica == NULL;
+            if (pool->full)
                 return; /* the next tick tries again */
             replica->row.class_ = class;
         }
@@ -136,12 +142,12 @@ static void start_some(struct reconcile *r, struct pool *pool, int64_t starts)
 /* ---- back in service ---- */
 
 /* The newest drain has the most left on it. */
-static struct replica *newest_drain(const struct pool *pool)
+static struct replica *newest_drain(const struct pool *pool, enum drain_goal goal)
 {
     struct replica *best = NULL;
-    for (size_t i = 0; i < pool->replica_count; i++) {
+    for (size_t i = 0; i < pool->replica_count && pool->count[REPLICA_DRAINING] > 0; i++) {
         struct replica *replica = pool->replica[i];
-        if (replica->row.state == REPLICA_DRAINING && replica->goal != DRAIN_REPLACE &&
+        if (replica->row.state == REPLICA_DRAINING && replica->goal == goal &&
             !is_leaving(replica) &&
             (best == NULL || replica->row.changed_ns >= best->row.changed_ns))
             best = replica;
@@ -161,10 +167,17 @@ static void serve_again(struct reconcile *r, struct pool *pool)
 {
     struct replica *replica;
     while (total_of(pool) < wanted_of(pool) && actions_room(r) &&
-           (replica = newest_drain(pool)) != NULL)
+           (replica = newest_drain(pool, DRAIN_LESS)) != NULL)
         drain_take_back(r, replica);
-    while (pool->count[REPLICA_READY] < pool->desired && actions_room(r) &&
-           (replica = first_warm(pool)) != NULL) {
+    while (pool->count[REPLICA_READY] < pool->desired && actions_room(r)) {
+        replica = newest_drain(pool, DRAIN_PARK);
+        if (replica != NULL) {
+            drain_take_back(r, replica);
+            continue;
+        }
+        replica = first_warm(pool);
+        if (replica == NULL)
+            return;
         replica_enter(r, replica, REPLICA_READY);
         note(r, pool, replica, "replica-woken", "it was warm");
     }
@@ -195,8 +208,8 @@ static void give_up_overdue(struct reconcile *r, struct pool *pool)
     }
 }
 
-/* Who may go: a ready one only while more are ready than serve, and first one of a class that has
- * more than its share. */
+/* Who may go: a ready one only while more are ready than serve, a warm one only while more are warm
+ * than are wanted, and first one of a class that has more than its share. */
 struct lowering {
     const struct pool *pool;
     const struct decision *decision; /* NULL = of any class */
@@ -207,7 +220,10 @@ static bool may_go(const struct replica *replica, const void *context)
 {
     const struct lowering *l = context;
     const uint16_t class = replica->row.class_;
-    if (replica->row.state == REPLICA_READY && l->pool->count[REPLICA_READY] <= l->pool->desired)
+    const struct pool *pool = l->pool;
+    if (replica->row.state == REPLICA_READY && pool->count[REPLICA_READY] <= pool->desired)
+        return false;
+    if (replica->row.state == REPLICA_WARM && pool->count[REPLICA_WARM] <= pool->warm_wanted)
         return false;
     return l->decision == NULL || class >= CLASSES_PER_POOL_MAX ||
            l->have[class] > l->decision->class_desired[class];

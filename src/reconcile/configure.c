@@ -277,10 +277,26 @@ static void take_over(struct reconcile *r, struct fresh *f, const struct reconci
     free(old_pool);
 }
 
+static enum rc check_spec(const struct reconcile_spec *spec)
+{
+    size_t pools = 0;
+    for (size_t i = 0; i < spec->group_count; i++)
+        pools += group_pool_count(spec->group[i].group);
+    if (pools > ROUTED_POOLS_MAX || spec->model_count > ROUTED_MODELS_MAX)
+        return RC_LIMIT;
+    for (size_t i = 0; i < spec->model_count; i++)
+        if (spec->model[i].pool >= pools)
+            return RC_RANGE;
+    return RC_OK;
+}
+
 static enum rc apply_spec(struct reconcile *r, const struct reconcile_spec *spec)
 {
     struct fresh f = {0};
-    enum rc rc = RC_NO_MEMORY;
+    enum rc rc = check_spec(spec);
+    if (rc != RC_OK)
+        return rc;
+    rc = RC_NO_MEMORY;
     if (make_arrays(r, spec, &f) && make_pools(r, spec, &f) && actions_room(r)) {
         qsort(f.by_name, f.pool_count, sizeof(f.by_name[0]), by_name);
         rc = RC_OK;

@@ -35,9 +35,10 @@ static bool views_room(struct pool *pool, unsigned gateway)
 
 static void ask_pool(struct reconcile *r, struct pool *pool)
 {
-    for (unsigned g = 0; g < GATEWAYS_MAX; g++) {
-        if ((r->gateways >> g & 1) == 0 || !views_room(pool, g))
-            continue;
+    for (uint64_t left = r->gateways; left != 0;) {
+        const unsigned g = gateway_take_first(&left);
+        if (!views_room(pool, g))
+            continue; /* never answered: unknown */
         pool->view[g].asked = true;
         pool->view[g].round = r->round;
         r->outstanding++;
@@ -79,9 +80,9 @@ void gateways_give_up(struct reconcile *r)
             silent |= UINT64_C(1) << g;
             view->silent = true;
         }
-    for (unsigned g = 0; g < GATEWAYS_MAX; g++)
-        if (((silent & ~r->silent_gateways) >> g & 1) != 0)
-            note(r, NULL, NULL, "gateway-silent", "gateway %u did not answer in time", g);
+    for (uint64_t left = silent & ~r->silent_gateways; left != 0;)
+        note(r, NULL, NULL, "gateway-silent", "gateway %u did not answer in time",
+             gateway_take_first(&left));
     r->silent_gateways |= silent;
     r->outstanding = 0;
 }
@@ -290,18 +291,12 @@ enum rc gateway_take(struct reconcile *r, uint16_t gateway, bool up, struct diag
 
 /* ---- who answers ---- */
 
-static bool is_known(const struct reconcile *r, const struct pool *pool, unsigned gateway,
-                     bool *ret_up)
-{
-    *ret_up = (r->gateways >> gateway & 1) != 0;
-    return gateway < pool->view_count && pool->view[gateway].answered;
-}
-
 bool gateways_answered(const struct reconcile *r, const struct pool *pool)
 {
-    for (unsigned g = 0; pool->spec->routed && g < GATEWAYS_MAX; g++) {
-        bool up;
-        if (!is_known(r, pool, g, &up) && up)
+    uint64_t left = pool->spec->routed ? r->gateways : 0;
+    while (left != 0) {
+        const unsigned g = gateway_take_first(&left);
+        if (g >= pool->view_count || !pool->view[g].answered)
             return false;
     }
     return true;
@@ -309,10 +304,10 @@ bool gateways_answered(const struct reconcile *r, const struct pool *pool)
 
 bool gateways_silent(const struct reconcile *r, const struct pool *pool)
 {
-    for (unsigned g = 0; pool->spec->routed && g < GATEWAYS_MAX; g++) {
-        bool up;
-        const bool known = is_known(r, pool, g, &up);
-        if (up && (!known || pool->view[g].silent))
+    uint64_t left = pool->spec->routed ? r->gateways : 0;
+    while (left != 0) {
+        const unsigned g = gateway_take_first(&left);
+        if (g >= pool->view_count || !pool->view[g].answered || pool->view[g].silent)
             return true;
     }
     return false;

@@ -106,7 +106,8 @@ static enum replica_state ready_state(const struct pool *pool)
 {
     const int64_t serving = pool->desired + (pool->surging ? 1 : 0);
     const bool enough = pool->ticked && pool->count[REPLICA_READY] >= serving;
-    return enough && !pool->spec->fixed && pool->count[REPLICA_WARM] < pool->warm_wanted
+    return enough && !pool->spec->fixed && pool->core->mode == MODE_ACTIVE &&
+                   pool->count[REPLICA_WARM] < pool->warm_wanted
                ? REPLICA_WARM
                : REPLICA_READY;
 }

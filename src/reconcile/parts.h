@@ -115,6 +115,7 @@ struct pool {
     bool scanned;
     bool saw_silence; /* in the last tick */
     bool ticked;
+    bool full;    /* there was no place for another replica in the last try */
     bool surging; /* one more than wanted: a replacement is on its way */
     int64_t desired;
     int64_t warm_wanted;
@@ -291,7 +292,15 @@ enum rc news_take(struct reconcile *r, const struct replica_news *news, struct d
 void replica_succeed(struct reconcile *r, const struct replica *replica, bool refused,
                      const char *text);
 
-/* ---- gateway_signals.c ---- */
+/* ---- gateways.c, gateway_signals.c ---- */
+
+/* Takes the first gateway out of a set that has one. */
+static inline unsigned gateway_take_first(uint64_t *set)
+{
+    const unsigned first = (unsigned)__builtin_ctzll(*set);
+    *set &= *set - 1;
+    return first;
+}
 
 enum rc message_take(struct reconcile *r, const struct event *event, struct diag *diag);
 enum rc gateway_take(struct reconcile *r, uint16_t gateway, bool up, struct diag *diag);
@@ -341,6 +350,7 @@ void close_down(struct reconcile *r);
 /* ---- tick.c: rounds ---- */
 
 void schedule(struct reconcile *r, int64_t at_ns);
+void forgive_stall(struct reconcile *r);
 void tick_early(struct reconcile *r, const struct pool *pool, enum tick_cause cause);
 void tick_wake(struct reconcile *r, struct pool *pool);
 bool tick_step(struct reconcile *r); /* true when something was done */

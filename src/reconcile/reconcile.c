@@ -16,6 +16,7 @@ void time_seen(struct reconcile *r, int64_t now_ns, int64_t wall_ns)
     if (now_ns > r->now_ns)
         r->now_ns = now_ns;
     r->wall_ns = wall_ns;
+    forgive_stall(r);
     if (r->born_ns != TIME_NONE)
         return;
     r->born_ns = r->now_ns;
@@ -61,12 +62,14 @@ static enum rc take_room(struct reconcile *r, struct pool *pool, const struct ev
                          struct diag *diag)
 {
     (void)diag;
+    const bool freed = event->gpus_free > r->gpus_free;
     const bool more =
         pool->room != NO_COUNT && (event->count == NO_COUNT || event->count > pool->room);
     pool->room = event->count < 0 ? NO_COUNT : event->count;
     r->gpus_free = event->gpus_free;
-    if (more && (pool->unmet > 0 || pool->count[REPLICA_BLOCKED] > 0))
-        tick_early(r, pool, TICK_REPLICA);
+    for (size_t i = 0; (freed || more) && i < r->pool_count; i++)
+        if (r->pool[i]->unmet > 0)
+            tick_early(r, r->pool[i], TICK_REPLICA);
     return RC_OK;
 }
 

@@ -81,7 +81,8 @@ enum rc reconcile_startup(struct reconcile *r, const char *pool, int64_t startup
  * unchanged pools do not notice. Replicas of a pool that is gone are left alone and forgotten with
  * a note (FAULTS 80); changed target hashes start a rolling replacement. New pools wait for their
  * EVENT_SCANNED. RC_STATE while actions wait (drain reconcile_next() first), RC_DUPLICATE for two
- * pools of one name, RC_NO_MEMORY: the old one stays in force. */
+ * pools of one name, RC_LIMIT for more than ROUTED_POOLS_MAX pools or ROUTED_MODELS_MAX models,
+ * RC_RANGE for a model of a pool that is not there, RC_NO_MEMORY: the old one stays in force. */
 enum rc reconcile_configure(struct reconcile *r, const struct reconcile_spec *spec, int64_t now_ns,
                             int64_t wall_ns) MUST_CHECK;
 
@@ -180,6 +181,12 @@ enum action_kind {
     ACTION_RECORD, /* record of one tick: to be stored whole (R17) */
     ACTION_NOTE,   /* code, pool, replica, text: for log, event list and audit */
 };
+/* Codes of notes are stable names.
+ * Replicas: replica-found, -starting, -ready, -unready, -refused, -failed, -lost, -given-up,
+ * -overdue, -suspect, -notice, -unwanted, -replaced, -woken, -parked, -draining, -undrained,
+ * -drained, -drain-timeout, -stopping, -stop-again, -stopped, -limit.
+ * Pools: pool-pinned, -unpinned, -paused, -resumed, -contended, -settled, -forgotten;
+ * foreign-count. All: gateway-silent, gateway-answers, samples-dropped, ticks-skipped. */
 struct tick_record {
     size_t group;
     const struct group_spec *spec;
@@ -263,7 +270,9 @@ struct pool_status {
     double replica_seconds;                /* since the start, of everything that holds resources */
     const struct decision *decision;       /* of the last tick; NULL before */
     const struct observation *observation; /* of its group */
-    const struct gateway_snapshot *snapshot; /* newest, all gateways added up; NULL before */
+    const struct gateway_snapshot *snapshot; /* newest, all gateways added up, amounts of the last
+                                                tick; NULL before. One place for all pools: until
+                                                the next call */
 };
 size_t reconcile_pool_count(const struct reconcile *r);
 int reconcile_pool_find(const struct reconcile *r, struct span name); /* -1 when unknown */

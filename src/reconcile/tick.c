@@ -8,6 +8,7 @@
 #include "reconcile/parts.h"
 
 /* What gateways tell of one tick always finds a place: four histograms and some levels a pool. */
+#define STALL_NS (5 * SECOND_NS) /* later than asked for by so much: we stood still */
 #define GATEWAY_SAMPLES (POOLS_PER_GROUP_MAX * (LATENCY_COUNT * HISTOGRAM_BUCKETS + 64))
 
 void schedule(struct reconcile *r, int64_t at_ns)
@@ -27,6 +28,19 @@ bool group_may_tick(const struct reconcile *r, const struct group *group)
         if (!group->pool[i]->scanned)
             return grace_is_over(r, group);
     return true;
+}
+
+/* Nobody looked for so long (a suspended machine, a debugger): what was due meanwhile may have
+ * happened without our knowing. Starts, probes and drains get that time back. */
+void forgive_stall(struct reconcile *r)
+{
+    if (r->due_ns == TIME_NONE || r->now_ns - r->due_ns < STALL_NS)
+        return;
+    const int64_t late_ns = r->now_ns - r->due_ns;
+    for (size_t i = 0; i < r->replica_count; i++)
+        if (r->replica[i]->alive && r->replica[i]->due_ns != TIME_NONE)
+            r->replica[i]->due_ns = num_add_sat(r->replica[i]->due_ns, late_ns);
+    r->due_ns = r->now_ns;
 }
 
 /* ---- due times ---- */

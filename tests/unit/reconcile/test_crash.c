@@ -190,6 +190,25 @@ static void an_overdue_start_is_stopped_and_another_one_tried_after_back_off(voi
     plant_free(p);
 }
 
+static void a_start_is_not_overdue_by_the_time_in_which_nobody_looked(void **unused)
+{
+    (void)unused;
+    struct plant *p = plant_new();
+    plant_pool(p, "chat");
+    p->startup_ns[0] = 30 * SECOND_NS;
+    plant_ask(p, 0, 1);
+    plant_start(p);
+    plant_run(p, 10 * SECOND_NS);
+    p->now_ns += HOUR_NS; /* the machine slept */
+    plant_drain_actions(p);
+    assert_int_equal(plant_count(p, 0, REPLICA_STARTING), 1);
+    assert_int_equal(p->stops, 0);
+    plant_run(p, SECOND_NS);
+    assert_int_equal(plant_count(p, 0, REPLICA_READY), 1);
+    assert_int_equal(p->starts, 1);
+    plant_free(p);
+}
+
 static void a_blocked_replica_is_not_pending(void **unused)
 {
     (void)unused;
@@ -365,6 +384,7 @@ int main(void)
         cmocka_unit_test(a_replica_that_served_for_long_has_no_failures_behind_it),
         cmocka_unit_test(a_replica_that_dies_soon_after_it_was_ready_counts_as_failed),
         cmocka_unit_test(an_overdue_start_is_stopped_and_another_one_tried_after_back_off),
+        cmocka_unit_test(a_start_is_not_overdue_by_the_time_in_which_nobody_looked),
         cmocka_unit_test(a_blocked_replica_is_not_pending),
         cmocka_unit_test(fault_73_a_refused_start_is_tried_again_and_is_no_failure),
         cmocka_unit_test(fault_64_one_activation_is_tried_at_a_time_and_waiters_get_the_reason),

@@ -64,9 +64,11 @@ static void an_idle_replica_makes_room_for_a_pool_of_higher_priority(void **unus
     assert_int_equal(p->stops, 1);
     assert_null(reconcile_replica(p->r, 2)); /* the idle one, never the busy one */
     assert_int_equal(reconcile_replica(p->r, 1)->state, REPLICA_READY);
-    room(p, "high", 1, 1); /* the target tells what is free now */
+    room(p, "high", 2, 1); /* the target tells what is free now: it is used at once */
     room(p, "low", 2, 1);
-    p->gateway[0].waiting[1] = 1;
+    const size_t starts = p->starts;
+    plant_run(p, SECOND_NS / 10);
+    assert_int_equal(p->starts, starts + 1);
     plant_run(p, 10 * SECOND_NS);
     assert_int_equal(plant_count(p, 1, REPLICA_READY), 1);
     plant_free(p);
@@ -384,6 +386,22 @@ static void two_pools_of_one_name_are_refused_and_the_old_specification_stays(vo
     plant_free(p);
 }
 
+static void a_model_of_a_pool_that_is_not_there_is_refused(void **unused)
+{
+    (void)unused;
+    struct plant *p = plant_new();
+    plant_pool(p, "a");
+    plant_start(p);
+    plant_run(p, SECOND_NS);
+    const struct route_model model = {.name = "llama", .pool = 1};
+    struct reconcile_spec spec = p->spec;
+    spec.model = &model;
+    spec.model_count = 1;
+    assert_int_equal(reconcile_configure(p->r, &spec, p->now_ns, plant_wall(p)), RC_RANGE);
+    plant_run(p, SECOND_NS);
+    plant_free(p);
+}
+
 static void a_specification_waits_for_actions_that_were_not_taken(void **unused)
 {
     (void)unused;
@@ -546,6 +564,7 @@ int main(void)
         cmocka_unit_test(pools_may_change_their_group_with_their_replicas),
         cmocka_unit_test(a_snapshot_that_counts_pools_the_old_way_is_understood),
         cmocka_unit_test(two_pools_of_one_name_are_refused_and_the_old_specification_stays),
+        cmocka_unit_test(a_model_of_a_pool_that_is_not_there_is_refused),
         cmocka_unit_test(a_specification_waits_for_actions_that_were_not_taken),
         cmocka_unit_test(changed_limits_are_told_and_others_are_not),
         cmocka_unit_test(models_of_the_specification_stand_in_the_routes),

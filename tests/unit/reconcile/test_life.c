@@ -269,6 +269,34 @@ static void a_serving_replica_is_parked_when_a_warm_one_is_missing(void **unused
     plant_free(p);
 }
 
+static void a_busy_replica_that_is_parked_drains_once(void **unused)
+{
+    (void)unused;
+    struct plant *p = plant_new();
+    plant_pool(p, "chat");
+    p->pool[0].replicas_max = 10;
+    plant_ask(p, 0, 3);
+    plant_start(p);
+    plant_run(p, 10 * SECOND_NS);
+    for (uint64_t id = 1; id <= 3; id++)
+        plant_load(p, id, 1, (int64_t)id);
+    p->pool[0].warm = (struct warm_spec){.percent = 10, .batch = 2, .use = true};
+    plant_compile(p);
+    assert_int_equal(reconcile_configure(p->r, &p->spec, p->now_ns, plant_wall(p)), RC_OK);
+    plant_ask(p, 0, 2);
+    plant_run(p, 2 * SECOND_NS + SECOND_NS / 10);
+    const size_t starts = p->starts;
+    assert_int_equal(plant_count(p, 0, REPLICA_DRAINING), 1);
+    plant_run(p, 10 * SECOND_NS);
+    assert_int_equal(plant_count(p, 0, REPLICA_DRAINING), 1);
+    assert_false(plant_noted(p, "replica-undrained"));
+    assert_int_equal(p->starts, starts); /* it will be the warm one */
+    plant_ask(p, 0, 3);
+    plant_run(p, 3 * SECOND_NS);
+    assert_int_equal(plant_count(p, 0, REPLICA_READY), 3);
+    plant_free(p);
+}
+
 /* ---- modes ---- */
 
 static void an_observed_pool_decides_and_records_and_does_nothing(void **unused)
@@ -409,6 +437,7 @@ int main(void)
         cmocka_unit_test(a_replica_under_notice_is_replaced_before_it_goes),
         cmocka_unit_test(warm_replicas_are_kept_beside_and_serve_at_once_when_wanted),
         cmocka_unit_test(a_serving_replica_is_parked_when_a_warm_one_is_missing),
+        cmocka_unit_test(a_busy_replica_that_is_parked_drains_once),
         cmocka_unit_test(an_observed_pool_decides_and_records_and_does_nothing),
         cmocka_unit_test(replicas_of_a_fixed_pool_are_seen_and_routed_never_started_or_stopped),
         cmocka_unit_test(an_unrouted_pool_is_stopped_without_asking_gateways),
