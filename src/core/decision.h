@@ -90,7 +90,8 @@ struct proposal {
     bool urgent;  /* passes the pace stages upward */
     uint16_t reason; /* enum reason */
     int64_t replicas;
-    double exact;     /* before rounding up; NAN where it has no meaning */
+    double exact;     /* the need before rounding up and before a hold; NAN where it has no
+                         meaning */
     double number[4]; /* what the reason's words refer to */
 };
 

@@ -141,12 +141,13 @@ const struct opt warm_options[] = {
 };
 
 const struct opt forecast_options[] = {
-    BOOL_OPT("enabled", forecast_spec, enabled, 0, "Forecast floor; not supported yet."),
+    BOOL_OPT("enabled", forecast_spec, enabled, 0, "Raises to what a forecast needs."),
     DURATION_OPT("lookbackWindow", forecast_spec, lookback_ns, 3600, 90 * DAY_S, 7 * DAY_S,
-                 "History that is learned from."),
-    DURATION_OPT("horizon", forecast_spec, horizon_ns, 60, DAY_S, 600, "How far it looks ahead."),
+                 "History that seasons are learned from."),
+    DURATION_OPT("horizon", forecast_spec, horizon_ns, 60, DAY_S, 600,
+                 "How far it looks ahead; the time of a start is a good choice."),
     NUMBER_OPT("minConfidence", forecast_spec, min_confidence, 0, 1, 0.7, "ratio",
-               "Forecasts of less are not used."),
+               "Forecasts are not followed while 1 - usual error / usual level is less."),
 };
 
 const struct opt cost_options[] = {

@@ -229,6 +229,9 @@ static enum rc check_values(const struct pool_spec *s, struct diag *diag)
         {"warm.prewarmPercent", s->warm.percent, 0, 100, false},
         {"warm.replenishDelay", seconds_of(s->warm.replenish_delay_ns), 0, 86400, false},
         {"warm.batchSize", (double)s->warm.batch, 0, REPLICAS_MAX, false},
+        {"predictive.lookbackWindow", seconds_of(s->forecast.lookback_ns), 3600, 90 * 86400, false},
+        {"predictive.horizon", seconds_of(s->forecast.horizon_ns), 60, 86400, false},
+        {"predictive.minConfidence", s->forecast.min_confidence, 0, 1, false},
         {"cost.maxCostPerHour", s->cost.max_per_hour, 0, 1e12, true},
         {"cost.dailyBudget", s->cost.daily_budget, 0, 1e12, true},
         {"cost.maxSpotPercent", s->cost.spot_max_percent, 0, 100, false},
@@ -319,9 +322,6 @@ static enum rc check_policies(const struct pool_spec *spec, struct diag *diag)
 
 static enum rc check_meaning(const struct pool_spec *spec, struct diag *diag)
 {
-    if (spec->forecast.enabled)
-        return fail(diag, RC_UNSUPPORTED,
-                    "the forecast floor is not supported yet; leave forecast.enabled out");
     if (spec->slo_target.enabled && spec->slo.ttft_ns <= 0 && spec->slo.inter_token_ns <= 0 &&
         spec->slo.e2e_ns <= 0)
         return fail(diag, RC_MISSING,

@@ -228,7 +228,7 @@ static struct proposal needed(const struct policy_input *in, const struct adapti
         reason = d->in_tokens ? REASON_LOAD_TOKENS_RISE : REASON_LOAD_REQUESTS_RISE;
     return (struct proposal){
         .replicas = need > least ? need : least,
-        .exact = NAN, /* holds by itself: no tolerance */
+        .exact = up, /* the need as it is, before the hold */
         .reason = (uint16_t)reason,
         .number = {d->flight + d->waiting, level, flight + d->waiting},
     };

@@ -13,11 +13,13 @@ static bool used(const struct pool_spec *pool)
     return true;
 }
 
-/* Around 0 there is no ratio: 0 -> 1 and 1 -> 0 are never within a tolerance. */
+/* Around 0 there is no ratio: 0 -> 1 and 1 -> 0 are never within a tolerance. A policy that holds
+ * by itself means its count to the unit. */
 static bool within_tolerance(const struct stage_context *c)
 {
     const double exact = c->decision->proposal.exact;
-    if (!c->native || c->desired == 0 || c->count == 0 || !isfinite(exact))
+    if (!c->native || c->pool->policy->holds_itself || c->desired == 0 || c->count == 0 ||
+        !isfinite(exact))
         return false;
     return fabs(exact / (double)c->desired - 1) <= c->pool->behavior.tolerance;
 }

@@ -37,6 +37,9 @@ static const struct {
     {"requireHeadroom", SET_NUMBER,
      offsetof(struct pool_spec, slo_target.require_headroom_percent)},
     {"checkDuration", SET_DURATION, offsetof(struct pool_spec, slo_target.check_ns)},
+    {"predictive", SET_BOOL, offsetof(struct pool_spec, forecast.enabled)},
+    {"horizon", SET_DURATION, offsetof(struct pool_spec, forecast.horizon_ns)},
+    {"minConfidence", SET_NUMBER, offsetof(struct pool_spec, forecast.min_confidence)},
     {"grace", SET_DURATION, offsetof(struct pool_spec, last_replica.grace_ns)},
     {"retention", SET_DURATION, offsetof(struct pool_spec, last_replica.retention_ns)},
     {"warmPercent", SET_NUMBER, offsetof(struct pool_spec, warm.percent)},
@@ -273,8 +276,25 @@ static const struct {
     {"tick ", play_tick},
 };
 
+static void play_line(struct player *p, struct span line);
+
+/* "repeat N LINE" */
+static void play_repeat(struct player *p, struct span words)
+{
+    struct span count;
+    int64_t n = 0;
+    (void)span_split(&words, ' ', &count);
+    assert_int_equal(num_parse_int(count, &n), RC_OK);
+    for (int64_t i = 0; i < n; i++)
+        play_line(p, words);
+}
+
 static void play_line(struct player *p, struct span line)
 {
+    if (span_starts_with(line, "repeat ")) {
+        play_repeat(p, span_slice(line, strlen("repeat "), line.len));
+        return;
+    }
     for (size_t i = 0; i < COUNT_OF(verbs); i++)
         if (span_starts_with(line, verbs[i].verb)) {
             verbs[i].play(p, span_slice(line, strlen(verbs[i].verb), line.len));

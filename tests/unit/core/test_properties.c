@@ -101,6 +101,9 @@ static void random_pool(struct rng *rng, struct pool_spec *pool)
     pool->last_replica.grace_ns = rng_range(rng, 0, 20) * SECOND_NS;
     pool->last_replica.retention_ns = rng_range(rng, 0, 20) * SECOND_NS;
     pool->warm.percent = (double)rng_range(rng, 0, 30);
+    pool->forecast.enabled = chance(rng, 4);
+    pool->forecast.horizon_ns = rng_range(rng, 60, 600) * SECOND_NS;
+    pool->forecast.min_confidence = rng_unit(rng);
     pool->cost.max_per_hour = chance(rng, 3) ? (double)rng_range(rng, 0, 100) : (double)NAN;
     pool->cost.daily_budget = chance(rng, 3) ? (double)rng_range(rng, 0, 100) : (double)NAN;
     pool->policy = chance(rng, 3) ? &probe_imitation : &probe;

@@ -151,9 +151,9 @@ static void what_is_wrong_is_said_with_its_place(void **state)
     cases[0].spec.combine = COMBINE_FORMULA;
     cases[0].rc = RC_MISSING;
     cases[0].says = "needs a formula";
-    cases[1].spec.forecast.enabled = true;
-    cases[1].rc = RC_UNSUPPORTED;
-    cases[1].says = "forecast";
+    cases[1].spec.forecast.horizon_ns = 0;
+    cases[1].rc = RC_RANGE;
+    cases[1].says = "60 to 86400";
     cases[2].spec.slo_target.enabled = true;
     cases[2].rc = RC_MISSING;
     cases[2].says = "objective";
