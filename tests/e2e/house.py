@@ -1,6 +1,7 @@
 """One `sluice run` in a folder of its own, for tests of the whole: its configuration, log, engines and state file.
 
 Everything is on loopback and on free ports; nothing outlives the block."""
+import datetime
 import http.client
 import json
 import os
@@ -176,6 +177,11 @@ class House:
             if (event is None or row["event"] == event) and all(row.get(k) == str(v) for k, v in fields.items()):
                 found.append(row)
         return found
+
+    @staticmethod
+    def clock(row):
+        """Unix time of a line, in seconds."""
+        return datetime.datetime.fromisoformat(row["at"].replace("Z", "+00:00")).timestamp()
 
     def await_log(self, event, count=1, seconds=PATIENCE_S, **fields):
         await_true(lambda: len(self.log(event, **fields)) >= count, f"{count} x {event} {fields} in the log", seconds)
