@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #define READ_STEP_BYTES 65536
+#define TAIL_BYTES_MAX (64U << 20) /* passes through memory */
 
 enum rc file_read(const char *path, size_t limit_bytes, struct buf *into, struct diag *diag)
 {
@@ -102,7 +103,7 @@ enum rc file_keep_tail(const char *path, size_t cap_bytes, uint64_t *ret_dropped
         return errno == ENOENT ? RC_NOT_FOUND : RC_IO;
     enum rc rc = fstat(fd, &st) == 0 ? RC_OK : RC_IO;
     if (rc == RC_OK && (uint64_t)st.st_size > cap_bytes) {
-        const size_t keep = cap_bytes / 2;
+        const size_t keep = cap_bytes / 2 < TAIL_BYTES_MAX ? cap_bytes / 2 : TAIL_BYTES_MAX;
         char *tail = malloc(keep + 1);
         ssize_t n = tail ? pread(fd, tail, keep, st.st_size - (off_t)keep) : -1;
         if (!tail)

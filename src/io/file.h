@@ -15,8 +15,8 @@ enum rc file_read(const char *path, size_t limit_bytes, struct buf *into,
 enum rc file_replace(const char *path, struct span bytes, mode_t mode,
                      struct diag *diag) MUST_CHECK;
 /* For a file that others append to (engine output): when it is longer than cap_bytes only its last
- * half cap stays, cut at a line. Writers must have opened it with O_APPEND. *ret_dropped counts the
- * bytes lost. */
+ * half cap stays, 64 MiB at most, cut at a line. Writers must have opened it with O_APPEND.
+ * *ret_dropped counts the bytes lost. */
 enum rc file_keep_tail(const char *path, size_t cap_bytes, uint64_t *ret_dropped) MUST_CHECK;
 /* The last lines of a file, at most limit_bytes of them. */
 enum rc file_tail(const char *path, size_t lines, size_t limit_bytes, struct buf *into) MUST_CHECK;

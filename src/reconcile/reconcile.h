@@ -102,8 +102,8 @@ const char *replica_state_name(enum replica_state state);
 const char *replica_phase_name(enum replica_phase phase);
 
 /* Ids of replicas that we did not start (fixed pools) are the target's choice: at least this, so
- * that they never meet ours. */
-#define REPLICA_ID_FOREIGN (UINT64_C(1) << 62)
+ * that they never meet ours, and below twice this, so that readers of JSON keep every digit. */
+#define REPLICA_ID_FOREIGN (UINT64_C(1) << 52)
 
 /* What a target tells of one replica. */
 enum news_kind {

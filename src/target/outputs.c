@@ -1,70 +1,195 @@
 /* outputs.c - see outputs.h. */
 #include "target/outputs.h"
 
+#include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "io/file.h"
+#include "io/worker.h"
 
 #define LAST_LINES_BYTES 4096U
+#define OUTPUTS_MAX 131072 /* running and kept ones together */
 
+/* What the worker thread sees: copies, no pointer into the set. */
+struct outputs_job {
+    struct outputs *outputs; /* NULL: nobody waits any more */
+    bool cut;
+    size_t count;
+    struct cut {
+        char *path;
+        size_t bytes_max;
+    } file[];
+};
+
+static void job_free(struct outputs_job *job)
+{
+    for (size_t i = 0; i < job->count; i++)
+        free(job->file[i].path);
+    free(job);
+}
+
+static void job_work(void *user)
+{
+    struct outputs_job *job = user;
+    for (size_t i = 0; i < job->count; i++) {
+        uint64_t dropped = 0;
+        /* A disk that is full or gone is no reason to stop: next time perhaps. */
+        if (file_keep_tail(job->file[i].path, job->file[i].bytes_max, &dropped) == RC_OK)
+            job->cut |= dropped > 0;
+    }
+}
+
+static void job_done(void *user)
+{
+    struct outputs_job *job = user;
+    struct outputs *outputs = job->outputs;
+    if (outputs) {
+        outputs->job = NULL;
+        if (outputs->live_count > 0)
+            timer_after(&outputs->timer, job->cut ? OUTPUTS_FLOOD_NS : OUTPUTS_LOOK_NS);
+    }
+    job_free(job);
+}
+
+static void on_timer(void *user)
+{
+    struct outputs *outputs = user;
+    if (outputs->live_count == 0)
+        return;
+    struct outputs_job *job = mem_new(1, sizeof *job + outputs->live_count * sizeof job->file[0]);
+    for (size_t i = 0; i < outputs->count && job; i++) {
+        const struct output *output = &outputs->item[i];
+        if (!output->live)
+            continue;
+        struct cut *file = &job->file[job->count];
+        file->path = strdup(output->path);
+        file->bytes_max = output->bytes_max;
+        job->count += file->path != NULL;
+    }
+    if (job && worker_run(outputs->loop, job_work, job_done, job) == RC_OK) {
+        job->outputs = outputs;
+        outputs->job = job;
+        return;
+    }
+    if (job)
+        job_free(job);
+    timer_after(&outputs->timer, OUTPUTS_LOOK_NS);
+}
+
+enum rc outputs_init(struct outputs *outputs, struct loop *loop)
+{
+    *outputs = (struct outputs){.loop = loop};
+    return timer_init(&outputs->timer, loop, on_timer, outputs);
+}
+
+/* Takes one out of the list. */
 static void forget(struct outputs *outputs, size_t index)
 {
-    free(outputs->kept[index].path);
-    outputs->kept_count--;
-    memmove(&outputs->kept[index], &outputs->kept[index + 1],
-            (outputs->kept_count - index) * sizeof outputs->kept[0]);
+    free(outputs->item[index].path);
+    outputs->live_count -= outputs->item[index].live;
+    outputs->count--;
+    memmove(&outputs->item[index], &outputs->item[index + 1],
+            (outputs->count - index) * sizeof outputs->item[0]);
 }
 
 static void drop(struct outputs *outputs, size_t index)
 {
-    (void)unlink(outputs->kept[index].path); /* somebody may have removed it already */
+    (void)unlink(outputs->item[index].path); /* somebody may have removed it already */
     forget(outputs, index);
 }
 
 void outputs_done(struct outputs *outputs)
 {
-    while (outputs->kept_count > 0)
-        forget(outputs, outputs->kept_count - 1);
+    while (outputs->count > 0)
+        forget(outputs, outputs->count - 1);
+    free(outputs->item);
+    outputs->item = NULL;
+    timer_done(&outputs->timer);
+    if (outputs->job)
+        outputs->job->outputs = NULL;
+    outputs->job = NULL;
 }
 
-void outputs_forget(struct outputs *outputs, uint64_t replica)
+static size_t index_of(const struct outputs *outputs, uint64_t replica)
 {
-    for (size_t i = outputs->kept_count; i-- > 0;)
-        if (outputs->kept[i].replica == replica)
-            forget(outputs, i);
+    size_t i = 0;
+    while (i < outputs->count && outputs->item[i].replica != replica)
+        i++;
+    return i;
 }
 
-void outputs_keep(struct outputs *outputs, uint64_t replica, const char *pool, char *path)
+enum rc outputs_open(struct outputs *outputs, const struct output_spec *spec)
+{
+    char *path = strdup(spec->path);
+    void *array = outputs->item;
+    const size_t before = index_of(outputs, spec->replica);
+    if (!path || mem_grow(&array, &outputs->cap, outputs->count + 1, sizeof outputs->item[0],
+                          OUTPUTS_MAX) != RC_OK) {
+        free(path);
+        return RC_NO_MEMORY;
+    }
+    outputs->item = array;
+    if (before < outputs->count)
+        forget(outputs, before); /* it writes again: the file goes on */
+    struct output *output = &outputs->item[outputs->count++];
+    *output = (struct output){
+        .replica = spec->replica, .path = path, .bytes_max = spec->bytes_max, .live = true};
+    (void)snprintf(output->pool, sizeof output->pool, "%s", spec->pool);
+    if (outputs->live_count++ == 0 && !outputs->job)
+        timer_after(&outputs->timer, OUTPUTS_LOOK_NS);
+    return RC_OK;
+}
+
+/* Oldest first, of this pool, then of all. */
+static void make_room(struct outputs *outputs, const char *pool)
 {
     size_t of_pool = 0;
+    size_t of_all = 0;
+    size_t oldest_of_pool = 0;
     size_t oldest = 0;
-    if (!path)
-        return;
-    outputs_forget(outputs, replica);
-    for (size_t i = outputs->kept_count; i-- > 0;) {
-        if (strcmp(outputs->kept[i].pool, pool) != 0)
+    for (size_t i = outputs->count; i-- > 0;) {
+        if (outputs->item[i].live)
             continue;
         oldest = i;
+        of_all++;
+        if (strcmp(outputs->item[i].pool, pool) != 0)
+            continue;
+        oldest_of_pool = i;
         of_pool++;
     }
-    if (of_pool >= OUTPUTS_KEPT_PER_POOL)
+    if (of_pool > OUTPUTS_KEPT_PER_POOL)
+        drop(outputs, oldest_of_pool);
+    else if (of_all > OUTPUTS_KEPT_MAX)
         drop(outputs, oldest);
-    else if (outputs->kept_count == OUTPUTS_KEPT_MAX)
-        drop(outputs, 0);
-    struct output *output = &outputs->kept[outputs->kept_count++];
-    *output = (struct output){.replica = replica, .path = path};
-    (void)snprintf(output->pool, sizeof output->pool, "%s", pool);
+}
+
+void outputs_end(struct outputs *outputs, uint64_t replica, bool keep)
+{
+    struct stat st;
+    const size_t index = index_of(outputs, replica);
+    if (index == outputs->count)
+        return;
+    if (!keep || stat(outputs->item[index].path, &st) != 0 || st.st_size == 0) {
+        drop(outputs, index);
+        return;
+    }
+    struct output output = outputs->item[index];
+    outputs->live_count -= output.live;
+    output.live = false;
+    memmove(&outputs->item[index], &outputs->item[index + 1],
+            (outputs->count - index - 1) * sizeof output);
+    outputs->item[outputs->count - 1] = output;
+    make_room(outputs, output.pool);
 }
 
 const char *outputs_path(const struct outputs *outputs, uint64_t replica)
 {
-    for (size_t i = outputs->kept_count; i-- > 0;)
-        if (outputs->kept[i].replica == replica)
-            return outputs->kept[i].path;
-    return NULL;
+    const size_t index = index_of(outputs, replica);
+    return index < outputs->count ? outputs->item[index].path : NULL;
 }
 
 static bool is_plain(char c)
@@ -82,8 +207,9 @@ static size_t clean_line(struct span line, char *ret_text, size_t size)
                 ;
             continue;
         }
-        if (is_plain(line.ptr[i]) && (line.ptr[i] != ' ' || (n > 0 && ret_text[n - 1] != ' ')))
-            ret_text[n++] = line.ptr[i];
+        const char c = line.ptr[i] == '\t' ? ' ' : line.ptr[i];
+        if (is_plain(c) && (c != ' ' || (n > 0 && ret_text[n - 1] != ' ')))
+            ret_text[n++] = c;
     }
     while (n > 0 && ret_text[n - 1] == ' ')
         n--;

@@ -10,45 +10,48 @@
 #include "io/address.h"
 
 /* Binding with SO_REUSEADDR passes over what is left of old connections and fails for listeners. */
-static bool can_bind(const char *host, uint16_t port)
+static enum rc try_bind(const char *host, uint16_t port, struct diag *diag)
 {
     struct address address;
     const int one = 1;
-    if (address_parse(span_from(host), port, &address) != RC_OK)
-        return false;
+    enum rc rc = address_parse(span_from(host), port, &address);
+    if (rc != RC_OK)
+        return rc;
     const int fd = socket(address.u.any.sa_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    if (fd < 0 && errno == EAFNOSUPPORT)
+        return RC_OK; /* no such addresses here: nobody can listen on them */
     if (fd < 0)
-        return errno == EAFNOSUPPORT; /* no such addresses here: nobody can listen on them */
-    bool fine = setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one) == 0;
-    if (fine && address.u.any.sa_family == AF_INET6)
-        fine = setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &one, sizeof one) == 0;
-    if (fine)
-        fine = bind(fd, &address.u.any, address.size) == 0 || errno == EADDRNOTAVAIL;
+        return fail(diag, RC_LIMIT, "no socket to look for a free port: %s", strerror(errno));
+    (void)setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one); /* binding tells */
+    if (address.u.any.sa_family == AF_INET6)
+        (void)setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &one, sizeof one);
+    if (bind(fd, &address.u.any, address.size) != 0 && errno != EADDRNOTAVAIL)
+        rc = fail(diag, RC_CONFLICT, "port %u is taken by another process", (unsigned)port);
     (void)close(fd); /* never used */
-    return fine;
+    return rc;
 }
 
-bool port_is_free(uint16_t port)
+enum rc port_check(uint16_t port, struct diag *diag)
 {
-    return can_bind("0.0.0.0", port) && can_bind("::", port);
+    const enum rc rc = try_bind("0.0.0.0", port, diag);
+    return rc == RC_OK ? try_bind("::", port, diag) : rc;
 }
 
 enum rc port_choose(const struct port_wish *wish, uint16_t *ret, struct diag *diag)
 {
-    if (wish->fixed != 0) {
-        if (wish->taken(wish->user, wish->fixed) || !port_is_free(wish->fixed))
-            return fail(diag, RC_CONFLICT, "port %u is taken by another process",
-                        (unsigned)wish->fixed);
-        *ret = wish->fixed;
-        return RC_OK;
+    const uint32_t first = wish->fixed != 0 ? wish->fixed : wish->first;
+    const uint32_t last = wish->fixed != 0 ? wish->fixed : wish->first + PORTS_TRIED_MAX - 1U;
+    for (uint32_t port = first; port <= last && port <= UINT16_MAX; port++) {
+        enum rc rc = RC_CONFLICT;
+        if (!wish->taken(wish->user, (uint16_t)port))
+            rc = port_check((uint16_t)port, diag);
+        if (rc == RC_OK)
+            *ret = (uint16_t)port;
+        if (rc != RC_CONFLICT)
+            return rc;
     }
-    uint32_t port = wish->first;
-    for (int i = 0; i < PORTS_TRIED_MAX && port <= UINT16_MAX; i++, port++) {
-        if (wish->taken(wish->user, (uint16_t)port) || !port_is_free((uint16_t)port))
-            continue;
-        *ret = (uint16_t)port;
-        return RC_OK;
-    }
-    return fail(diag, RC_LIMIT, "none of the ports %u to %u is free", (unsigned)wish->first,
-                (unsigned)port - 1);
+    if (wish->fixed != 0)
+        return fail(diag, RC_CONFLICT, "port %u is taken", (unsigned)first);
+    return fail(diag, RC_LIMIT, "none of the ports %u to %u is free", (unsigned)first,
+                (unsigned)(last < UINT16_MAX ? last : UINT16_MAX));
 }

@@ -9,8 +9,9 @@
 
 #define PORTS_TRIED_MAX 1024 /* from the first one on, before a start is refused */
 
-/* Nobody listens on it, on any address of this machine. */
-bool port_is_free(uint16_t port);
+/* RC_OK: nobody listens on it, on any address of this machine; RC_CONFLICT: somebody does;
+ * RC_LIMIT: no descriptor to find out. */
+enum rc port_check(uint16_t port, struct diag *diag) MUST_CHECK;
 
 struct port_wish {
     uint16_t fixed; /* 0 = any from `first` on */
@@ -19,7 +20,8 @@ struct port_wish {
     bool (*taken)(const void *user, uint16_t port);
     const void *user;
 };
-/* RC_CONFLICT: the fixed port is taken; RC_LIMIT: none of PORTS_TRIED_MAX is free. */
+/* RC_CONFLICT: the fixed port is taken; RC_LIMIT: none of PORTS_TRIED_MAX is free,
+ * or no descriptor is left. */
 enum rc port_choose(const struct port_wish *wish, uint16_t *ret, struct diag *diag) MUST_CHECK;
 
 #endif

@@ -23,7 +23,7 @@ static int64_t next_after(const struct probe *probe)
 {
     if (probe->state != PROBE_READY)
         return probe->interval_ns;
-    const int64_t calm = probe->failures > 0 ? PROBE_DOUBT_NS : PROBE_CALM_NS;
+    const int64_t calm = probe->failures > 0 ? probe->doubt_ns : probe->calm_ns;
     return calm > probe->interval_ns ? calm : probe->interval_ns;
 }
 
@@ -56,8 +56,9 @@ static void on_answer(void *user, const struct http_result *result)
                        result->status);
     else
         (void)snprintf(words, sizeof words, "GET %.120s: %.100s", probe->path, result->diag->text);
-    conclude(probe, result->rc != RC_REFUSED && result->rc != RC_NO_MEMORY,
-             answered && result->status >= 200 && result->status < 300, words);
+    const bool accepted = result->rc != RC_REFUSED && result->rc != RC_NO_MEMORY;
+    const bool fine = answered && result->status >= 200 && result->status < 300;
+    conclude(probe, accepted, probe->path[0] != '\0' ? fine : accepted, words);
 }
 
 static void drop_conn(struct probe *probe)
@@ -89,14 +90,11 @@ static void on_data(void *user, struct span bytes)
 static const struct conn_ops conn_probe_ops = {
     .connected = on_connected, .data = on_data, .closed = on_closed};
 
-static bool ask_port(struct probe *probe)
+static bool ask_port(struct probe *probe, const struct address *address)
 {
     static const struct conn_limits limits = {.high_water_bytes = 1, .low_water_bytes = 1};
-    struct address address;
-    if (address_parse(span_from(probe->host), probe->port, &address) != RC_OK)
-        return false;
     probe->conn =
-        conn_connect(http_client_loop(probe->client), &address, &limits, &conn_probe_ops, probe);
+        conn_connect(http_client_loop(probe->client), address, &limits, &conn_probe_ops, probe);
     if (probe->conn)
         timer_after(&probe->timer, PROBE_TIMEOUT_NS);
     return probe->conn != NULL;
@@ -124,7 +122,11 @@ static void on_timer(void *user)
         conclude(probe, false, false, "the port does not answer");
         return;
     }
-    if (!(probe->path[0] != '\0' ? ask_path(probe) : ask_port(probe)))
+    struct address numeric;
+    /* A host with a name is looked up by the client of HTTP: any answer shows an open port. */
+    const bool by_path = probe->path[0] != '\0' ||
+                         address_parse(span_from(probe->host), probe->port, &numeric) != RC_OK;
+    if (!(by_path ? ask_path(probe) : ask_port(probe, &numeric)))
         conclude(probe, false, false, "no memory or descriptor for a probe");
 }
 
@@ -135,6 +137,8 @@ enum rc probe_start(struct probe *probe, struct http_client *client, const struc
                             .user = user,
                             .port = plan->port,
                             .interval_ns = plan->interval_ns,
+                            .calm_ns = plan->calm_ns > 0 ? plan->calm_ns : PROBE_CALM_NS,
+                            .doubt_ns = plan->doubt_ns > 0 ? plan->doubt_ns : PROBE_DOUBT_NS,
                             .state = plan->state};
     (void)snprintf(probe->host, sizeof probe->host, "%s", plan->host);
     (void)snprintf(probe->path, sizeof probe->path, "%s", plan->path);

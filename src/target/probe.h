@@ -27,10 +27,12 @@ enum probe_state {
 typedef void probe_fn(void *user, enum probe_state state, const char *words);
 
 struct probe_plan {
-    const char *host; /* numeric */
+    const char *host; /* numeric, or a name */
     uint16_t port;
     const char *path; /* "" = an open port is enough */
     int64_t interval_ns;
+    int64_t calm_ns;  /* 0 = PROBE_CALM_NS */
+    int64_t doubt_ns; /* 0 = PROBE_DOUBT_NS */
     enum probe_state state;
 };
 
@@ -45,6 +47,8 @@ struct probe {
     char path[TEXT_SIZE];
     uint16_t port;
     int64_t interval_ns;
+    int64_t calm_ns;
+    int64_t doubt_ns;
     enum probe_state state;
     int failures;
     bool tell_same; /* every probe is told, not only changes */

@@ -1,6 +1,7 @@
 /* process.c - engines as processes of this machine: placed, started, probed, stopped, buried. */
 #include <errno.h>
 #include <inttypes.h>
+#include <limits.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,11 +14,6 @@
 #include "target/ports.h"
 #include "target/process_internal.h"
 
-/* Processes that a SIGKILL has reached are given 10 s to disappear: 10, 20, 40 ... 640 ms apart. */
-#define LEAVING_STEP_NS (10 * MILLISECOND_NS)
-#define LEAVING_DOUBLINGS 6
-#define LEAVING_TRIES_MAX 21
-
 static const int stop_signals[] = {
     [STOP_TERM] = SIGTERM, [STOP_INT] = SIGINT, [STOP_QUIT] = SIGQUIT, [STOP_HUP] = SIGHUP};
 
@@ -26,7 +22,6 @@ void process_follow(struct process_replica *p, const struct process_target *targ
     p->ready = target->ready;
     p->stop_signal = stop_signals[target->stop_signal];
     p->stop_grace_ns = target->stop_grace_ns;
-    p->log_bytes_max = (size_t)num_to_int(target->log_bytes_max, 0, INT64_MAX);
 }
 
 void process_group_name(const struct replica *r, char ret_name[CGROUP_PATH_SIZE])
@@ -35,111 +30,7 @@ void process_group_name(const struct replica *r, char ret_name[CGROUP_PATH_SIZE]
                    r->set->config.installation, r->pool, r->id);
 }
 
-/* ---- the end ---- */
-
-static const char *signal_words(int number)
-{
-    const char *name = sigabbrev_np(number);
-    return name ? name : "?";
-}
-
-static void how_it_ended(const struct process_replica *p, char *ret_text, size_t size)
-{
-    char memory[NUM_TEXT_MAX];
-    if (p->oom) {
-        (void)num_print(p->memory_bytes / (1 << 20), memory);
-        (void)snprintf(ret_text, size, "out of memory: killed by the kernel at its limit of %s MiB",
-                       p->memory_bytes > 0 ? memory : "this machine's");
-    } else if (!p->end.known) {
-        (void)snprintf(ret_text, size, "ended");
-    } else if (p->end.signal == 0) {
-        (void)snprintf(ret_text, size, "exit code %d", p->end.exit_code);
-    } else if (p->end.signal == SIGKILL && !p->killed) {
-        (void)snprintf(
-            ret_text, size,
-            "killed by SIGKILL, not by sluice: perhaps by the kernel for lack of memory");
-    } else {
-        (void)snprintf(ret_text, size, "killed by SIG%s", signal_words(p->end.signal));
-    }
-}
-
-/* Output is kept where somebody may ask why: not of a replica that served and was told to end. */
-static void part_with_log(struct process_replica *p)
-{
-    struct replica *r = &p->base;
-    struct stat st;
-    if (!p->log_path)
-        return;
-    if ((p->asked && r->served) || stat(p->log_path, &st) != 0 || st.st_size == 0)
-        (void)unlink(p->log_path); /* may be gone already */
-    else
-        outputs_keep(&r->set->outputs, r->id, r->pool, take(&p->log_path));
-}
-
-/* Everything of it is gone, or could not be ended in time. */
-static void finish(struct process_replica *p)
-{
-    struct replica *r = &p->base;
-    struct targets *t = r->set;
-    char how[TEXT_SIZE / 2];
-    char line[TEXT_SIZE / 2] = "";
-    how_it_ended(p, how, sizeof how);
-    if (p->log_path && !p->asked)
-        output_last_line(p->log_path, line, sizeof line);
-    part_with_log(p);
-    r->ops->release(r);
-    replica_end(r, p->asked || r->served ? NEWS_GONE : NEWS_FAILED, "%s%s%s%s",
-                p->asked    ? "stopped: "
-                : r->served ? ""
-                            : "ended before it was ready: ",
-                how, line[0] != '\0' ? "; its last words: " : "", line);
-    targets_room_changed(t);
-}
-
-/* The leader has ended: what it started ends too (FAULTS 71). */
-static void on_leaving(struct process_replica *p)
-{
-    struct targets *t = p->base.set;
-    size_t left = 0;
-    if (p->group.folder_count > 0)
-        left = cgroup_close(&p->group) ? 0 : 1 + cgroup_kill(&p->group);
-    else
-        left = process_end_leftovers(p);
-    if (left > 0 && p->leaving_tries < LEAVING_TRIES_MAX) {
-        const int doublings =
-            p->leaving_tries < LEAVING_DOUBLINGS ? p->leaving_tries : LEAVING_DOUBLINGS;
-        p->leaving_tries++;
-        timer_after(&p->timer, LEAVING_STEP_NS << doublings);
-        return;
-    }
-    if (left > 0)
-        log_event(t->config.log, LOG_PROBLEM, LOG_TEXT("pool", p->base.pool),
-                  LOG_INT("replica", p->base.id),
-                  LOG_TEXT("reason", "processes of the replica outlive SIGKILL"));
-    finish(p);
-}
-
-void process_leave(struct process_replica *p)
-{
-    probe_stop(&p->base.probe);
-    p->leaving = true;
-    p->oom = p->group.folder_count > 0 && cgroup_oom_struck(&p->group);
-    on_leaving(p);
-}
-
-static void on_exit_seen(void *user, unsigned events)
-{
-    struct process_replica *p = user;
-    (void)events;
-    p->end = child_poll(&p->child);
-    if (!p->end.ended)
-        return;
-    watch_free(p->watch);
-    p->watch = NULL;
-    child_done(&p->child);
-    p->attached = false;
-    process_leave(p);
-}
+/* ---- the stop ---- */
 
 static void kill_now(struct process_replica *p)
 {
@@ -153,7 +44,7 @@ void process_on_timer(void *replica)
 {
     struct process_replica *p = replica;
     if (p->leaving)
-        on_leaving(p);
+        process_leave(p);
     else
         kill_now(p); /* the grace is over */
 }
@@ -189,7 +80,6 @@ static void process_release(struct replica *r)
     p->grant.count = 0;
     if (p->group.folder_count > 0)
         (void)cgroup_close(&p->group); /* refused while somebody lives in it */
-    free(take(&p->log_path));
 }
 
 /* ---- the start ---- */
@@ -278,25 +168,37 @@ static bool make_folders(char *path)
     return true;
 }
 
-static enum rc choose_log(struct process_replica *p, const char *folder, struct diag *diag)
+static enum rc choose_log(struct process_replica *p, const char *folder, double bytes_max,
+                          struct diag *diag)
 {
     const struct replica *r = &p->base;
+    char path[PATH_MAX];
     if (folder[0] == '\0')
         folder = r->set->config.folder;
-    if (asprintf(&p->log_path, "%s/%s-%" PRIu64 ".log", folder, r->pool, r->id) < 0) {
-        p->log_path = NULL;
-        return fail(diag, RC_NO_MEMORY, "no memory for the name of an output file");
-    }
-    if (!make_folders(p->log_path))
+    const int len = snprintf(path, sizeof path, "%s/%s-%" PRIu64 ".log", folder, r->pool, r->id);
+    if (len < 0 || (size_t)len >= sizeof path)
+        return fail(diag, RC_RANGE, "the folder for output %.100s... is too long", folder);
+    if (!make_folders(path))
         return fail(diag, RC_IO, "the folder for output %s cannot be made: %s", folder,
                     strerror(errno));
-    return RC_OK;
+    return process_open_log(p, path, bytes_max, diag);
+}
+
+enum rc process_open_log(struct process_replica *p, const char *path, double bytes_max,
+                         struct diag *diag)
+{
+    const struct output_spec spec = {.replica = p->base.id,
+                                     .pool = p->base.pool,
+                                     .path = path,
+                                     .bytes_max = (size_t)num_to_int(bytes_max, 0, INT64_MAX)};
+    const enum rc rc = outputs_open(&p->base.set->outputs, &spec);
+    return rc == RC_OK ? rc : fail(diag, rc, "no memory for the name of an output file");
 }
 
 enum rc process_watch(struct process_replica *p, enum probe_state state, struct diag *diag)
 {
     struct replica *r = &p->base;
-    p->watch = watch_new(r->set->loop, p->child.pidfd, on_exit_seen, p);
+    p->watch = watch_new(r->set->loop, p->child.pidfd, process_on_exit, p);
     const enum rc rc = p->watch ? replica_probe(r, &p->ready, state) : RC_NO_MEMORY;
     if (rc != RC_OK)
         return fail(diag, rc, "the engine cannot be watched: %s", rc_words(rc));
@@ -318,14 +220,14 @@ static enum rc spawn(struct process_replica *p, const struct pool_config *pool, 
     struct launch launch;
     enum rc rc = launch_init(&launch, pool, &values, diag);
     if (rc == RC_OK)
-        rc = choose_log(p, launch.log_folder, diag);
+        rc = choose_log(p, launch.log_folder, pool->target.process.log_bytes_max, diag);
     if (rc == RC_OK && !launch.argv[0])
         rc = fail(diag, RC_MISSING, "the command of the target is empty");
     if (rc == RC_OK) {
         const struct spawn_spec spec = {.argv = launch.argv,
                                         .envp = launch.envp,
                                         .workdir = launch.workdir,
-                                        .output_path = p->log_path,
+                                        .output_path = outputs_path(&r->set->outputs, r->id),
                                         .group = p->group.folder_count > 0 ? &p->group : NULL,
                                         .pid_slot = launch.pid_slot,
                                         .pid_digits = MARK_PID_DIGITS};
@@ -351,7 +253,7 @@ static void give_up(struct process_replica *p, enum rc rc, const struct diag *di
         while (!child_poll(&p->child).ended)
             ;
     }
-    part_with_log(p);
+    outputs_end(&r->set->outputs, r->id, true);
     r->ops->release(r);
     targets_room_changed(r->set);
     replica_end(r, may_pass(rc) ? NEWS_REFUSED : NEWS_FAILED, "%s", diag->text);
@@ -376,7 +278,6 @@ static void process_start(struct replica *r, const struct pool_config *pool)
         rc = spawn(p, pool, &diag);
     if (rc == RC_UNSUPPORTED && target->cpus <= 0 && target->memory_bytes <= 0) {
         go_without_group(p, diag.text); /* one could be made, not joined */
-        free(take(&p->log_path));
         rc = spawn(p, pool, &diag);
     }
     if (rc == RC_OK) {
@@ -425,12 +326,15 @@ static void process_document(const struct replica *r, struct json_writer *w)
     json_member_text(w, "gpus", p->gpus);
     json_member_number(w, "gpuShare", p->gpu_share);
     json_member_text(w, "group", p->group_name);
-    json_member_text(w, "log", p->log_path ? p->log_path : "");
 }
 
-static const char *process_log_path(const struct replica *r)
+static bool process_holds(const struct replica *r, size_t device)
 {
-    return process_of_const(r)->log_path;
+    const struct process_replica *p = process_of_const(r);
+    for (size_t i = 0; i < p->grant.count; i++)
+        if (p->grant.device[i] == device)
+            return true;
+    return false;
 }
 
 const struct target_ops target_process = {
@@ -444,5 +348,5 @@ const struct target_ops target_process = {
     .release = process_release,
     .room = process_room,
     .document = process_document,
-    .log_path = process_log_path,
+    .holds = process_holds,
 };

@@ -23,9 +23,7 @@ struct process_replica {
     struct ready_spec ready;
     int stop_signal; /* of the system */
     int64_t stop_grace_ns;
-    size_t log_bytes_max;
     double memory_bytes; /* limit; 0 = none */
-    char *log_path;      /* owned; NULL = none */
     bool asked;          /* to end */
     bool killed;         /* SIGKILL was sent by us */
     bool leaving;        /* its leader has ended; the rest of its processes is being ended */
@@ -48,10 +46,13 @@ void process_follow(struct process_replica *p, const struct process_target *targ
 /* Watches a child that runs and probes it. Codes of memory. */
 enum rc process_watch(struct process_replica *p, enum probe_state state,
                       struct diag *diag) MUST_CHECK;
-extern const struct target_ops target_process;
-
 void process_on_timer(void *replica);
-/* The replica's leader is gone; ends what is left of it, then tells its end. */
+/* Its output goes to path. RC_NO_MEMORY. */
+enum rc process_open_log(struct process_replica *p, const char *path, double bytes_max,
+                         struct diag *diag) MUST_CHECK;
+void process_on_exit(void *replica, unsigned events);
+/* The replica's leader is gone; ends what is left of it, then tells its end. Again each time that
+ * the timer asks for it. */
 void process_leave(struct process_replica *p);
 /* "sluice-INSTALLATION/POOL-REPLICA" */
 void process_group_name(const struct replica *r, char ret_name[CGROUP_PATH_SIZE]);

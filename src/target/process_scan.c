@@ -5,6 +5,7 @@
  * that has overwritten its environment, as programs do that set their title. What contradicts is
  * left alone and reported; what a dead leader left behind is ended. */
 #include <inttypes.h>
+#include <limits.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -17,7 +18,8 @@
 #include "target/process_internal.h"
 
 #define SIGHTINGS_MAX 65536
-#define SCAN_PROBE_NS SECOND_NS /* all probes of a scan together */
+#define USUAL_LOG_BYTES (16 << 20) /* of a pool that is not configured any more */
+#define SCAN_PROBE_NS SECOND_NS    /* all probes of a scan together */
 
 struct sighting {
     struct mark mark;
@@ -177,11 +179,17 @@ static struct process_replica *as_marked(struct targets *t, const struct mark *m
 
 static void adopt_log(struct process_replica *p, const struct mark *recorded)
 {
-    char path[4096];
-    if (proc_output(p->child.pid, path, sizeof path))
-        p->log_path = strdup(path);
-    else if (recorded && recorded->log[0] != '\0')
-        p->log_path = strdup(recorded->log);
+    const struct targets *t = p->base.set;
+    const struct pool_config *pool = t->spec ? config_pool(t->spec, span_from(p->base.pool)) : NULL;
+    char path[PATH_MAX];
+    if (!proc_output(p->child.pid, path, sizeof path) &&
+        !(recorded && span_copy(span_from(recorded->log), path, sizeof path)))
+        return;
+    struct diag diag;
+    if (process_open_log(p, path, pool ? pool->target.process.log_bytes_max : USUAL_LOG_BYTES,
+                         &diag) != RC_OK)
+        log_event(t->config.log, LOG_PROBLEM, LOG_TEXT("path", path),
+                  LOG_TEXT("reason", diag.text));
 }
 
 static void adopt(struct scan *scan, const struct mark *mark, pid_t pid, uint64_t ticks)
@@ -260,6 +268,15 @@ static void bury_group(void *user, const char *name)
     bury(scan, &mark);
 }
 
+/* Of a replica that ended while nobody looked. */
+static void keep_log(struct targets *t, const struct mark *mark)
+{
+    const struct output_spec spec = {
+        .replica = mark->replica, .pool = mark->pool, .path = mark->log};
+    if (outputs_open(&t->outputs, &spec) == RC_OK)
+        outputs_end(&t->outputs, mark->replica, true);
+}
+
 static void bury_dead(struct scan *scan)
 {
     struct targets *t = scan->t;
@@ -272,7 +289,7 @@ static void bury_dead(struct scan *scan)
     for (size_t i = 0; i < scan->recorded_count; i++) {
         const struct mark *m = &scan->recorded[i];
         if (!targets_find(t, m->replica) && m->log[0] != '\0')
-            outputs_keep(&t->outputs, m->replica, m->pool, strdup(m->log));
+            keep_log(t, m);
     }
 }
 
@@ -280,32 +297,26 @@ static void bury_dead(struct scan *scan)
 
 static void watch_adopted(struct targets *t)
 {
-    struct probe_plan *plan = mem_new(t->replica_count, sizeof *plan);
-    struct process_replica **found = mem_new(t->replica_count, sizeof(struct process_replica *));
+    struct asked_replica *asked = mem_new(t->replica_count, sizeof *asked);
     size_t count = 0;
-    for (size_t i = 0; i < t->replica_count && plan && found; i++) {
-        struct process_replica *p = process_of(t->replica[i]);
-        if (t->replica[i]->ops != &target_process || !p->attached || p->watch)
-            continue;
-        found[count] = p;
-        plan[count++] = (struct probe_plan){.host = p->base.host,
-                                            .port = p->base.port,
-                                            .path = p->ready.path,
-                                            .interval_ns = p->ready.interval_ns};
+    for (size_t i = 0; i < t->replica_count && asked; i++) {
+        const struct process_replica *p = process_of(t->replica[i]);
+        if (t->replica[i]->ops == &target_process && p->attached && !p->watch)
+            asked[count++] = (struct asked_replica){.replica = t->replica[i], .ready = &p->ready};
     }
-    probe_all(plan, count, SCAN_PROBE_NS);
+    replicas_ask(asked, count);
     for (size_t i = 0; i < count; i++) {
+        struct replica *r = asked[i].replica;
         struct diag diag;
-        if (process_watch(found[i], plan[i].state, &diag) == RC_OK) {
-            replica_found(&found[i]->base);
+        if (process_watch(process_of(r), asked[i].state, &diag) == RC_OK) {
+            replica_found(r);
             continue;
         }
-        log_event(t->config.log, LOG_NOT_ADOPTED, LOG_TEXT("pool", found[i]->base.pool),
-                  LOG_INT("replica", found[i]->base.id), LOG_TEXT("reason", diag.text));
-        replica_remove(&found[i]->base);
+        log_event(t->config.log, LOG_NOT_ADOPTED, LOG_TEXT("pool", r->pool),
+                  LOG_INT("replica", r->id), LOG_TEXT("reason", diag.text));
+        replica_remove(r);
     }
-    free(plan);
-    free(found);
+    free(asked);
 }
 
 void process_scan(struct targets *t, const struct span *recorded, size_t count)

@@ -17,7 +17,8 @@
 
 /* Engines go before the daemon when memory is short (FAULTS 75). */
 #define OOM_SCORE_ADJ "300"
-#define PIDFD_SIGNAL_GROUP (1U << 2) /* PIDFD_SIGNAL_PROCESS_GROUP of Linux 6.9 */
+#define REPORT_FD (STDERR_FILENO + 1) /* of a child that has not become its program yet */
+#define PIDFD_SIGNAL_GROUP (1U << 2)  /* PIDFD_SIGNAL_PROCESS_GROUP of Linux 6.9 */
 
 struct exec_failure {
     int step; /* index into step_words */
@@ -110,11 +111,15 @@ static _Noreturn void child_run(const struct spawn_spec *spec, const char *progr
         if (write(join_fds[i], "0", 1) != 1)
             child_fail(report_fd, STEP_GROUP);
     child_reset_signals();
+    /* Nothing of ours stays open, and there is a number free for what is opened here. */
+    if (report_fd != REPORT_FD)
+        report_fd = dup3(report_fd, REPORT_FD, O_CLOEXEC);
+    (void)syscall(SYS_close_range, REPORT_FD + 1U, ~0U, 0);
     if (spec->workdir != NULL && chdir(spec->workdir) != 0)
         child_fail(report_fd, STEP_WORKDIR);
     fd = open("/dev/null", O_RDWR);
-    if (fd >= 0)
-        (void)dup2(fd, STDIN_FILENO);
+    if (fd < 0 || dup2(fd, STDIN_FILENO) < 0)
+        child_fail(report_fd, STEP_OUTPUT);
     if (spec->output_path != NULL)
         fd = open(spec->output_path, O_WRONLY | O_CREAT | O_APPEND, 0640);
     if (fd < 0 || dup2(fd, STDOUT_FILENO) < 0 || dup2(fd, STDERR_FILENO) < 0)
@@ -122,15 +127,35 @@ static _Noreturn void child_run(const struct spawn_spec *spec, const char *progr
     fd = open("/proc/self/oom_score_adj", O_WRONLY);
     if (fd >= 0)
         (void)!write(fd, OOM_SCORE_ADJ, sizeof OOM_SCORE_ADJ - 1); /* a preference, not a promise */
-    if (report_fd != STDERR_FILENO + 1)
-        report_fd = dup3(report_fd, STDERR_FILENO + 1, O_CLOEXEC);
-    (void)syscall(SYS_close_range, (unsigned)(STDERR_FILENO + 2), ~0U, 0);
+    (void)syscall(SYS_close_range, REPORT_FD + 1U, ~0U, 0);
     /* execve() changes nothing, its prototype is older than const.
      * NOLINTBEGIN(performance-no-int-to-ptr) */
     (void)execve(program, (char *const *)(uintptr_t)spec->argv,
                  (char *const *)(uintptr_t)spec->envp);
     /* NOLINTEND(performance-no-int-to-ptr) */
     child_fail(report_fd, STEP_EXEC);
+}
+
+/* What may pass again is told apart from what stays wrong. */
+static enum rc code_of(const struct exec_failure *failure)
+{
+    if (failure->step == STEP_GROUP)
+        return RC_UNSUPPORTED;
+    switch (failure->error) {
+    case ENOENT:
+        return RC_NOT_FOUND;
+    case EACCES:
+        return RC_DENIED;
+    case EMFILE:
+    case ENFILE:
+    case EAGAIN:
+    case ENOMEM:
+    case ENOSPC:
+    case ETXTBSY:
+        return RC_LIMIT;
+    default:
+        return RC_IO;
+    }
 }
 
 static enum rc read_failure(int report_fd, const char *program, const struct spawn_spec *spec,
@@ -147,12 +172,7 @@ static enum rc read_failure(int report_fd, const char *program, const struct spa
     const char *const what[] = {spec->workdir, spec->output_path, program,
                                 spec->group != NULL ? spec->group->folder[0] : NULL};
 
-    return fail(diag,
-                failure.step == STEP_GROUP ? RC_UNSUPPORTED
-                : failure.error == ENOENT  ? RC_NOT_FOUND
-                : failure.error == EACCES  ? RC_DENIED
-                                           : RC_IO,
-                "%s \"%s\": %s", step_words[failure.step],
+    return fail(diag, code_of(&failure), "%s \"%s\": %s", step_words[failure.step],
                 what[failure.step] != NULL ? what[failure.step] : "", strerror(failure.error));
 }
 
@@ -171,8 +191,8 @@ enum rc child_spawn(const struct spawn_spec *spec, struct child *ret, struct dia
     if (spec->group != NULL)
         join_count = cgroup_join_fds(spec->group, join_fds);
     if (spec->group != NULL && join_count < spec->group->folder_count)
-        rc = fail(diag, RC_UNSUPPORTED, "cgroup %s cannot be joined: %s", spec->group->folder[0],
-                  strerror(errno));
+        rc = fail(diag, errno == EMFILE || errno == ENFILE ? RC_LIMIT : RC_UNSUPPORTED,
+                  "cgroup %s cannot be joined: %s", spec->group->folder[0], strerror(errno));
     const pid_t pid = rc == RC_OK ? fork() : -1;
 
     if (pid == 0)

@@ -14,6 +14,7 @@
 #include "target/target.h"
 
 #define TARGET_REPLICAS_MAX 65536 /* known at once, over all pools */
+#define SCAN_PROBE_NS SECOND_NS   /* all probes of a scan together */
 
 struct target_ops;
 
@@ -42,6 +43,7 @@ struct replica {
 #define DUE_READY (1U << PHASE_COUNT)
 #define DUE_UNREADY (2U << PHASE_COUNT)
 #define DUE_END (4U << PHASE_COUNT)
+#define DUE_FOUND (8U << PHASE_COUNT)
 
 struct target_ops {
     const char *name;
@@ -52,14 +54,17 @@ struct target_ops {
     void (*stop)(struct replica *r, bool kill);
     /* Finds what exists already; calls replica_found() for each. */
     void (*scan)(struct targets *t, const struct span *recorded, size_t count);
-    /* Another configuration is in force; pool is NULL when this replica's is gone. */
+    /* Another configuration is in force, for all of this kind, before each replica is asked. */
+    void (*configured)(struct targets *t);
+    /* The same for one replica; pool is NULL when its pool is gone. */
     void (*adapt)(struct replica *r, const struct pool_config *pool);
     /* Lets go of everything of ours; the replica itself goes on. */
     void (*release)(struct replica *r);
+    /* Replicas that fit, own ones included; NO_COUNT = unlimited. NULL: always unlimited. */
     int64_t (*room)(const struct targets *t, const struct pool_config *pool);
-    /* Members of an open object. */
+    bool (*holds)(const struct replica *r, size_t device); /* of the inventory */
+    /* Members of an open object: what finds it again. */
     void (*document)(const struct replica *r, struct json_writer *w);
-    const char *(*log_path)(const struct replica *r); /* NULL: none */
 };
 
 struct targets {
@@ -82,6 +87,10 @@ struct targets {
     char boot[NAME_SIZE];
 };
 
+#define TARGET(name) extern const struct target_ops target_##name;
+#include "target/registry.def"
+#undef TARGET
+
 const struct target_ops *target_ops_of(int kind); /* NULL for TARGET_NONE */
 int64_t targets_now(const struct targets *t);     /* on the axis of the groups */
 struct replica *targets_find(const struct targets *t, uint64_t id);
@@ -94,8 +103,17 @@ void replica_remove(struct replica *r);
 void replica_due(struct replica *r, uint32_t due);
 /* The last news of this replica. */
 void replica_end(struct replica *r, enum news_kind end, const char *format, ...) PRINTF_LIKE(3, 4);
+/* An end that was not told yet is taken back. */
+void replica_revive(struct replica *r, const struct ready_spec *ready);
 /* Tells NEWS_FOUND at once, as the probe has seen it. */
 void replica_found(struct replica *r);
+struct asked_replica {
+    struct replica *replica;
+    const struct ready_spec *ready;
+    enum probe_state state; /* out */
+};
+/* Probes all at once before they are told as found; takes SCAN_PROBE_NS at most. */
+void replicas_ask(struct asked_replica *asked, size_t count);
 /* Starts to probe host:port of the replica; its news follow. `state`: what is known already. */
 enum rc replica_probe(struct replica *r, const struct ready_spec *ready,
                       enum probe_state state) MUST_CHECK;

@@ -10,10 +10,6 @@
 #include "io/file.h"
 #include "target/target_internal.h"
 
-#define TARGET(name) extern const struct target_ops target_##name;
-#include "target/registry.def"
-#undef TARGET
-
 static const struct target_ops *const kinds[] = {
 #define TARGET(name) &target_##name,
 #include "target/registry.def"
@@ -135,6 +131,11 @@ void replica_end(struct replica *r, enum news_kind end, const char *format, ...)
     r->ended = true;
     r->end = end;
     r->due &= ~(DUE_READY | DUE_UNREADY); /* not true any more */
+    if (r->due & DUE_FOUND) {
+        r->due = 0; /* nobody has heard of it */
+        replica_due(r, 0);
+        return;
+    }
     replica_due(r, DUE_END);
 }
 
@@ -157,8 +158,17 @@ static void tell(struct replica *r, enum news_kind kind, enum replica_phase phas
     t->config.news(t->config.user, &news);
 }
 
+void replica_found(struct replica *r)
+{
+    tell(r, NEWS_FOUND, r->accepts ? PHASE_LOADING : PHASE_LAUNCHED);
+}
+
 static void tell_due(struct replica *r)
 {
+    if (r->due & DUE_FOUND) {
+        r->due &= ~DUE_FOUND;
+        replica_found(r);
+    }
     for (uint32_t phase = 0; phase < PHASE_COUNT; phase++)
         if (r->due & DUE_PHASE(phase)) {
             r->due &= ~DUE_PHASE(phase);
@@ -207,11 +217,6 @@ void targets_room_changed(struct targets *t)
     loop_defer(t->loop, &t->task);
 }
 
-void replica_found(struct replica *r)
-{
-    tell(r, NEWS_FOUND, r->accepts ? PHASE_LOADING : PHASE_LAUNCHED);
-}
-
 static void on_probe(void *user, enum probe_state state, const char *words)
 {
     struct replica *r = user;
@@ -234,6 +239,29 @@ enum rc replica_probe(struct replica *r, const struct ready_spec *ready, enum pr
     const struct probe_plan plan = {
         .host = r->host, .port = r->port, .path = ready->path, .interval_ns = ready->interval_ns};
     return probe_start(&r->probe, r->set->client, &plan, on_probe, r);
+}
+
+void replica_revive(struct replica *r, const struct ready_spec *ready)
+{
+    r->ended = false;
+    r->due &= ~DUE_END;
+    if (replica_probe(r, ready, PROBE_SILENT) != RC_OK)
+        replica_end(r, NEWS_GONE, "there is no memory to probe it");
+}
+
+void replicas_ask(struct asked_replica *asked, size_t count)
+{
+    struct probe_plan *plan = mem_new(count, sizeof *plan);
+    for (size_t i = 0; i < count && plan; i++)
+        plan[i] = (struct probe_plan){.host = asked[i].replica->host,
+                                      .port = asked[i].replica->port,
+                                      .path = asked[i].ready->path,
+                                      .interval_ns = asked[i].ready->interval_ns};
+    if (plan)
+        probe_all(plan, count, SCAN_PROBE_NS);
+    for (size_t i = 0; i < count; i++)
+        asked[i].state = plan ? plan[i].state : PROBE_SILENT;
+    free(plan);
 }
 
 /* ---- the set ---- */
@@ -259,7 +287,7 @@ enum rc targets_new(struct loop *loop, const struct targets_config *config, stru
     t->task.run = tell_all;
     t->client = probe_client(loop);
     t->spare = mem_new(1, sizeof *t->spare);
-    if (!t->client || !t->spare) {
+    if (outputs_init(&t->outputs, loop) != RC_OK || !t->client || !t->spare) {
         targets_free(t);
         return fail(diag, RC_NO_MEMORY, "no memory for targets");
     }
@@ -302,9 +330,12 @@ enum rc targets_configure(struct targets *t, const struct config *config, struct
     inventory_done(&t->inventory);
     t->inventory = inventory; /* replicas claim theirs when they adapt */
     t->spec = config;
+    for (size_t i = 0; i < COUNT_OF(kinds); i++)
+        if (kinds[i]->configured)
+            kinds[i]->configured(t);
     for (size_t i = 0; i < t->replica_count; i++) {
         struct replica *r = t->replica[i];
-        if (r->ops->adapt)
+        if (r->ops->adapt && !r->ended)
             r->ops->adapt(r, pool_of(t, r->pool));
     }
     targets_room_changed(t);
@@ -339,7 +370,6 @@ void targets_start(struct targets *t, const char *pool, uint64_t replica, uint16
         return;
     }
     r->class_ = class_;
-    outputs_forget(&t->outputs, replica);
     if (!spec) {
         replica_end(r, NEWS_FAILED, "pool \"%s\" is not configured", pool);
     } else if (!ops || !ops->start) {
@@ -389,41 +419,4 @@ int64_t targets_room(const struct targets *t, const char *pool)
 double targets_gpus_free(const struct targets *t)
 {
     return inventory_free(&t->inventory);
-}
-
-bool targets_document(const struct targets *t, uint64_t replica, struct buf *ret)
-{
-    const struct replica *r = targets_find(t, replica);
-    struct json_writer w;
-    char hash[17];
-    if (!r || r->ended || !r->ops->document)
-        return false;
-    (void)snprintf(hash, sizeof hash, "%016" PRIx64, r->hash);
-    json_init(&w, ret);
-    json_object(&w);
-    json_key(&w, "replica");
-    json_uint(&w, r->id);
-    json_member_text(&w, "pool", r->pool);
-    json_member_int(&w, "class", r->class_);
-    json_member_text(&w, "hash", hash);
-    json_member_int(&w, "port", r->port);
-    r->ops->document(r, &w);
-    json_object_end(&w);
-    return !ret->failed;
-}
-
-bool targets_log_path(const struct targets *t, uint64_t replica, struct buf *ret)
-{
-    const struct replica *r = targets_find(t, replica);
-    const char *path = r && r->ops->log_path ? r->ops->log_path(r) : NULL;
-    if (!path)
-        path = outputs_path(&t->outputs, replica);
-    if (path)
-        buf_text(ret, path);
-    return path != NULL && !ret->failed;
-}
-
-void targets_print(const struct targets *t, struct json_writer *w)
-{
-    (void)t, (void)w;
 }

@@ -14,6 +14,8 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <limits.h>
+#include <math.h>
 #include <netinet/in.h>
 #include <setjmp.h>
 #include <signal.h>
@@ -148,8 +150,10 @@ static inline int engine_main(int argc, char **argv)
     if (eat)
         engine_eat(eat);
     const int listener = engine_listen((int)strtol(argv[2], NULL, 10));
-    for (;;)
+    const char *answers = engine_value(argc, argv, "end-after=");
+    for (long i = answers ? strtol(answers, NULL, 10) : LONG_MAX; i > 0; i--)
         engine_answer(listener, argc, argv);
+    return 3;
 }
 
 /* ---- the set under test ---- */
@@ -361,6 +365,17 @@ static inline void rig_free(struct rig *rig)
     snprintf(command, sizeof command, "rm -rf %s", rig->folder);
     assert_int_equal(system(command), 0); /* a folder that mkdtemp() made */
     free(rig);
+}
+
+/* One more request to an engine, whose answer nobody reads. */
+static inline void rig_poke(uint16_t port)
+{
+    const struct sockaddr_in address = {
+        .sin_family = AF_INET, .sin_port = htons(port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    const int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    assert_int_equal(connect(fd, (const struct sockaddr *)&address, sizeof address), 0);
+    assert_int_equal(write(fd, "x", 1), 1);
+    close(fd);
 }
 
 static inline bool is_alive(pid_t pid)

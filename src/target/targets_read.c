@@ -1,0 +1,91 @@
+/* targets_read.c - what is known of replicas and GPUs, for store and API. */
+#include <inttypes.h>
+#include <stdio.h>
+
+#include "target/target_internal.h"
+
+bool targets_document(const struct targets *t, uint64_t replica, struct buf *ret)
+{
+    const struct replica *r = targets_find(t, replica);
+    struct json_writer w;
+    char hash[17];
+    if (!r || r->ended || !r->ops->document)
+        return false;
+    (void)snprintf(hash, sizeof hash, "%016" PRIx64, r->hash);
+    json_init(&w, ret);
+    json_object(&w);
+    json_key(&w, "replica");
+    json_uint(&w, r->id);
+    json_member_text(&w, "pool", r->pool);
+    json_member_int(&w, "class", r->class_);
+    json_member_text(&w, "hash", hash);
+    json_member_int(&w, "port", r->port);
+    r->ops->document(r, &w);
+    const char *log = outputs_path(&t->outputs, r->id);
+    json_member_text(&w, "log", log ? log : "");
+    json_object_end(&w);
+    return !ret->failed;
+}
+
+bool targets_log_path(const struct targets *t, uint64_t replica, struct buf *ret)
+{
+    const char *path = outputs_path(&t->outputs, replica);
+    if (path)
+        buf_text(ret, path);
+    return path && !ret->failed;
+}
+
+static void print_gpu(const struct targets *t, size_t device, struct json_writer *w)
+{
+    const struct gpu_inventory *gpus = t->inventory.gpus;
+    const struct gpu_device *d = &gpus->device[device];
+    json_object(w);
+    json_member_text(w, "id", d->id);
+    json_member_text(w, "type", d->type);
+    if (d->parent[0] != '\0')
+        json_member_text(w, "parent", d->parent);
+    if (d->island[0] != '\0')
+        json_member_text(w, "island", d->island);
+    if (d->memory_bytes > 0)
+        json_member_number(w, "memoryBytes", d->memory_bytes);
+    json_member_number(w, "used", gpus->used_ratio[device]);
+    json_key(w, "replicas");
+    json_array(w);
+    for (size_t i = 0; i < t->replica_count; i++)
+        if (t->replica[i]->ops->holds && t->replica[i]->ops->holds(t->replica[i], device))
+            json_uint(w, t->replica[i]->id);
+    json_array_end(w);
+    json_object_end(w);
+}
+
+static void print_replica(const struct targets *t, const struct replica *r, struct json_writer *w)
+{
+    const char *log = outputs_path(&t->outputs, r->id);
+    json_object(w);
+    json_key(w, "replica");
+    json_uint(w, r->id);
+    json_member_text(w, "pool", r->pool);
+    json_member_text(w, "kind", r->ops->name);
+    json_member_text(w, "host", r->host);
+    json_member_int(w, "port", r->port);
+    json_member_bool(w, "serves", r->serves);
+    if (r->ops->document)
+        r->ops->document(r, w);
+    json_member_text(w, "log", log ? log : "");
+    json_object_end(w);
+}
+
+void targets_print(const struct targets *t, struct json_writer *w)
+{
+    json_key(w, "gpus");
+    json_array(w);
+    for (size_t i = 0; t->inventory.gpus && i < t->inventory.gpus->device_count; i++)
+        print_gpu(t, i, w);
+    json_array_end(w);
+    json_key(w, "replicas");
+    json_array(w);
+    for (size_t i = 0; i < t->replica_count; i++)
+        if (!t->replica[i]->ended)
+            print_replica(t, t->replica[i], w);
+    json_array_end(w);
+}
