@@ -102,7 +102,7 @@ static enum rc set_limits_v2(const struct cgroup *group, const struct cgroup_lim
 static enum rc open_v2(const char *root, const char *name, const struct cgroup_limits *limits,
                        struct cgroup *ret, struct diag *diag)
 {
-    struct cgroup group = {.folder_count = 1};
+    struct cgroup group = {.folder_count = 1, .v2 = true};
 
     (void)write_text(root, "cgroup.subtree_control",
                      "+cpu +memory"); /* refused when a service manager owns it */
@@ -149,16 +149,29 @@ static enum rc open_v1(const char *root, const char *name, const struct cgroup_l
     return RC_OK;
 }
 
+static bool is_v2(const char *folder)
+{
+    char path[CGROUP_PATH_SIZE + 64];
+
+    (void)snprintf(path, sizeof path, "%s/cgroup.controllers", folder);
+    return access(path, F_OK) == 0;
+}
+
 enum rc cgroup_open(const char *root, const char *name, const struct cgroup_limits *limits,
                     struct cgroup *ret, struct diag *diag)
 {
-    char probe[256];
+    char unified[CGROUP_PATH_SIZE];
 
     if (root == NULL)
         root = CGROUP_ROOT;
-    if (read_text(root, "cgroup.controllers", probe, sizeof probe))
+    if (is_v2(root))
         return open_v2(root, name, limits, ret, diag);
-    return open_v1(root, name, limits, ret, diag);
+    if (limits->cpus > 0 || limits->memory_bytes > 0)
+        return open_v1(root, name, limits, ret, diag);
+    (void)snprintf(unified, sizeof unified, "%s/unified", root);
+    if (is_v2(unified))
+        return open_v2(unified, name, limits, ret, diag);
+    return fail(diag, RC_UNSUPPORTED, "there are no cgroups of version 2 under %s", root);
 }
 
 size_t cgroup_join_fds(const struct cgroup *group, int ret_fds[CGROUP_FOLDERS_MAX])
@@ -260,20 +273,21 @@ bool cgroup_close(struct cgroup *group)
 
 bool cgroup_find(const char *root, const char *name, struct cgroup *ret)
 {
-    static const char *const controllers_v1[] = {"/cpu", "/memory"};
-    char probe[256];
+    static const char *const hierarchies[] = {"", "/unified", "/cpu", "/memory"};
     struct cgroup group = {.folder_count = 0};
 
     if (root == NULL)
         root = CGROUP_ROOT;
-    const bool v2 = read_text(root, "cgroup.controllers", probe, sizeof probe);
-
-    for (size_t i = 0; i < (v2 ? 1 : COUNT_OF(controllers_v1)); i++) {
+    for (size_t i = 0; i < COUNT_OF(hierarchies) && group.folder_count < CGROUP_FOLDERS_MAX; i++) {
+        char around[CGROUP_PATH_SIZE];
         char *folder = group.folder[group.folder_count];
-        const int len =
-            snprintf(folder, CGROUP_PATH_SIZE, "%s%s/%s", root, v2 ? "" : controllers_v1[i], name);
+        const int len = snprintf(folder, CGROUP_PATH_SIZE, "%s%s/%s", root, hierarchies[i], name);
 
-        group.folder_count += len < CGROUP_PATH_SIZE && access(folder, F_OK) == 0;
+        (void)snprintf(around, sizeof around, "%s%s", root, hierarchies[i]);
+        if (len >= CGROUP_PATH_SIZE || access(folder, F_OK) != 0)
+            continue;
+        group.folder_count++;
+        group.v2 |= is_v2(around);
     }
     *ret = group;
     return group.folder_count > 0;
@@ -282,15 +296,16 @@ bool cgroup_find(const char *root, const char *name, struct cgroup *ret)
 void cgroup_each(const char *root, const char *name, cgroup_name_fn *fn, void *user)
 {
     struct cgroup around;
-    const struct dirent *entry;
 
-    if (!cgroup_find(root, name, &around))
-        return;
-    DIR *folder = opendir(around.folder[0]);
+    (void)cgroup_find(root, name, &around); /* none: no folder */
+    for (size_t i = 0; i < around.folder_count; i++) {
+        DIR *folder = opendir(around.folder[i]);
+        const struct dirent *entry;
 
-    while (folder != NULL && (entry = readdir(folder)) != NULL)
-        if (entry->d_type == DT_DIR && entry->d_name[0] != '.')
-            fn(user, entry->d_name);
-    if (folder != NULL)
-        (void)closedir(folder); /* read only */
+        while (folder != NULL && (entry = readdir(folder)) != NULL)
+            if (entry->d_type == DT_DIR && entry->d_name[0] != '.')
+                fn(user, entry->d_name);
+        if (folder != NULL)
+            (void)closedir(folder); /* read only */
+    }
 }

@@ -12,7 +12,7 @@
 
 #include "base/rc.h"
 
-#define CGROUP_FOLDERS_MAX 2 /* v2: one; v1: cpu and memory */
+#define CGROUP_FOLDERS_MAX 3 /* v2: one; v1: cpu and memory, where limits are set; found: any */
 #define CGROUP_PATH_SIZE 256
 #define CGROUP_PREFIX "sluice-" /* of the folder around all groups of one installation */
 
@@ -24,12 +24,13 @@ struct cgroup_limits {
 /* One group on disk. Plain data; nothing is open. */
 struct cgroup {
     size_t folder_count; /* 0 = no group */
+    bool v2;             /* a process can be born in it; else it must move, which is slow */
     char folder[CGROUP_FOLDERS_MAX][CGROUP_PATH_SIZE];
 };
 
 /* Makes the group `name` ("sluice-7f3a/chat-12") under `root` (NULL = /sys/fs/cgroup) and sets its
- * limits. RC_UNSUPPORTED: no cgroup controller can be written here; RC_IO otherwise. A group of
- * that name is taken over. */
+ * limits. Without limits a group is made only where that costs nothing, in version 2.
+ * RC_UNSUPPORTED: no cgroup can be made or limited here. A group of that name is taken over. */
 enum rc cgroup_open(const char *root, const char *name, const struct cgroup_limits *limits,
                     struct cgroup *ret, struct diag *diag) MUST_CHECK;
 /* Opens the files through which a process joins by writing "0" (async-signal-safe, for the child

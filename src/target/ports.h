@@ -13,6 +13,10 @@
  * RC_LIMIT: no descriptor to find out. */
 enum rc port_check(uint16_t port, struct diag *diag) MUST_CHECK;
 
+/* Nobody else who asks here gets this port, in whatever process, until the descriptor is closed:
+ * for the time until its engine listens. RC_CONFLICT: it is reserved; RC_LIMIT: no descriptor. */
+enum rc port_reserve(uint16_t port, int *ret_fd, struct diag *diag) MUST_CHECK;
+
 struct port_wish {
     uint16_t fixed; /* 0 = any from `first` on */
     uint16_t first;
@@ -20,8 +24,9 @@ struct port_wish {
     bool (*taken)(const void *user, uint16_t port);
     const void *user;
 };
-/* RC_CONFLICT: the fixed port is taken; RC_LIMIT: none of PORTS_TRIED_MAX is free,
- * or no descriptor is left. */
-enum rc port_choose(const struct port_wish *wish, uint16_t *ret, struct diag *diag) MUST_CHECK;
+/* The port is reserved. RC_CONFLICT: the fixed one is taken; RC_LIMIT: none of PORTS_TRIED_MAX is
+ * free, or no descriptor is left. */
+enum rc port_choose(const struct port_wish *wish, uint16_t *ret, int *ret_fd,
+                    struct diag *diag) MUST_CHECK;
 
 #endif

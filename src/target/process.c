@@ -14,6 +14,8 @@
 #include "target/ports.h"
 #include "target/process_internal.h"
 
+#define UNWATCHED_LOOK_NS (10 * MILLISECOND_NS) /* where there was no memory to watch an end */
+
 static const int stop_signals[] = {
     [STOP_TERM] = SIGTERM, [STOP_INT] = SIGINT, [STOP_QUIT] = SIGQUIT, [STOP_HUP] = SIGHUP};
 
@@ -43,10 +45,14 @@ static void kill_now(struct process_replica *p)
 void process_on_timer(void *replica)
 {
     struct process_replica *p = replica;
-    if (p->leaving)
+    if (p->leaving) {
         process_leave(p);
-    else
+    } else if (p->watch) {
         kill_now(p); /* the grace is over */
+    } else {
+        timer_after(&p->timer, UNWATCHED_LOOK_NS);
+        process_on_exit(p, 0);
+    }
 }
 
 static void process_stop(struct replica *r, bool kill)
@@ -55,8 +61,8 @@ static void process_stop(struct replica *r, bool kill)
     const bool first = !p->asked;
     p->asked = true;
     probe_stop(&r->probe);
-    if (p->leaving)
-        return;
+    if (p->leaving || !p->watch)
+        return; /* is being ended already */
     if (kill || p->stop_grace_ns == 0) {
         timer_stop(&p->timer);
         kill_now(p);
@@ -71,8 +77,10 @@ static void process_release(struct replica *r)
 {
     struct process_replica *p = process_of(r);
     watch_free(p->watch);
-    p->watch = NULL;
+    watch_free(p->launch_watch);
+    p->watch = p->launch_watch = NULL;
     timer_done(&p->timer);
+    process_free_port(p);
     if (p->attached)
         child_done(&p->child);
     p->attached = false;
@@ -93,6 +101,13 @@ static bool port_given(const void *user, uint16_t port)
     return false;
 }
 
+void process_free_port(struct process_replica *p)
+{
+    if (p->port_reserved)
+        (void)close(p->port_fd); /* a name only */
+    p->port_reserved = false;
+}
+
 static enum rc place(struct process_replica *p, const struct pool_config *pool, struct diag *diag)
 {
     struct targets *t = p->base.set;
@@ -104,7 +119,7 @@ static enum rc place(struct process_replica *p, const struct pool_config *pool, 
     struct gpu_need need;
     struct buf ids;
     inventory_need(&t->inventory, pool, p->base.class_, &need);
-    const enum rc rc = inventory_take(&t->inventory, &need, &p->grant, diag);
+    enum rc rc = inventory_take(&t->inventory, &need, &p->grant, diag);
     if (rc != RC_OK)
         return rc;
     if (p->grant.count > 0) {
@@ -115,7 +130,14 @@ static enum rc place(struct process_replica *p, const struct pool_config *pool, 
         p->gpu_share = p->grant.ratio;
     }
     (void)snprintf(p->base.host, sizeof p->base.host, PROCESS_HOST);
-    return port_choose(&wish, &p->base.port, diag);
+    rc = port_choose(&wish, &p->base.port, &p->port_fd, diag);
+    p->port_reserved = rc == RC_OK;
+    return rc;
+}
+
+static bool has_limits(const struct process_target *target)
+{
+    return target->cpus > 0 || target->memory_bytes > 0;
 }
 
 static void go_without_group(struct process_replica *p, const char *reason)
@@ -141,14 +163,14 @@ static enum rc enclose(struct process_replica *p, const struct process_target *t
     char name[CGROUP_PATH_SIZE];
     process_group_name(&p->base, name);
     p->memory_bytes = target->memory_bytes;
-    if (t->group_refused && limits.cpus <= 0 && limits.memory_bytes <= 0)
+    if (t->group_refused && !has_limits(target))
         return RC_OK;
     const enum rc rc = cgroup_open(NULL, name, &limits, &p->group, &why);
     if (rc == RC_OK) {
         memcpy(p->group_name, name, sizeof p->group_name);
         return RC_OK;
     }
-    if (limits.cpus > 0 || limits.memory_bytes > 0)
+    if (has_limits(target))
         return fail(diag, rc, "limits of cpu and memory cannot be kept here: %s", why.text);
     go_without_group(p, why.text);
     return RC_OK;
@@ -195,15 +217,47 @@ enum rc process_open_log(struct process_replica *p, const char *path, double byt
     return rc == RC_OK ? rc : fail(diag, rc, "no memory for the name of an output file");
 }
 
-enum rc process_watch(struct process_replica *p, enum probe_state state, struct diag *diag)
+static bool watch_report(struct process_replica *p)
 {
-    struct replica *r = &p->base;
-    p->watch = watch_new(r->set->loop, p->child.pidfd, process_on_exit, p);
-    const enum rc rc = p->watch ? replica_probe(r, &p->ready, state) : RC_NO_MEMORY;
-    if (rc != RC_OK)
-        return fail(diag, rc, "the engine cannot be watched: %s", rc_words(rc));
+    if (p->child.report_fd < 0)
+        return true;
+    p->launch_watch = watch_new(p->base.set->loop, p->child.report_fd, process_on_report, p);
+    if (p->launch_watch)
+        watch_set(p->launch_watch, WATCH_READ);
+    return p->launch_watch != NULL;
+}
+
+enum rc process_watch(struct process_replica *p, struct diag *diag)
+{
+    p->watch = watch_new(p->base.set->loop, p->child.pidfd, process_on_exit, p);
+    if (!p->watch || !watch_report(p))
+        return fail(diag, RC_NO_MEMORY, "no memory or descriptor to watch an engine");
     watch_set(p->watch, WATCH_READ);
     return RC_OK;
+}
+
+void process_on_report(void *replica, unsigned events)
+{
+    struct process_replica *p = replica;
+    struct diag diag;
+    (void)events;
+    if (p->child.report_fd < 0)
+        return;
+    watch_free(p->launch_watch); /* before its descriptor is closed */
+    p->launch_watch = NULL;
+    enum rc rc = child_launched(&p->child, &diag);
+    if (rc == RC_AGAIN && watch_report(p))
+        return;
+    if (rc == RC_OK) {
+        replica_due(&p->base, DUE_PHASE(PHASE_FETCHED) | DUE_PHASE(PHASE_LAUNCHED));
+        rc = p->asked ? RC_OK : replica_probe(&p->base, &p->ready, PROBE_SILENT);
+        if (rc == RC_OK)
+            return;
+        (void)fail(&diag, rc, "no memory to probe an engine"); /* rc is told below */
+    }
+    p->launch = diag;
+    p->launch.code = rc;
+    kill_now(p); /* its end is told with these words */
 }
 
 static enum rc spawn(struct process_replica *p, const struct pool_config *pool, struct diag *diag)
@@ -239,51 +293,47 @@ static enum rc spawn(struct process_replica *p, const struct pool_config *pool, 
     return rc;
 }
 
-/* What may be otherwise in a while; all else is wrong until somebody changes it. */
-static bool may_pass(enum rc rc)
-{
-    return rc == RC_LIMIT || rc == RC_NO_MEMORY || rc == RC_CONFLICT;
-}
-
 static void give_up(struct process_replica *p, enum rc rc, const struct diag *diag)
 {
-    struct replica *r = &p->base;
-    if (p->attached) { /* it runs but cannot be watched */
-        kill_now(p);
-        while (!child_poll(&p->child).ended)
-            ;
+    p->launch = *diag;
+    p->launch.code = rc;
+    if (!p->attached) {
+        process_finish(p);
+        return;
     }
-    outputs_end(&r->set->outputs, r->id, true);
-    r->ops->release(r);
-    targets_room_changed(r->set);
-    replica_end(r, may_pass(rc) ? NEWS_REFUSED : NEWS_FAILED, "%s", diag->text);
+    kill_now(p); /* it runs and cannot be watched */
+    watch_free(p->watch);
+    p->watch = NULL;
+    timer_after(&p->timer, UNWATCHED_LOOK_NS);
+}
+
+static enum rc try_start(struct process_replica *p, const struct pool_config *pool,
+                         struct diag *diag)
+{
+    const struct process_target *target = &pool->target.process;
+    enum rc rc = timer_init(&p->timer, p->base.set->loop, process_on_timer, p);
+    if (rc != RC_OK)
+        return fail(diag, rc, "no timer for a replica: %s", rc_words(rc));
+    rc = place(p, pool, diag);
+    if (rc != RC_OK)
+        return rc;
+    replica_due(&p->base, DUE_PHASE(PHASE_SCHEDULED));
+    rc = enclose(p, target, diag);
+    if (rc == RC_OK)
+        rc = spawn(p, pool, diag);
+    if (rc == RC_UNSUPPORTED && !has_limits(target)) {
+        go_without_group(p, diag->text); /* one could be made, not joined */
+        rc = spawn(p, pool, diag);
+    }
+    return rc == RC_OK ? process_watch(p, diag) : rc;
 }
 
 static void process_start(struct replica *r, const struct pool_config *pool)
 {
     struct process_replica *p = process_of(r);
-    const struct process_target *target = &pool->target.process;
     struct diag diag;
-    process_follow(p, target);
-    enum rc rc = timer_init(&p->timer, r->set->loop, process_on_timer, p);
-    if (rc != RC_OK)
-        (void)fail(&diag, rc, "no timer for a replica: %s", rc_words(rc)); /* rc is kept */
-    else
-        rc = place(p, pool, &diag);
-    if (rc == RC_OK) {
-        replica_due(r, DUE_PHASE(PHASE_SCHEDULED));
-        rc = enclose(p, target, &diag);
-    }
-    if (rc == RC_OK)
-        rc = spawn(p, pool, &diag);
-    if (rc == RC_UNSUPPORTED && target->cpus <= 0 && target->memory_bytes <= 0) {
-        go_without_group(p, diag.text); /* one could be made, not joined */
-        rc = spawn(p, pool, &diag);
-    }
-    if (rc == RC_OK) {
-        replica_due(r, DUE_PHASE(PHASE_FETCHED) | DUE_PHASE(PHASE_LAUNCHED));
-        rc = process_watch(p, PROBE_SILENT, &diag);
-    }
+    process_follow(p, &pool->target.process);
+    const enum rc rc = try_start(p, pool, &diag);
     if (rc != RC_OK)
         give_up(p, rc, &diag);
     else
@@ -291,6 +341,11 @@ static void process_start(struct replica *r, const struct pool_config *pool)
 }
 
 /* ---- reading ---- */
+
+static void process_accepts(struct replica *r)
+{
+    process_free_port(process_of(r)); /* who asks for it now sees that it is taken */
+}
 
 static void process_adapt(struct replica *r, const struct pool_config *pool)
 {
@@ -343,6 +398,7 @@ const struct target_ops target_process = {
     .replica_size = sizeof(struct process_replica),
     .start = process_start,
     .stop = process_stop,
+    .accepts = process_accepts,
     .scan = process_scan,
     .adapt = process_adapt,
     .release = process_release,

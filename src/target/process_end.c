@@ -39,25 +39,49 @@ static void how_it_ended(const struct process_replica *p, char *ret_text, size_t
     }
 }
 
-/* Everything of it is gone, or could not be ended in time. */
-static void finish(struct process_replica *p)
+/* What may be otherwise in a while; all else is wrong until somebody changes it. */
+static bool may_pass(const struct process_replica *p)
 {
-    struct replica *r = &p->base;
-    struct targets *t = r->set;
-    const char *path = outputs_path(&t->outputs, r->id);
+    return p->launch.code == RC_LIMIT || p->launch.code == RC_NO_MEMORY ||
+           p->launch.code == RC_CONFLICT ||
+           (p->launch.code == RC_UNSUPPORTED && p->base.set->group_refused);
+}
+
+static void end_words(struct process_replica *p, char *ret_text, size_t size)
+{
+    const struct replica *r = &p->base;
+    const char *path = outputs_path(&r->set->outputs, r->id);
     char how[TEXT_SIZE / 2];
     char line[TEXT_SIZE / 2] = "";
+    if (p->launch.code != RC_OK && !p->asked) {
+        (void)snprintf(ret_text, size, "%.255s", p->launch.text);
+        return;
+    }
     how_it_ended(p, how, sizeof how);
     if (path && !p->asked)
         output_last_line(path, line, sizeof line);
+    (void)snprintf(ret_text, size, "%s%s%s%s",
+                   p->asked    ? "stopped: "
+                   : r->served ? ""
+                               : "ended before it was ready: ",
+                   how, line[0] != '\0' ? "; its last words: " : "", line);
+}
+
+void process_finish(struct process_replica *p)
+{
+    struct replica *r = &p->base;
+    struct targets *t = r->set;
+    enum news_kind kind = NEWS_FAILED;
+    char words[TEXT_SIZE];
+    end_words(p, words, sizeof words);
+    if (p->asked || r->served)
+        kind = NEWS_GONE;
+    else if (may_pass(p))
+        kind = NEWS_REFUSED;
     /* Kept where somebody may ask why: not of one that served and was told to end. */
     outputs_end(&t->outputs, r->id, !(p->asked && r->served));
     r->ops->release(r);
-    replica_end(r, p->asked || r->served ? NEWS_GONE : NEWS_FAILED, "%s%s%s%s",
-                p->asked    ? "stopped: "
-                : r->served ? ""
-                            : "ended before it was ready: ",
-                how, line[0] != '\0' ? "; its last words: " : "", line);
+    replica_end(r, kind, "%s", words);
     targets_room_changed(t);
 }
 
@@ -81,7 +105,7 @@ static void on_leaving(struct process_replica *p)
         log_event(t->config.log, LOG_PROBLEM, LOG_TEXT("pool", p->base.pool),
                   LOG_INT("replica", p->base.id),
                   LOG_TEXT("reason", "processes of the replica outlive SIGKILL"));
-    finish(p);
+    process_finish(p);
 }
 
 void process_leave(struct process_replica *p)
@@ -99,6 +123,7 @@ void process_on_exit(void *user, unsigned events)
     p->end = child_poll(&p->child);
     if (!p->end.ended)
         return;
+    process_on_report(p, 0); /* written before the end, seen after it */
     watch_free(p->watch);
     p->watch = NULL;
     child_done(&p->child);

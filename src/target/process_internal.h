@@ -10,11 +10,15 @@
 
 struct process_replica {
     struct replica base;
-    struct child child;  /* pid 0 = none, or ended */
-    pid_t leader;        /* as its mark says; stays after the end */
-    bool attached;       /* child holds a pidfd of ours */
-    struct watch *watch; /* of the pidfd */
-    struct timer timer;  /* end of the grace, then of the wait for what is left */
+    struct child child;         /* pid 0 = none, or ended */
+    pid_t leader;               /* as its mark says; stays after the end */
+    bool attached;              /* child holds a pidfd of ours */
+    struct watch *watch;        /* of the pidfd */
+    struct watch *launch_watch; /* of the report whether it became its program */
+    struct diag launch;         /* code not RC_OK: it could not, and why */
+    struct timer timer;         /* end of the grace, then of the wait for what is left */
+    bool port_reserved;         /* by port_fd, until the engine listens */
+    int port_fd;
     struct cgroup group;
     char group_name[CGROUP_PATH_SIZE]; /* "" = none */
     struct gpu_grant grant;
@@ -43,13 +47,19 @@ static inline const struct process_replica *process_of_const(const struct replic
 
 /* Copies what a running replica follows of its configuration. */
 void process_follow(struct process_replica *p, const struct process_target *target);
-/* Watches a child that runs and probes it. Codes of memory. */
-enum rc process_watch(struct process_replica *p, enum probe_state state,
-                      struct diag *diag) MUST_CHECK;
+/* Watches the end of the child, and whether it becomes its program where that is not known yet;
+ * then it is probed. RC_NO_MEMORY. */
+enum rc process_watch(struct process_replica *p, struct diag *diag) MUST_CHECK;
+void process_free_port(struct process_replica *p);
+/* Lets go of everything and tells the end. */
+void process_finish(struct process_replica *p);
+/* The outcome of the launch is there, or may be. */
+void process_on_report(void *replica, unsigned events);
 void process_on_timer(void *replica);
 /* Its output goes to path. RC_NO_MEMORY. */
 enum rc process_open_log(struct process_replica *p, const char *path, double bytes_max,
                          struct diag *diag) MUST_CHECK;
+/* The child has ended, or may have. */
 void process_on_exit(void *replica, unsigned events);
 /* The replica's leader is gone; ends what is left of it, then tells its end. Again each time that
  * the timer asks for it. */

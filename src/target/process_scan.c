@@ -14,6 +14,7 @@
 
 #include "io/clock.h"
 #include "target/mark.h"
+#include "target/ports.h"
 #include "target/proc.h"
 #include "target/process_internal.h"
 
@@ -308,7 +309,16 @@ static void watch_adopted(struct targets *t)
     for (size_t i = 0; i < count; i++) {
         struct replica *r = asked[i].replica;
         struct diag diag;
-        if (process_watch(process_of(r), asked[i].state, &diag) == RC_OK) {
+        enum rc rc = process_watch(process_of(r), &diag);
+        if (rc == RC_OK) {
+            rc = replica_probe(r, asked[i].ready, asked[i].state);
+            if (rc != RC_OK)
+                (void)fail(&diag, rc, "no memory to probe it"); /* told below */
+        }
+        if (rc == RC_OK) {
+            if (!r->accepts)
+                process_of(r)->port_reserved =
+                    port_reserve(r->port, &process_of(r)->port_fd, NULL) == RC_OK;
             replica_found(r);
             continue;
         }

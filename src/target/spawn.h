@@ -2,8 +2,9 @@
  *
  * The child leads its own session and process group, inherits nothing but stdin from /dev/null and
  * its output file, gets exactly the environment given, default signal handlers, and an oom score
- * that lets the kernel take it before us. A failed exec is reported here, not as an early exit.
- * Processes are watched and signalled by pidfd: never a reused pid. */
+ * that lets the kernel take it before us. Nothing waits for it: a folder on a dead network disk
+ * holds up that child alone. A failed exec is reported as such, not as an early exit. Processes are
+ * watched and signalled by pidfd: never a reused pid. */
 #ifndef SLUICE_TARGET_SPAWN_H
 #define SLUICE_TARGET_SPAWN_H
 
@@ -26,17 +27,24 @@ struct spawn_spec {
     size_t pid_digits;
 };
 
-/* A process we started or adopted. `pidfd` becomes readable when it ends. */
+/* A process we started or adopted. `pidfd` becomes readable when it ends, `report_fd` when it is
+ * known whether it became its program. */
 struct child {
     pid_t pid;            /* 0 = ended and reaped */
     int pidfd;            /* -1 = none; owned */
+    int report_fd;        /* -1 = known already; owned */
     uint64_t start_ticks; /* since boot: with the pid, names the process for good */
     bool ours;            /* we are its parent and can read its exit status */
 };
 
-/* RC_NOT_FOUND: no such program; RC_DENIED; RC_LIMIT: no process or descriptor can be had now;
- * RC_IO with the system's words. On failure no process is left. */
+/* Returns at once; child_launched() tells the outcome. RC_LIMIT: no process or descriptor can be
+ * had now; RC_UNSUPPORTED: it cannot be put into its group; RC_NO_MEMORY; RC_IO. On failure no
+ * process is left. */
 enum rc child_spawn(const struct spawn_spec *spec, struct child *ret, struct diag *diag) MUST_CHECK;
+/* Non-blocking. RC_OK: it is its program now (or ended before); RC_AGAIN: not known yet. Else it
+ * could not, says why, and ends by itself: RC_NOT_FOUND: no such program; RC_DENIED; RC_LIMIT: may
+ * work later; RC_UNSUPPORTED: it could not join its group; RC_IO with the system's words. */
+enum rc child_launched(struct child *child, struct diag *diag) MUST_CHECK;
 /* Takes a process that runs already. RC_NOT_FOUND when it is gone; RC_CONFLICT when start_ticks
  * (not 0) differ. */
 enum rc child_attach(pid_t pid, uint64_t start_ticks, struct child *ret) MUST_CHECK;
@@ -56,7 +64,7 @@ struct child_end child_poll(struct child *child);
 void child_signal(const struct child *child, int signal_number);
 /* SIGKILL to this one process only. False when it has ended. */
 bool child_kill_one(const struct child *child);
-/* Closes the pidfd; signals nothing. */
+/* Closes the descriptors; signals nothing. */
 void child_done(struct child *child);
 
 #endif

@@ -52,6 +52,8 @@ struct target_ops {
     /* The replica is in the set; the outcome comes as news. NULL: never started by us. */
     void (*start)(struct replica *r, const struct pool_config *pool);
     void (*stop)(struct replica *r, bool kill);
+    /* The engine listens now; may be NULL. */
+    void (*accepts)(struct replica *r);
     /* Finds what exists already; calls replica_found() for each. */
     void (*scan)(struct targets *t, const struct span *recorded, size_t count);
     /* Another configuration is in force, for all of this kind, before each replica is asked. */

@@ -222,6 +222,8 @@ static void on_probe(void *user, enum probe_state state, const char *words)
     struct replica *r = user;
     if (!r->accepts) /* also when the first answer is a ready one */
         replica_due(r, DUE_PHASE(PHASE_LOADING));
+    if (!r->accepts && r->ops->accepts)
+        r->ops->accepts(r);
     r->accepts = true;
     r->serves = state == PROBE_READY;
     r->served |= r->serves;

@@ -9,6 +9,7 @@
 #include "base/duration.h"
 #include "config/config.h"
 #include "io/loop.h"
+#include "target/ports.h"
 #include "target/target.h"
 
 #include <errno.h>
@@ -156,9 +157,31 @@ static inline int engine_main(int argc, char **argv)
     return 3;
 }
 
+/* ---- ports ---- */
+
+static inline bool rig_port_taken(const void *user, uint16_t port)
+{
+    (void)user, (void)port;
+    return false;
+}
+
+/* A port that nobody else gets while this program runs, be it a test or an engine of a sluice. */
+static inline uint16_t rig_port(void)
+{
+    static int reserved[64]; /* kept until the end of the program */
+    static size_t count;
+    const struct port_wish wish = {.first = 27000, .taken = rig_port_taken};
+    uint16_t port = 0;
+    assert_true(count < COUNT_OF(reserved));
+    assert_int_equal(port_choose(&wish, &port, &reserved[count++], NULL), RC_OK);
+    return port;
+}
+
 /* ---- the set under test ---- */
 
 #define RIG_NEWS_MAX 4096
+#define RIG_WAIT_NS (30 * SECOND_NS)
+#define RIG_TICK_NS (10 * MILLISECOND_NS)
 
 struct rig {
     struct loop *loop;
@@ -166,6 +189,7 @@ struct rig {
     struct config *config;
     struct config *old; /* replaced, still in use by nobody */
     struct timer guard;
+    int ticks_left;
     bool late;
     char folder[64];
     char program[256];
@@ -191,7 +215,9 @@ static inline void rig_room(void *user)
 static inline void rig_late(void *user)
 {
     struct rig *rig = user;
-    rig->late = true;
+    rig->late = --rig->ticks_left <= 0;
+    if (!rig->late)
+        timer_after(&rig->guard, RIG_TICK_NS);
 }
 
 /* EXE in the text becomes the engine, DIR the folder of the test. */
@@ -287,28 +313,38 @@ static inline void rig_fail(const struct rig *rig, const char *what, uint64_t re
     fail_msg("waited in vain for %s of replica %" PRIu64, what, replica);
 }
 
+/* Files and processes make no event: they are looked at every tick. */
+static inline void rig_until(struct rig *rig, bool (*done)(void *user), void *user)
+{
+    rig->late = false;
+    rig->ticks_left = (int)(RIG_WAIT_NS / RIG_TICK_NS);
+    timer_after(&rig->guard, RIG_TICK_NS);
+    while (!done(user) && !rig->late)
+        loop_turn(rig->loop, true);
+    timer_stop(&rig->guard);
+}
+
+struct rig_wish {
+    const struct rig *rig;
+    enum news_kind kind;
+    uint64_t replica;
+};
+
+static inline bool rig_wish_done(void *user)
+{
+    const struct rig_wish *wish = user;
+    return rig_seen(wish->rig, wish->kind, wish->replica) != NULL;
+}
+
 /* Runs the loop until this news of the replica has come. */
 static inline const struct replica_news *rig_wait(struct rig *rig, enum news_kind kind,
                                                   uint64_t replica)
 {
-    rig->late = false;
-    timer_after(&rig->guard, 30 * SECOND_NS);
-    while (!rig_seen(rig, kind, replica) && !rig->late)
-        loop_turn(rig->loop, true);
-    timer_stop(&rig->guard);
+    struct rig_wish wish = {.rig = rig, .kind = kind, .replica = replica};
+    rig_until(rig, rig_wish_done, &wish);
     if (!rig_seen(rig, kind, replica))
         rig_fail(rig, "a news", replica);
     return rig_seen(rig, kind, replica);
-}
-
-static inline void rig_until(struct rig *rig, bool (*done)(void *user), void *user)
-{
-    rig->late = false;
-    timer_after(&rig->guard, 30 * SECOND_NS);
-    while (!done(user) && !rig->late)
-        loop_turn(rig->loop, true);
-    timer_stop(&rig->guard);
-    assert_true(done(user));
 }
 
 static inline void rig_start(struct rig *rig, const char *pool, uint64_t replica)
@@ -402,6 +438,7 @@ static inline pid_t rig_pid_in(struct rig *rig, char *path)
 {
     int pid = 0;
     rig_until(rig, rig_file_there, path);
+    assert_true(rig_file_there(path));
     FILE *file = fopen(path, "re");
     assert_non_null(file);
     assert_int_equal(fscanf(file, "%d", &pid), 1);

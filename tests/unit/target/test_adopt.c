@@ -5,6 +5,8 @@
 
 #include "rig.h"
 
+#include <poll.h>
+
 #define POOL_OF(words)                                                                             \
     "pools: {chat: {maxReplicas: 4, target: {process: {command: [EXE, --engine, '{port}'" words    \
     "], portsFrom: 24000, ready: {interval: 20ms}}}}}"
@@ -157,6 +159,9 @@ static struct child start_twin(const struct rig *rig, const char *group)
                                     .pid_slot = pid + sizeof MARK_PID,
                                     .pid_digits = MARK_PID_DIGITS};
     assert_int_equal(child_spawn(&spec, &twin, NULL), RC_OK);
+    struct pollfd launched = {.fd = twin.report_fd, .events = POLLIN};
+    assert_int_equal(poll(&launched, 1, 20000), 1);
+    assert_int_equal(child_launched(&twin, NULL), RC_OK);
     return twin;
 }
 
@@ -187,6 +192,20 @@ static void fault_72_of_two_that_claim_one_replica_the_right_one_is_adopted(void
     assert_false(is_alive(document_pid(&document)));
     rig_free(rig);
     buf_done(&document);
+}
+
+static void fault_72_a_process_outside_the_group_of_its_mark_is_left_alone(void **state)
+{
+    char group[128];
+    (void)state;
+    struct rig *rig = rig_new(PLAIN);
+    snprintf(group, sizeof group, CGROUP_PREFIX "%s/chat-1", rig->installation);
+    struct child twin = start_twin(rig, group);
+    targets_scan(rig->targets, NULL, 0);
+    assert_int_equal(rig->count, 0);
+    assert_true(is_alive(twin.pid));
+    end_twin(&twin);
+    rig_free(rig);
 }
 
 static void fault_72_what_a_dead_leader_left_behind_is_ended(void **state)
@@ -249,6 +268,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(fault_72_an_engine_of_another_installation_is_left_alone),
         cmocka_unit_test(fault_72_a_process_that_contradicts_its_record_is_left_alone),
         cmocka_unit_test(fault_72_of_two_that_claim_one_replica_the_right_one_is_adopted),
+        cmocka_unit_test(fault_72_a_process_outside_the_group_of_its_mark_is_left_alone),
         cmocka_unit_test(fault_72_what_a_dead_leader_left_behind_is_ended),
         cmocka_unit_test(gpus_of_adopted_replicas_are_taken),
     };

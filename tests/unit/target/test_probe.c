@@ -61,7 +61,7 @@ static void sicken(const struct engine *engine)
 
 static void an_engine_loads_serves_fails_and_serves_again(void **state)
 {
-    struct engine engine = {.port = 27101};
+    struct engine engine = {.port = rig_port()};
     struct seen seen = {.count = 0};
     struct probe probe;
     (void)state;
@@ -109,12 +109,12 @@ static void without_a_path_an_open_port_is_enough(void **state)
     for (size_t i = 0; i < COUNT_OF(hosts); i++) {
         struct seen seen = {.count = 0};
         struct probe probe;
+        struct engine engine = {.port = rig_port()};
         assert_int_equal(loop_new(&seen.loop, NULL), RC_OK);
         struct http_client *client = probe_client(seen.loop);
         const struct probe_plan plan = {
-            .host = hosts[i], .port = 27102, .path = "", .interval_ns = 5 * MILLISECOND_NS};
+            .host = hosts[i], .port = engine.port, .path = "", .interval_ns = 5 * MILLISECOND_NS};
         assert_int_equal(probe_start(&probe, client, &plan, on_state, &seen), RC_OK);
-        struct engine engine = {.port = 27102};
         engine_begin(&engine);
         sicken(&engine);
         wait_for(&seen, 1);
@@ -131,10 +131,11 @@ static void many_are_asked_at_once_and_silence_has_a_limit(void **state)
 {
     struct probe_plan plan[3];
     (void)state;
-    const int silent = engine_listen(27103); /* accepts, never answers */
+    const uint16_t port = rig_port();
+    const int silent = engine_listen(port); /* accepts, never answers */
     for (size_t i = 0; i < COUNT_OF(plan); i++)
         plan[i] = (struct probe_plan){.host = "127.0.0.1",
-                                      .port = (uint16_t)(27103 + i),
+                                      .port = i == 0 ? port : rig_port(),
                                       .path = i == 2 ? "" : "/health",
                                       .interval_ns = SECOND_NS};
     probe_all(plan, COUNT_OF(plan), 50 * MILLISECOND_NS);
