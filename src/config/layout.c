@@ -1,6 +1,7 @@
 /* layout.c - the rows of the file and of a pool, and how the tables of other modules join them. */
 #include "config/layout.h"
 
+#include <assert.h>
 #include <string.h>
 
 #include "config/config.h"
@@ -268,6 +269,7 @@ static struct opt *find_row(struct opt *rows, size_t count, const char *name)
     for (size_t i = 0; i < count; i++)
         if (strcmp(rows[i].name, name) == 0)
             return &rows[i];
+    assert(!"the templates have every row that is asked for");
     return NULL;
 }
 

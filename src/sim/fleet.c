@@ -1,5 +1,6 @@
 /* The target of a simulated installation: replicas that start as slowly as they should, fail as
  * often as they should, and run an engine model once they are ready. */
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -20,6 +21,7 @@ static const struct reconcile_pool *pool_of(const struct world *world, size_t po
             return &control->group[i].pool[pool];
         pool -= count;
     }
+    assert(!"the index of a pool is below their number");
     return NULL;
 }
 
@@ -244,7 +246,7 @@ static void advance(struct world *world, uint64_t id)
     size_t count = EVENTS_AT_ONCE;
     while (count == EVENTS_AT_ONCE) {
         struct body *body = fleet_body(world, id);
-        if (body->engine == NULL)
+        if (body == NULL || body->engine == NULL)
             return;
         count = engine_advance(body->engine, world->now_ns, event, EVENTS_AT_ONCE);
         for (size_t i = 0; i < count; i++)
