@@ -1,4 +1,5 @@
 /* actions.c - what is to be done waits here, in order, until it is taken. */
+#include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -102,6 +103,10 @@ void note(struct reconcile *r, const struct pool *pool, const struct replica *re
     va_start(args, format);
     (void)vsnprintf(action->text, sizeof(action->text), format, args);
     va_end(args);
+    const uint64_t lost = r->lost_notes;
+    r->lost_notes = 0;
+    if (lost > 0)
+        note(r, NULL, NULL, "notes-lost", "memory was out for %" PRIu64 " notes", lost);
 }
 
 bool action_queue_pop(struct action_queue *queue, struct action *ret)

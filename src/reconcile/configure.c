@@ -218,12 +218,13 @@ static void place_pools(struct reconcile *r, const struct reconcile_spec *spec)
 /* Pools that are gone: their replicas stay as they are. */
 static void forget_pools(struct reconcile *r, const struct fresh *f)
 {
+    for (size_t i = 0; i < r->pool_count; i++)
+        f->before[i] = SIZE_MAX;
+    for (size_t k = 0; k < f->pool_count; k++)
+        if (!f->made[k])
+            f->before[f->pool[k]->index] = k; /* which is still the old one */
     for (size_t i = 0; i < r->pool_count; i++) {
         struct pool *pool = r->pool[i];
-        f->before[i] = SIZE_MAX;
-        for (size_t k = 0; k < f->pool_count && f->before[i] == SIZE_MAX; k++)
-            if (f->pool[k] == pool)
-                f->before[i] = k;
         if (f->before[i] != SIZE_MAX)
             continue;
         note(r, NULL, NULL, "pool-forgotten",
@@ -231,6 +232,24 @@ static void forget_pools(struct reconcile *r, const struct fresh *f)
              pool->spec->name, pool->replica_count);
         pool_free(r, pool);
     }
+}
+
+static void take_arrays(struct reconcile *r, struct fresh *f)
+{
+    free(r->routes_before);
+    free(r->by_name);
+    free(r->want);
+    free(r->grant);
+    free(r->starts);
+    free(r->scratch);
+    free(r->routes.model);
+    r->routes_before = take(&f->before);
+    r->by_name = take(&f->by_name);
+    r->want = take(&f->want);
+    r->grant = take(&f->grant);
+    r->starts = take(&f->starts);
+    r->scratch = take(&f->scratch);
+    r->routes.model = take(&f->model);
 }
 
 static void take_over(struct reconcile *r, struct fresh *f, const struct reconcile_spec *spec)
@@ -246,20 +265,7 @@ static void take_over(struct reconcile *r, struct fresh *f, const struct reconci
         carry_group(r, f, &f->group[i]);
     r->routes_before_count = r->pool_count;
     forget_pools(r, f);
-    free(r->routes_before);
-    free(r->by_name);
-    free(r->want);
-    free(r->grant);
-    free(r->starts);
-    free(r->scratch);
-    free(r->routes.model);
-    r->routes_before = take(&f->before);
-    r->by_name = take(&f->by_name);
-    r->want = take(&f->want);
-    r->grant = take(&f->grant);
-    r->starts = take(&f->starts);
-    r->scratch = take(&f->scratch);
-    r->routes.model = take(&f->model);
+    take_arrays(r, f);
     r->group = take(&f->group);
     r->group_count = f->group_count;
     r->pool = take(&f->pool);

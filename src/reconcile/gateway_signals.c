@@ -31,11 +31,6 @@ static struct view sum_of(const struct reconcile *r, const struct pool *pool)
     return sum;
 }
 
-bool gateways_wait(const struct reconcile *r, const struct pool *pool)
-{
-    return sum_of(r, pool).waiting_requests > 0;
-}
-
 /* Those that answered are a lower bound: enough to wake on, never enough to lower on. */
 void gateways_observe(const struct reconcile *r, const struct pool *pool,
                       struct pool_observation *ret)

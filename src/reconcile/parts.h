@@ -313,7 +313,6 @@ void gateways_observe(const struct reconcile *r, const struct pool *pool,
                       struct pool_observation *ret);
 /* Appends what gateways told since the last tick as samples at now_ns. */
 void gateways_file(struct reconcile *r, struct group *group, size_t in_group, int64_t now_ns);
-bool gateways_wait(const struct reconcile *r, const struct pool *pool); /* somebody waits */
 void gateways_snapshot(const struct reconcile *r, const struct pool *pool,
                        struct gateway_snapshot *ret);
 void pool_views_done(struct pool *pool);
@@ -354,7 +353,6 @@ void forgive_stall(struct reconcile *r);
 void tick_early(struct reconcile *r, const struct pool *pool, enum tick_cause cause);
 void tick_wake(struct reconcile *r, struct pool *pool);
 bool tick_step(struct reconcile *r); /* true when something was done */
-bool group_may_tick(const struct reconcile *r, const struct group *group);
 /* ---- round.c: one round over the chosen groups ---- */
 void round_run(struct reconcile *r);
 enum rc samples_take(struct reconcile *r, size_t group, const struct sample *samples, size_t n,

@@ -186,7 +186,8 @@ enum action_kind {
  * -overdue, -suspect, -notice, -unwanted, -replaced, -woken, -parked, -draining, -undrained,
  * -drained, -drain-timeout, -stopping, -stop-again, -stopped, -limit.
  * Pools: pool-pinned, -unpinned, -paused, -resumed, -contended, -settled, -forgotten;
- * foreign-count. All: gateway-silent, gateway-answers, samples-dropped, ticks-skipped. */
+ * foreign-count. All: gateway-silent, gateway-answers, samples-dropped, ticks-skipped, notes-lost.
+ */
 struct tick_record {
     size_t group;
     const struct group_spec *spec;

@@ -22,7 +22,7 @@ static bool grace_is_over(const struct reconcile *r, const struct group *group)
     return r->now_ns - group->born_ns >= ADOPT_GRACE_NS;
 }
 
-bool group_may_tick(const struct reconcile *r, const struct group *group)
+static bool may_tick(const struct reconcile *r, const struct group *group)
 {
     for (size_t i = 0; i < group_pool_count(group->spec); i++)
         if (!group->pool[i]->scanned)
@@ -47,7 +47,7 @@ void forgive_stall(struct reconcile *r)
 
 static int64_t group_due_ns(const struct reconcile *r, const struct group *group)
 {
-    if (!group_may_tick(r, group))
+    if (!may_tick(r, group))
         return num_add_sat(group->born_ns, ADOPT_GRACE_NS);
     if (group->last_ns == TIME_NONE)
         return r->now_ns;
@@ -129,7 +129,7 @@ static bool step_wakes(struct reconcile *r)
     bool any = false;
     for (size_t i = 0; i < r->group_count; i++) {
         struct group *group = &r->group[i];
-        group->chosen = group->wake && group_may_tick(r, group);
+        group->chosen = group->wake && may_tick(r, group);
         any |= group->chosen;
     }
     if (any)
@@ -160,7 +160,7 @@ static bool step_questions(struct reconcile *r)
         return false;
     for (size_t i = 0; i < r->group_count; i++) {
         struct group *group = &r->group[i];
-        group->asked = group_due_ns(r, group) <= r->now_ns && group_may_tick(r, group);
+        group->asked = group_due_ns(r, group) <= r->now_ns && may_tick(r, group);
         any |= group->asked;
     }
     if (!any)

@@ -89,7 +89,7 @@ struct plant {
     struct pool_limits limits; /* newest */
     char model[TEXT_SIZE];     /* first of the newest routes */
     uint64_t hash;             /* of all actions */
-    char notes[256][32];
+    char notes[4096][32];
     size_t note_count;
     char last_text[TEXT_SIZE];
     struct tick_record record; /* newest */

@@ -178,6 +178,23 @@ static void fault_49_a_stopping_replica_costs_and_is_no_supply_and_no_second_one
     plant_free(p);
 }
 
+static void a_pool_without_place_for_more_says_so_once(void **unused)
+{
+    (void)unused;
+    struct plant *p = plant_new();
+    plant_pool(p, "chat");
+    p->pool[0].replicas_max = 2000;
+    plant_ask(p, 0, REPLICAS_PER_POOL_MAX + 10);
+    plant_start(p);
+    plant_run(p, 10 * SECOND_NS);
+    assert_int_equal(plant_count(p, 0, REPLICA_READY), REPLICAS_PER_POOL_MAX);
+    assert_true(plant_noted(p, "replica-limit"));
+    const size_t notes = p->note_count;
+    plant_run(p, 10 * SECOND_NS);
+    assert_int_equal(p->note_count, notes);
+    plant_free(p);
+}
+
 /* ---- specifications ---- */
 
 static void a_reload_of_the_same_is_noticed_by_nobody(void **unused)
@@ -556,6 +573,7 @@ int main(void)
         cmocka_unit_test(money_of_an_hour_bounds_what_runs_over_all_pools),
         cmocka_unit_test(a_count_that_cannot_be_replaced_now_does_not_lower_what_is_desired),
         cmocka_unit_test(fault_49_a_stopping_replica_costs_and_is_no_supply_and_no_second_one_goes),
+        cmocka_unit_test(a_pool_without_place_for_more_says_so_once),
         cmocka_unit_test(a_reload_of_the_same_is_noticed_by_nobody),
         cmocka_unit_test(samples_that_wait_survive_a_reload),
         cmocka_unit_test(fault_80_replicas_of_a_removed_pool_are_left_alone_and_forgotten),
