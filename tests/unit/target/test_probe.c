@@ -152,6 +152,8 @@ int main(int argc, char **argv)
 {
     if (argc > 2 && strcmp(argv[1], "--engine") == 0)
         return engine_main(argc, argv);
+    if (!rig_can_run())
+        return 0;
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(an_engine_loads_serves_fails_and_serves_again),
         cmocka_unit_test(without_a_path_an_open_port_is_enough),

@@ -214,6 +214,8 @@ int main(int argc, char **argv)
 {
     if (argc > 2 && strcmp(argv[1], "--engine") == 0)
         return engine_main(argc, argv);
+    if (!rig_can_run())
+        return 0;
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(an_engine_starts_becomes_ready_and_stops),
         cmocka_unit_test(a_replica_may_be_stopped_in_any_phase_and_twice),

@@ -3,6 +3,7 @@
 #include "base/mem.h"
 #include "target/spawn.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
 #include <setjmp.h>
@@ -14,6 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -302,6 +304,13 @@ static void a_group_without_limits_ends_all_that_was_born_in_it(void **state)
 
 int main(void)
 {
+    const int pidfd = (int)syscall(SYS_pidfd_open, getpid(), 0);
+
+    if (pidfd < 0) {
+        printf("1..0 # SKIP there is no pidfd here: %s\n", strerror(errno));
+        return 0;
+    }
+    close(pidfd);
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_child_gets_its_environment_and_nothing_else),
         cmocka_unit_test(exit_codes_and_signals_are_told_apart),
