@@ -194,14 +194,30 @@ static double ahead(const struct policy_input *in, const struct adaptive_demand 
     return fmin(d->flight + rise / apart_s * lead_s, AHEAD_MAX * d->flight);
 }
 
-/* Replicas for a load; those that did not report carry `silent` of their capacity each (R3). */
 static double need_of(const struct policy_input *in, const struct adaptive_demand *d, double flight,
-                      double capacity, double silent)
+                      double level)
 {
     const struct adaptive_config *config = in->config;
+    const double load = flight + d->waiting;
+    return config->margin * (load + FLUCTUATION * sqrt(load * d->each)) / level;
+}
+
+/* R3: those who did not report are idle where they would raise and full where they would lower, but
+ * the direction is that of those who did. */
+static int64_t whole_need(const struct policy_input *in, const struct adaptive_demand *d,
+                          double flight, double level)
+{
+    const int64_t alike = replicas_for(need_of(in, d, flight / d->coverage, level));
     const double ready = (double)num_clamp(in->observation->ready, 0, REPLICAS_MAX);
-    const double load = flight + d->waiting + silent * (1 - d->coverage) * ready * capacity;
-    return config->margin * (load + FLUCTUATION * sqrt(load * d->each)) / capacity;
+    if (d->coverage >= 1 || alike == in->desired)
+        return alike;
+    if (alike > in->desired) {
+        const int64_t told = replicas_for(need_of(in, d, flight, level));
+        return told > in->desired ? told : in->desired;
+    }
+    const double silent = (1 - d->coverage) * ready * level;
+    const int64_t full = replicas_for(need_of(in, d, flight + silent, level));
+    return full < in->desired ? full : in->desired;
 }
 
 static struct proposal needed(const struct policy_input *in, const struct adaptive_state *s,
@@ -211,12 +227,8 @@ static struct proposal needed(const struct policy_input *in, const struct adapti
     const double flight = ahead(in, d);
     const double level = level_of(in, s, d);
     const bool guess = capacity_is_guess(in, c);
-    const double up = need_of(in, d, flight, level, 0);
-    const double down = need_of(in, d, flight, level, 1);
     const int64_t least = d->partial ? in->desired : d->any ? 1 : 0;
-    int64_t need = replicas_for(up);
-    if (need <= in->desired && d->coverage < 1)
-        need = replicas_for(down) < in->desired ? replicas_for(down) : in->desired;
+    int64_t need = whole_need(in, d, flight, level);
     if (guess) { /* a guess may not order a fleet: doubled at most, then measured again */
         const int64_t ready = num_clamp(in->observation->ready, 1, REPLICAS_MAX);
         need = need < 2 * ready ? need : 2 * ready;
@@ -228,7 +240,7 @@ static struct proposal needed(const struct policy_input *in, const struct adapti
         reason = d->in_tokens ? REASON_LOAD_TOKENS_RISE : REASON_LOAD_REQUESTS_RISE;
     return (struct proposal){
         .replicas = need > least ? need : least,
-        .exact = up, /* the need as it is, before the hold */
+        .exact = need_of(in, d, flight, level), /* as it is, before the hold */
         .reason = (uint16_t)reason,
         .number = {d->flight + d->waiting, level, flight + d->waiting},
     };

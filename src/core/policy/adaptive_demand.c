@@ -98,7 +98,8 @@ struct adaptive_demand adaptive_demand(const struct policy_input *in,
     else if (o->ready <= 0)
         d.requests = 0;
     double queue = queue_of(in);
-    d.tokens = value_or_nan(series_read(in, ADAPTIVE_TOKENS_FAST));
+    const struct reading tokens = series_read(in, ADAPTIVE_TOKENS_FAST);
+    d.tokens = value_or_nan(tokens);
     d.known =
         !isnan(d.requests) && (!isnan(queue) || o->ready > 0) && o->waiting_state != SIGNAL_FAILED;
     d.partial = isnan(queue);
@@ -112,6 +113,8 @@ struct adaptive_demand adaptive_demand(const struct policy_input *in,
     d.tokens_slow = value_or_nan(series_read(in, ADAPTIVE_TOKENS_SLOW));
     remember(in, &d, memory);
     d.in_tokens = memory->tokens_each > 0 && (d.tokens >= 0 || o->ready <= 0);
+    if (d.in_tokens && tokens.state == SIGNAL_VALUE)
+        d.coverage = tokens.coverage;
     d.each = d.in_tokens ? memory->tokens_each : 1;
     d.flight = !d.in_tokens ? d.requests : d.tokens >= 0 ? d.tokens : 0;
     d.slow = d.in_tokens ? d.tokens_slow : d.requests_slow;

@@ -155,10 +155,12 @@ struct need {
 
 /* R3: those who did not report count as idle where they would raise and as busy as the target where
  * they would lower, but the direction is that of those who did. */
-static double corrected(double pressure, double replicas, double coverage)
+static double corrected(double pressure, double replicas, double coverage, double desired)
 {
-    const double told = pressure * coverage * replicas;
-    return pressure > 1 ? fmax(told, replicas) : told + (1 - coverage) * replicas;
+    const double alike = pressure * replicas;
+    if (alike > desired)
+        return fmax(coverage * alike, desired);
+    return fmin(coverage * alike + (1 - coverage) * replicas, desired);
 }
 
 /* The replicas behind a measurement of the last window. Those that became ready in it took no part
@@ -192,7 +194,8 @@ static struct need measure(const struct policy_input *in, const struct metric_sp
     if (shape == SHAPE_TOTAL && !(replicas > 0 && coverage < 1))
         need.exact = ratio;
     else
-        need.exact = corrected(pressure, replicas, coverage);
+        need.exact = coverage < 1 ? corrected(pressure, replicas, coverage, (double)in->desired)
+                                  : pressure * replicas;
     static const enum reason reasons[] = {
         [SHAPE_TOTAL] = REASON_RATIO_TOTAL, [SHAPE_SHARE] = REASON_RATIO_SHARE,
         [SHAPE_FELT] = REASON_RATIO_SHARE,  [SHAPE_BASE] = REASON_RATIO_BASE,
