@@ -107,6 +107,7 @@ void load_report(FILE *out, const struct problem_list *problems, const struct bu
     const size_t more = problems->errors + problems->warnings - problems->count;
     if (more > 0)
         buf_printf(&words, "and %zu more\n", more);
-    (void)fwrite(words.ptr, 1, words.len, out); /* a closed pipe is the reader's wish */
+    if (words.len > 0)
+        (void)fwrite(words.ptr, 1, words.len, out); /* a closed pipe is the reader's wish */
     buf_done(&words);
 }

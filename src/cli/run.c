@@ -7,6 +7,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include "api/api.h"
 #include "base/duration.h"
 #include "base/tree.h"
 #include "cli/command.h"
@@ -60,6 +61,9 @@ struct run {
     struct loop *loop;
     struct fd_budget budget;
     struct control *control;
+    struct environment *environment;
+    struct env_table env;
+    struct api *api; /* NULL: none is asked for */
     int64_t told_ns; /* to end, the last time; 0 = not yet */
 };
 
@@ -183,6 +187,16 @@ static enum rc open_log(struct run *run, struct diag *diag)
     return run->options.log_file == NULL ? RC_OK : log_open(&run->log, run->options.log_file, diag);
 }
 
+static enum rc start_api(struct run *run, struct diag *diag)
+{
+    const char *listen = control_config(run->control)->listen.admin;
+    if (listen[0] == '\0')
+        return RC_OK;
+    run->environment = load_environment(&run->env);
+    const struct api_config config = {.listen = listen, .log = &run->log, .env = &run->env};
+    return api_new(run->loop, run->control, &config, &run->api, diag);
+}
+
 static enum rc start(struct run *run, struct config *config, struct diag *diag)
 {
     const struct control_options how = {.file = run->file,
@@ -201,7 +215,15 @@ static enum rc start(struct run *run, struct config *config, struct diag *diag)
         config_free(config);
         return rc;
     }
-    return control_new(run->loop, config, &how, &run->control, diag);
+    rc = control_new(run->loop, config, &how, &run->control, diag);
+    return rc == RC_OK ? start_api(run, diag) : rc;
+}
+
+static void print_address(const char *what, const char *listen, uint16_t port)
+{
+    const char *colon = strrchr(listen, ':');
+    (void)printf("%s on http://%.*s:%u\n", what, colon == NULL ? 0 : (int)(colon - listen), listen,
+                 (unsigned)port);
 }
 
 static void print_addresses(const struct run *run)
@@ -210,12 +232,10 @@ static void print_addresses(const struct run *run)
     const struct gateway_thread *gateway = control_gateway(run->control);
     (void)printf("sluice " SLUICE_VERSION ": %zu pool%s\n", config->pool_count,
                  config->pool_count == 1 ? "" : "s");
-    if (gateway != NULL) {
-        const char *colon = strrchr(config->listen.gateway, ':');
-        (void)printf("gateway on http://%.*s:%u\n",
-                     colon == NULL ? 0 : (int)(colon - config->listen.gateway),
-                     config->listen.gateway, (unsigned)gateway_thread_port(gateway));
-    }
+    if (gateway != NULL)
+        print_address("gateway", config->listen.gateway, gateway_thread_port(gateway));
+    if (run->api != NULL)
+        print_address("API", config->listen.admin, api_port(run->api));
     (void)fflush(stdout); /* whoever started us reads this; if it is gone nobody is harmed */
 }
 
@@ -229,7 +249,9 @@ static int serve(struct run *run, struct config *config)
         print_addresses(run);
         loop_run(run->loop);
     }
+    api_free(run->api);
     control_free(run->control);
+    load_environment_free(run->environment);
     if (run->loop != NULL)
         loop_free(run->loop);
     return status;

@@ -173,6 +173,7 @@ void control_free(struct control *control)
     timer_done(&control->wake);
     timer_done(&control->chore);
     gateway_thread_free(control->gateway);
+    reload_done(control);
     targets_free(control->targets);
     reconcile_free(control->reconcile);
     store_writer_free(control->store);

@@ -49,10 +49,11 @@ struct control {
     const struct log *log;
     char state_path[TEXT_SIZE];
     char log_folder[TEXT_SIZE];
-    struct setting *setting; /* in force */
-    struct setting *first;   /* that of the start */
-    bool gateway_behind;     /* it could not be told the setting in force: again later */
-    bool gateway_idle;       /* it takes no new requests and has none open */
+    struct setting *setting;    /* in force */
+    struct setting *first;      /* that of the start */
+    struct handover *handovers; /* settings that the gateway was told and has not confirmed */
+    bool gateway_behind;        /* it could not be told the setting in force: again later */
+    bool gateway_idle;          /* it takes no new requests and has none open */
     struct reconcile *reconcile;
     struct targets *targets;
     struct gateway_thread *gateway; /* NULL: no gateway is asked for */
@@ -136,6 +137,7 @@ enum rc reload_watch(struct control *control, struct diag *diag) MUST_CHECK;
 void reload_now(struct control *control);
 /* Tells the gateway the setting in force; tried again later when that is not possible now. */
 void reload_gateway(struct control *control);
+void reload_done(struct control *control); /* when the gateway is gone: nothing is confirmed */
 
 /* conditions.c */
 void condition_set(struct control *control, const char *name, const char *pool, bool holds,

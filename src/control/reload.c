@@ -97,15 +97,31 @@ static bool put_in_force(struct control *control, const struct setting *next, st
 struct handover {
     struct control *control;
     struct setting *setting;
+    struct handover *next;
 };
+
+static void handover_end(struct handover *handover)
+{
+    struct handover **at = &handover->control->handovers;
+    while (*at != handover)
+        at = &(*at)->next;
+    *at = handover->next;
+    setting_unref(handover->setting);
+    free(handover);
+}
 
 static void on_configured(void *user, enum rc rc)
 {
     struct handover *handover = user;
     if (rc != RC_OK)
         handover->control->gateway_behind = true;
-    setting_unref(handover->setting);
-    free(handover);
+    handover_end(handover);
+}
+
+void reload_done(struct control *control)
+{
+    while (control->handovers != NULL)
+        handover_end(control->handovers);
 }
 
 void reload_gateway(struct control *control)
@@ -117,13 +133,14 @@ void reload_gateway(struct control *control)
     control->gateway_behind = handover == NULL;
     if (handover == NULL)
         return;
-    *handover = (struct handover){.control = control, .setting = setting_ref(control->setting)};
+    *handover = (struct handover){
+        .control = control, .setting = setting_ref(control->setting), .next = control->handovers};
+    control->handovers = handover;
     if (gateway_thread_configure(control->gateway, control->setting->config, on_configured,
                                  handover) == RC_OK)
         return;
     control->gateway_behind = true;
-    setting_unref(handover->setting);
-    free(handover);
+    handover_end(handover);
 }
 
 /* ---- whole or not at all ---- */

@@ -72,6 +72,7 @@ enum tick_cause {
     TICK_OPERATOR,
     TICK_START
 };
+const char *tick_cause_name(enum tick_cause cause); /* "?" out of range */
 
 struct observation {
     int64_t now_ns;  /* group time axis: never goes back (R7) */

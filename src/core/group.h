@@ -58,6 +58,19 @@ enum rc group_state_parse(const struct group_spec *group, const struct tree *jso
 const void *group_policy_state(const struct group_spec *group, const struct group_state *state,
                                size_t pool);
 
+/* One signal that decisions of a pool read, for status pages. */
+struct group_input {
+    struct signal_ref signal;
+    int64_t span_ns;    /* window; 0 = newest value */
+    int64_t max_age_ns; /* older ones are `failed`; 0 = never */
+    bool required;
+    double target; /* of a metric; NAN = it is read by the policy itself or a stage */
+    struct reading reading;
+};
+/* Each signal and window once, metrics first, read at now_ns; returns how many, at most max. */
+size_t group_inputs(const struct group_spec *group, const struct group_state *state, size_t pool,
+                    int64_t now_ns, struct group_input *ret, size_t max);
+
 int64_t group_desired(const struct group_spec *group, const struct group_state *state, size_t pool);
 
 /* Files samples into the windows. Any number between ticks; out-of-range fields are ignored, absurd

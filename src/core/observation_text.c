@@ -89,6 +89,11 @@ static const char *const pod_readiness[] = {
     [POD_READINESS_NONE] = "none",
 };
 
+const char *tick_cause_name(enum tick_cause cause)
+{
+    return (size_t)cause < COUNT_OF(cause_names) ? cause_names[cause] : "?";
+}
+
 void observation_defaults(struct observation *o)
 {
     memset(o, 0, sizeof(*o)); /* padding too: observations are compared as bytes */

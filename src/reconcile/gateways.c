@@ -89,14 +89,14 @@ void gateways_give_up(struct reconcile *r)
 
 /* ---- answers ---- */
 
-static struct histogram *latencies_of(struct pool *pool)
+static struct histogram *latencies_of(struct traffic *traffic)
 {
-    if (pool->traffic.latency == NULL)
-        pool->traffic.latency = mem_new(LATENCY_COUNT, sizeof(struct histogram));
-    return pool->traffic.latency;
+    if (traffic->latency == NULL)
+        traffic->latency = mem_new(LATENCY_COUNT, sizeof(struct histogram));
+    return traffic->latency;
 }
 
-static void add_amounts(struct pool *pool, const struct gateway_snapshot *s)
+static void add_amounts(struct traffic *traffic, const struct gateway_snapshot *s)
 {
     const double amount[AMOUNT_COUNT] = {
         [AMOUNT_ARRIVED] = s->arrived_requests,
@@ -116,14 +116,13 @@ static void add_amounts(struct pool *pool, const struct gateway_snapshot *s)
         [LATENCY_E2E] = &s->e2e_s,
         [LATENCY_QUEUE] = &s->queue_s,
     };
-    struct traffic *traffic = &pool->traffic;
     for (size_t i = 0; i < AMOUNT_COUNT; i++)
         if (amount[i] > 0)
             traffic->amount[i] += amount[i];
     if (s->span_ns > traffic->span_ns)
         traffic->span_ns = s->span_ns;
     for (size_t i = 0; i < LATENCY_COUNT; i++)
-        if (latency[i]->count > 0 && latencies_of(pool) != NULL)
+        if (latency[i]->count > 0 && latencies_of(traffic) != NULL)
             histogram_merge(&traffic->latency[i], latency[i]);
 }
 
@@ -202,7 +201,8 @@ static enum rc take_snapshot(struct reconcile *r, uint16_t gateway, const struct
     view->answered = true;
     take_levels(r, view, s);
     take_loads(view, s);
-    add_amounts(pool, s);
+    add_amounts(&pool->traffic, s);
+    add_amounts(&pool->total, s);
     spread_loads(r, pool);
     if (message->kind == MESSAGE_WAKE)
         tick_wake(r, pool);
@@ -320,4 +320,5 @@ void pool_views_done(struct pool *pool)
     free(pool->view);
     free(pool->traffic.latency);
     free(pool->told.latency);
+    free(pool->total.latency);
 }

@@ -143,6 +143,7 @@ struct pool {
     size_t view_cap;
     struct traffic traffic;         /* since the last tick */
     struct traffic told;            /* that the last tick filed */
+    struct traffic total;           /* since the start */
     struct startup_times *startups; /* NULL before the first */
 };
 

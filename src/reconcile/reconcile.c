@@ -258,6 +258,25 @@ int reconcile_pool_find(const struct reconcile *r, struct span name)
     return -1;
 }
 
+static struct pool_totals totals_of(const struct traffic *total)
+{
+    const struct histogram *latency = total->latency;
+    return (struct pool_totals){
+        .arrived_requests = total->amount[AMOUNT_ARRIVED],
+        .completed_requests = total->amount[AMOUNT_COMPLETED],
+        .failed_requests = total->amount[AMOUNT_FAILED],
+        .refused_requests = total->amount[AMOUNT_REFUSED],
+        .good_requests = total->amount[AMOUNT_GOOD],
+        .prompt_tokens = total->amount[AMOUNT_PROMPT_TOKENS],
+        .output_tokens = total->amount[AMOUNT_OUTPUT_TOKENS],
+        .tool_calls = total->amount[AMOUNT_TOOL_CALLS],
+        .ttft_s = latency != NULL ? &latency[LATENCY_TTFT] : NULL,
+        .itl_s = latency != NULL ? &latency[LATENCY_ITL] : NULL,
+        .e2e_s = latency != NULL ? &latency[LATENCY_E2E] : NULL,
+        .queue_s = latency != NULL ? &latency[LATENCY_QUEUE] : NULL,
+    };
+}
+
 void reconcile_pool_status(const struct reconcile *r, size_t index, struct pool_status *ret)
 {
     const struct pool *pool = r->pool[index];
@@ -288,6 +307,7 @@ void reconcile_pool_status(const struct reconcile *r, size_t index, struct pool_
                            (double)pool->held * seconds_of(r->now_ns - pool->held_since_ns),
         .decision = ticked ? &group->decision[pool->in_group] : NULL,
         .observation = ticked ? &group->observation : NULL,
+        .total = totals_of(&pool->total),
     };
     memcpy(ret->count, pool->count, sizeof(ret->count));
     for (size_t i = 0; i < pool->view_count && ret->snapshot == NULL; i++)
@@ -295,6 +315,12 @@ void reconcile_pool_status(const struct reconcile *r, size_t index, struct pool_
             ret->snapshot = r->snapshot;
     if (ret->snapshot != NULL)
         gateways_snapshot(r, pool, r->snapshot);
+}
+
+const struct group_state *reconcile_state_of(const struct reconcile *r, size_t group)
+{
+    return group < r->group_count && r->group[group].last_ns != TIME_NONE ? r->group[group].state
+                                                                          : NULL;
 }
 
 const struct group_spec *reconcile_group_of(const struct reconcile *r, size_t group)

@@ -246,6 +246,22 @@ struct replica_row {
 const struct replica_row *reconcile_replica_at(const struct reconcile *r, size_t index);
 const struct replica_row *reconcile_replica(const struct reconcile *r, uint64_t id);
 
+/* What gateways told of a pool since the start, all of them together. */
+struct pool_totals {
+    double arrived_requests;
+    double completed_requests;
+    double failed_requests;
+    double refused_requests;
+    double good_requests;
+    double prompt_tokens; /* of arrived requests, estimated */
+    double output_tokens;
+    double tool_calls;
+    const struct histogram *ttft_s; /* NULL before the first request, as the others */
+    const struct histogram *itl_s;
+    const struct histogram *e2e_s;
+    const struct histogram *queue_s;
+};
+
 struct pool_status {
     const char *name;
     size_t group;
@@ -274,11 +290,14 @@ struct pool_status {
     const struct gateway_snapshot *snapshot; /* newest, all gateways added up, amounts of the last
                                                 tick; NULL before. One place for all pools: until
                                                 the next call */
+    struct pool_totals total;
 };
 size_t reconcile_pool_count(const struct reconcile *r);
 int reconcile_pool_find(const struct reconcile *r, struct span name); /* -1 when unknown */
 void reconcile_pool_status(const struct reconcile *r, size_t pool, struct pool_status *ret);
 const struct group_spec *reconcile_group_of(const struct reconcile *r, size_t group);
+/* As the last tick left it; NULL before the first. */
+const struct group_state *reconcile_state_of(const struct reconcile *r, size_t group);
 uint64_t reconcile_generation(const struct reconcile *r); /* of the newest routes */
 
 #endif

@@ -1,0 +1,134 @@
+/* access.c - who may call: names of hosts, origins of pages, the token, and how often.
+ *
+ * A page of another site must not reach a sluice on this machine through the reader's browser: with
+ * DNS rebinding its requests carry the page's host name, so only names of this machine are taken
+ * where no token is asked for; requests that change something must not come from another origin. */
+#include <stdio.h>
+#include <string.h>
+
+#include "api/api_internal.h"
+#include "base/num.h"
+#include "io/address.h"
+#include "io/clock.h"
+#include "io/digest.h"
+
+static struct span host_of(struct span authority)
+{
+    struct span host = authority;
+    uint16_t port;
+    if (address_split(authority, 0, &host, &port) != RC_OK)
+        host = authority;
+    if (host.len > 2 && host.ptr[0] == '[')
+        host = span_slice(host, 1, host.len - 2);
+    return host;
+}
+
+/* "localhost", numeric loopback, or the address we listen on. */
+static bool is_own_host(const struct api *api, struct span authority)
+{
+    struct address address;
+    const struct span host = host_of(authority);
+    if (span_equal_text_nocase(host, "localhost"))
+        return true;
+    if (address_parse(host, 0, &address) == RC_OK && address_is_loopback(&address))
+        return true;
+    return host.len > 0 && span_equal_nocase(host, host_of(span_from(api->listen)));
+}
+
+static bool check_host(struct api_call *call, bool has_token)
+{
+    const struct span host = http_header_get(http_request_head(call->request), "host");
+    char text[96];
+    if (has_token || is_own_host(call->api, host))
+        return true;
+    (void)span_copy(host, text, sizeof(text));
+    call_failure(call, RC_DENIED, "Host", text,
+                 "requests for the host \"%s\" are not served: use the address or localhost", text);
+    return false;
+}
+
+/* Browsers send Origin with whatever changes something; other clients send none. */
+static bool check_origin(struct api_call *call)
+{
+    const struct http_head *head = http_request_head(call->request);
+    const struct span origin = http_header_get(head, "origin");
+    const struct span host = http_header_get(head, "host");
+    char text[96];
+    if (origin.ptr == NULL)
+        return true;
+    const size_t slashes = span_find(origin, span_from("://"), 0);
+    if (slashes != SIZE_MAX && span_equal_nocase(span_slice(origin, slashes + 3, origin.len), host))
+        return true;
+    (void)span_copy(origin, text, sizeof(text));
+    call_failure(call, RC_DENIED, "Origin", text, "a page of \"%s\" may not change anything here",
+                 text);
+    return false;
+}
+
+/* The lengths may differ: digests are compared, in constant time. */
+static bool is_token(struct span given, const char *wanted)
+{
+    unsigned char a[DIGEST_SHA256_SIZE];
+    unsigned char b[DIGEST_SHA256_SIZE];
+    digest_sha256(given, a);
+    digest_sha256(span_from(wanted), b);
+    return digest_equal(a, b, sizeof(a));
+}
+
+/* Nobody changes things, or guesses tokens, faster than the bucket of its address allows. */
+static bool check_rate(struct api_call *call)
+{
+    char peer[ADDRESS_TEXT_MAX];
+    char line[48];
+    int64_t wait_ns = 0;
+    address_print_host(http_request_peer(call->request), peer);
+    if (rate_take(call->api->rate, span_from(peer), clock_monotonic_ns(), &wait_ns))
+        return true;
+    struct shape_problem problem = {.code = RC_LIMIT, .place = "rate"};
+    const int64_t seconds = wait_ns / SECOND_NS + 1;
+    (void)snprintf(problem.text, sizeof(problem.text),
+                   "too many changes or wrong tokens from %s: try again in %lld s", peer,
+                   (long long)seconds);
+    (void)snprintf(line, sizeof(line), "retry-after: %lld\r\n", (long long)seconds);
+    call_refuse(call, 429, line, &problem);
+    return false;
+}
+
+static bool check_token(struct api_call *call, const char *token)
+{
+    const struct span header = http_header_get(http_request_head(call->request), "authorization");
+    if (span_equal_text_nocase(span_slice(header, 0, 7), "Bearer ") &&
+        is_token(span_trim(span_slice(header, 7, header.len)), token))
+        return true;
+    const struct shape_problem problem = {
+        .code = RC_DENIED,
+        .place = "Authorization",
+        .allowed = "Bearer TOKEN",
+        .text = "the token is missing or wrong: send \"Authorization: Bearer TOKEN\" with the "
+                "listen.adminToken of the configuration"};
+    if (check_rate(call))
+        call_refuse(call, 401, "www-authenticate: Bearer realm=\"sluice\"\r\n", &problem);
+    return false;
+}
+
+bool access_check(struct api_call *call)
+{
+    const char *token = control_config(call->api->control)->listen.admin_token;
+    if (call->route->access == ACCESS_OPEN)
+        return true;
+    const bool has_token = token[0] != '\0';
+    if (!check_host(call, has_token))
+        return false;
+    if (call->route->access == ACCESS_OPERATE && (!check_origin(call) || !check_rate(call)))
+        return false;
+    return !has_token || check_token(call, token);
+}
+
+void access_who(struct api_call *call)
+{
+    char peer[ADDRESS_TEXT_MAX];
+    const struct span agent = http_header_get(http_request_head(call->request), "user-agent");
+    address_print_host(http_request_peer(call->request), peer);
+    (void)snprintf(call->who, sizeof(call->who), "%s%s%.*s", peer, agent.len > 0 ? " " : "",
+                   (int)(agent.len < 64 ? agent.len : 64), agent.len > 0 ? agent.ptr : "");
+}
