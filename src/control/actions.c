@@ -33,6 +33,8 @@ static void tell_note(struct control *control, const struct action *action)
               LOG_TEXT("pool", control_pool_name(control, action->pool)),
               LOG_INT("replica", action->replica), LOG_TEXT("text", action->text));
     history_note(control, action);
+    if (strcmp(action->code, "replica-ready") == 0)
+        history_startups(control, action->pool);
 }
 
 static void tell_decisions(struct control *control, const struct tick_record *record)

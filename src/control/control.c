@@ -33,6 +33,7 @@ void control_tell_known(struct control *control)
     for (size_t i = 0; i < control->setting->installation->spec.group_count; i++)
         control_event(control, &(struct event){.kind = EVENT_SOURCE, .group = i, .up = true});
     actions_rooms(control);
+    schedules_tell(control);
     control_event(control, &(struct event){.kind = EVENT_SCANNED, .pool = ""});
 }
 
@@ -40,8 +41,10 @@ static void on_turn(struct task *task)
 {
     struct control *control =
         (struct control *)(void *)((char *)task - offsetof(struct control, turn));
-    if (control->reload_wanted)
-        reload_now(control);
+    actions_run(control);
+    if (!control->reload_wanted)
+        return;
+    reload_now(control); /* between ticks: nothing waits to be carried out */
     actions_run(control);
 }
 
@@ -66,6 +69,7 @@ static void on_chore(void *user)
     timer_after(&control->chore, control->stopping ? STOP_LOOK_NS : CHORES_EVERY_NS);
     look_at_wall(control);
     conditions_look(control);
+    schedules_tell(control);
     if (control->gateway_behind)
         reload_gateway(control);
     stop_look(control);
@@ -199,6 +203,7 @@ enum rc control_operate(struct control *control, const struct event *event, cons
               LOG_INT("count", event->count), LOG_INT("replica", event->replica),
               LOG_TEXT("reason", event->text == NULL ? "" : event->text),
               LOG_TEXT("outcome", rc_name(rc)));
+    history_audit(control, event, who, rc);
     if (rc != RC_OK)
         return rc;
     history_word(control, event, who);
@@ -208,11 +213,8 @@ enum rc control_operate(struct control *control, const struct event *event, cons
 
 const char *control_pool_name(const struct control *control, size_t pool)
 {
-    struct pool_status status;
-    if (pool >= reconcile_pool_count(control->reconcile))
-        return "";
-    reconcile_pool_status(control->reconcile, pool, &status);
-    return status.name;
+    const char *name = reconcile_pool_name(control->reconcile, pool);
+    return name == NULL ? "" : name;
 }
 
 const struct reconcile *control_reconcile(const struct control *control)

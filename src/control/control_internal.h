@@ -5,6 +5,7 @@
 #ifndef SLUICE_CONTROL_CONTROL_INTERNAL_H
 #define SLUICE_CONTROL_CONTROL_INTERNAL_H
 
+#include "config/schedule.h"
 #include "control/control.h"
 #include "gateway/gateway_thread.h"
 #include "io/file.h"
@@ -17,6 +18,7 @@
 #define KIND_IDS "ids"
 #define KIND_PIN "pin"
 #define KIND_PAUSE "pause"
+#define KIND_STARTUPS "startups"
 
 #define INSTALLATION_SIZE 17 /* 16 hex digits */
 #define CONDITIONS_MAX 256
@@ -34,7 +36,17 @@
 struct setting {
     struct config *config;
     struct installation *installation;
+    struct arena arena; /* of the schedules */
+    struct pool_schedule *schedule;
+    size_t schedule_count; /* pools that have some */
     size_t users;
+};
+
+struct pool_schedule {
+    const char *pool;
+    const struct schedule_set *set;
+    struct schedule_floor told;
+    bool known; /* `told` was */
 };
 
 /* What was last stored of a group. */
@@ -116,6 +128,9 @@ void restore_scan(struct control *control, struct store *store);
 void history_config(struct control *control, const struct config *config);
 void history_record(struct control *control, const struct tick_record *record);
 void history_note(struct control *control, const struct action *action);
+void history_startups(struct control *control, size_t pool);
+void history_audit(struct control *control, const struct event *event, const char *who,
+                   enum rc outcome);
 void history_replica(struct control *control, uint64_t replica, bool exists);
 void history_ids(struct control *control, uint64_t used);
 void history_word(struct control *control, const struct event *event, const char *who);
@@ -131,6 +146,10 @@ void stop_look(struct control *control); /* goes on with an end that was asked f
 enum rc setting_new(struct config *config, struct setting **ret, struct diag *diag) MUST_CHECK;
 struct setting *setting_ref(struct setting *setting);
 void setting_unref(struct setting *setting);
+
+/* schedules.c */
+enum rc schedules_make(struct setting *setting, struct diag *diag) MUST_CHECK;
+void schedules_tell(struct control *control); /* what has changed since it was told */
 
 /* reload.c */
 enum rc reload_watch(struct control *control, struct diag *diag) MUST_CHECK;

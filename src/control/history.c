@@ -66,24 +66,93 @@ void history_word(struct control *control, const struct event *event, const char
     buf_done(&json);
 }
 
-void history_note(struct control *control, const struct action *action)
+void history_startups(struct control *control, size_t pool)
 {
-    if (control->store == NULL || control->read_only)
-        return;
+    int64_t span_ns[STARTUPS_KEPT];
+    const size_t count = reconcile_startups(control->reconcile, pool, span_ns);
     struct buf json;
     struct json_writer w;
+    buf_init(&json, 4096);
+    json_init(&w, &json);
+    json_array(&w);
+    for (size_t i = 0; i < count; i++)
+        json_int(&w, span_ns[i]);
+    json_array_end(&w);
+    put(control, KIND_STARTUPS, control_pool_name(control, pool), buf_view(&json));
+    buf_done(&json);
+}
+
+static void put_event(struct control *control, const char *pool, const char *code,
+                      const struct buf *json)
+{
+    const struct store_event event = {.wall_ns = control_wall_ns(control),
+                                      .pool = pool == NULL ? "" : pool,
+                                      .code = code,
+                                      .json = buf_view(json)};
+    if (control->store != NULL && !control->read_only)
+        (void)store_writer_event(control->store, &event); /* counted by the writer */
+}
+
+/* How long each phase of a start took, from the order on. */
+static void write_startup(struct json_writer *w, const struct replica_row *row)
+{
+    json_key(w, "startupNs");
+    json_object(w);
+    for (int phase = 0; phase < PHASE_COUNT; phase++)
+        if (row->phase_ns[phase] != TIME_NONE)
+            json_member_int(w, replica_phase_name((enum replica_phase)phase),
+                            row->phase_ns[phase] - row->ordered_ns);
+    if (row->ready_ns != TIME_NONE)
+        json_member_int(w, "ready", row->ready_ns - row->ordered_ns);
+    json_object_end(w);
+}
+
+void history_note(struct control *control, const struct action *action)
+{
+    struct buf json;
+    struct json_writer w;
+    const struct replica_row *row = reconcile_replica(control->reconcile, action->replica);
     buf_init(&json, 4096);
     json_init(&w, &json);
     json_object(&w);
     if (action->replica != 0)
         json_member_int(&w, "replica", (int64_t)action->replica);
     json_member_text(&w, "text", action->text);
+    if (row != NULL && strcmp(action->code, "replica-ready") == 0)
+        write_startup(&w, row);
     json_object_end(&w);
-    const struct store_event event = {.wall_ns = control_wall_ns(control),
-                                      .pool = control_pool_name(control, action->pool),
-                                      .code = action->code,
-                                      .json = buf_view(&json)};
-    (void)store_writer_event(control->store, &event); /* counted by the writer */
+    put_event(control, control_pool_name(control, action->pool), action->code, &json);
+    buf_done(&json);
+}
+
+static const char *const operations[] = {
+    [EVENT_PIN] = "pin", [EVENT_PAUSE] = "pause", [EVENT_STOP_REPLICA] = "stop-replica"};
+
+/* Who said what and what became of it, also of what was refused. */
+void history_audit(struct control *control, const struct event *event, const char *who,
+                   enum rc outcome)
+{
+    struct buf json;
+    struct json_writer w;
+    const char *what =
+        event->kind < (enum event_kind)COUNT_OF(operations) ? operations[event->kind] : NULL;
+    buf_init(&json, 4096);
+    json_init(&w, &json);
+    json_object(&w);
+    json_member_text(&w, "who", who);
+    json_member_text(&w, "what", what == NULL ? "other" : what);
+    if (event->kind == EVENT_PIN && event->count != NO_COUNT)
+        json_member_int(&w, "replicas", event->count);
+    if (event->kind == EVENT_PAUSE)
+        json_member_bool(&w, "paused", event->up);
+    if (event->replica != 0)
+        json_member_int(&w, "replica", (int64_t)event->replica);
+    if (event->until_wall_ns != 0 && event->until_wall_ns != TIME_NONE)
+        json_member_int(&w, "untilNs", event->until_wall_ns);
+    json_member_text(&w, "reason", event->text == NULL ? "" : event->text);
+    json_member_text(&w, "outcome", rc_name(outcome));
+    json_object_end(&w);
+    put_event(control, event->pool, "operated", &json);
     buf_done(&json);
 }
 

@@ -83,10 +83,11 @@ static bool put_in_force(struct control *control, const struct setting *next, st
 {
     if (targets_configure(control->targets, next->config, diag) != RC_OK)
         return false;
-    if (reconcile_configure(control->reconcile, &next->installation->spec, control_now_ns(control),
-                            control_wall_ns(control)) == RC_OK)
+    const enum rc rc = reconcile_configure(control->reconcile, &next->installation->spec,
+                                           control_now_ns(control), control_wall_ns(control));
+    if (rc == RC_OK)
         return true;
-    (void)fail(diag, RC_NO_MEMORY, "no memory left for it");
+    (void)fail(diag, rc, "it cannot be taken over: %s", rc_words(rc));
     if (targets_configure(control->targets, control->setting->config, NULL) != RC_OK)
         log_event(control->log, LOG_PROBLEM, LOG_TEXT("text", "targets keep what was refused"));
     return false;

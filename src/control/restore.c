@@ -151,8 +151,35 @@ static void restore_words(struct control *control, struct store *store, const ch
     arena_done(&words.arena);
 }
 
+struct startups {
+    struct control *control;
+    struct arena arena;
+};
+
+static bool restore_startups(void *context, struct span key, struct span json)
+{
+    struct startups *startups = context;
+    const struct tree *tree = NULL;
+    char pool[NAME_SIZE];
+    if (span_copy(key, pool, sizeof(pool)) &&
+        json_read(&startups->arena, json, NULL, &tree, NULL) == RC_OK && tree->kind == TREE_ARRAY) {
+        for (const struct tree *item = tree->first; item != NULL; item = item->next) {
+            int64_t span_ns = 0;
+            if (tree_int(item, &span_ns) &&
+                reconcile_startup(startups->control->reconcile, pool, span_ns) != RC_OK)
+                break; /* no such pool any more */
+        }
+    }
+    arena_clear(&startups->arena);
+    return true;
+}
+
 void restore_all(struct control *control, struct store *store)
 {
+    struct startups startups = {.control = control};
+    arena_init(&startups.arena, 1U << 20);
+    read_documents(control, store, KIND_STARTUPS, restore_startups, &startups);
+    arena_done(&startups.arena);
     for (size_t i = 0; i < control->setting->installation->spec.group_count; i++)
         restore_group(control, store, i);
     restore_words(control, store, KIND_PIN, EVENT_PIN);

@@ -12,7 +12,9 @@ enum rc setting_new(struct config *config, struct setting **ret, struct diag *di
     }
     setting->config = config;
     setting->users = 1;
-    const enum rc rc = installation_make(config, &setting->installation, diag);
+    enum rc rc = installation_make(config, &setting->installation, diag);
+    if (rc == RC_OK)
+        rc = schedules_make(setting, diag);
     if (rc != RC_OK) {
         setting_unref(setting);
         return rc;
@@ -32,6 +34,7 @@ void setting_unref(struct setting *setting)
     if (setting == NULL || --setting->users > 0)
         return;
     installation_free(setting->installation);
+    arena_done(&setting->arena);
     config_free(setting->config);
     free(setting);
 }

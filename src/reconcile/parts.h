@@ -86,7 +86,6 @@ struct traffic {
 
 /* ---- pools and groups ---- */
 
-#define STARTUPS_KEPT 64
 struct startup_times {
     int64_t span_ns[STARTUPS_KEPT];
     size_t count;

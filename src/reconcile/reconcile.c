@@ -241,6 +241,11 @@ size_t reconcile_pool_count(const struct reconcile *r)
     return r->pool_count;
 }
 
+const char *reconcile_pool_name(const struct reconcile *r, size_t pool)
+{
+    return pool < r->pool_count ? r->pool[pool]->spec->name : NULL;
+}
+
 int reconcile_pool_find(const struct reconcile *r, struct span name)
 {
     size_t low = 0;

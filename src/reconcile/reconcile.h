@@ -77,6 +77,9 @@ enum rc reconcile_restore(struct reconcile *r, size_t group, const void *bytes, 
                           struct diag *diag) MUST_CHECK;
 /* A start-up time that an earlier run measured, oldest first. RC_UNKNOWN without such a pool. */
 enum rc reconcile_startup(struct reconcile *r, const char *pool, int64_t startup_ns) MUST_CHECK;
+/* Those that are known of a pool, oldest first, at most STARTUPS_KEPT; returns how many. */
+#define STARTUPS_KEPT 64
+size_t reconcile_startups(const struct reconcile *r, size_t pool, int64_t ret_ns[STARTUPS_KEPT]);
 /* Another specification, between ticks, atomically: pools are matched by name, states reshaped,
  * unchanged pools do not notice. Replicas of a pool that is gone are left alone and forgotten with
  * a note (FAULTS 80); changed target hashes start a rolling replacement. New pools wait for their
@@ -293,7 +296,8 @@ struct pool_status {
     struct pool_totals total;
 };
 size_t reconcile_pool_count(const struct reconcile *r);
-int reconcile_pool_find(const struct reconcile *r, struct span name); /* -1 when unknown */
+const char *reconcile_pool_name(const struct reconcile *r, size_t pool); /* NULL past the end */
+int reconcile_pool_find(const struct reconcile *r, struct span name);    /* -1 when unknown */
 void reconcile_pool_status(const struct reconcile *r, size_t pool, struct pool_status *ret);
 const struct group_spec *reconcile_group_of(const struct reconcile *r, size_t group);
 /* As the last tick left it; NULL before the first. */

@@ -56,3 +56,14 @@ enum rc reconcile_startup(struct reconcile *r, const char *pool, int64_t startup
     startup_record(r->pool[index], startup_ns);
     return RC_OK;
 }
+
+size_t reconcile_startups(const struct reconcile *r, size_t pool, int64_t ret_ns[STARTUPS_KEPT])
+{
+    const struct startup_times *times = pool < r->pool_count ? r->pool[pool]->startups : NULL;
+    if (times == NULL)
+        return 0;
+    const size_t oldest = times->count < STARTUPS_KEPT ? 0 : times->next;
+    for (size_t i = 0; i < times->count; i++)
+        ret_ns[i] = times->span_ns[(oldest + i) % STARTUPS_KEPT];
+    return times->count;
+}
