@@ -18,6 +18,7 @@ struct compiler {
     /* of the pool at hand */
     struct series_need need[NEEDS_PER_POOL_MAX];
     uint32_t need_count;
+    struct window_plan window[SERIES_PER_POOL_MAX]; /* of the pool at hand */
     char external[EXTERNALS_PER_GROUP_MAX][NAME_SIZE];
 };
 
@@ -126,15 +127,16 @@ static enum rc add_window(struct compiler *c, struct window_plan *windows, uint3
 
 static enum rc place_windows(struct compiler *c, struct pool_plan *plan)
 {
-    struct window_plan *windows =
-        arena_array(c->arena, SERIES_PER_POOL_MAX, sizeof(struct window_plan));
-    if (windows == NULL)
-        return RC_NO_MEMORY;
     for (uint32_t i = 0; i < c->need_count; i++) {
-        const enum rc rc = add_window(c, windows, &plan->window_count, &c->need[i]);
+        const enum rc rc = add_window(c, c->window, &plan->window_count, &c->need[i]);
         if (rc != RC_OK)
             return rc;
     }
+    struct window_plan *windows =
+        arena_array(c->arena, plan->window_count, sizeof(struct window_plan));
+    if (windows == NULL)
+        return RC_NO_MEMORY;
+    memcpy(windows, c->window, plan->window_count * sizeof(struct window_plan));
     uint32_t at = 0;
     for (size_t signal = 0; signal <= SIGNAL_COUNT; signal++) {
         while (at < plan->window_count && (size_t)windows[at].need.signal.id < signal)
@@ -299,40 +301,38 @@ static uint64_t shape_of(const struct group_spec *group)
 
 /* ---- the group ---- */
 
-static enum rc check_pools(const struct pool_spec *pools, size_t n, struct diag *diag)
+static enum rc check_pools(const struct pool_spec *const *pools, size_t n, struct diag *diag)
 {
     if (n == 0 || n > POOLS_PER_GROUP_MAX)
         return fail(diag, RC_RANGE, "a group has 1 to %d pools, not %zu", POOLS_PER_GROUP_MAX, n);
     for (size_t i = 0; i < n; i++) {
-        const enum rc rc = pool_spec_check(&pools[i], diag);
+        const enum rc rc = pool_spec_check(pools[i], diag);
         if (rc != RC_OK) {
-            diag_at(diag, "%s", pools[i].name);
+            diag_at(diag, "%s", pools[i]->name);
             return rc;
         }
         for (size_t j = 0; j < i; j++)
-            if (strcmp(pools[i].name, pools[j].name) == 0)
+            if (strcmp(pools[i]->name, pools[j]->name) == 0)
                 return fail(diag, RC_DUPLICATE, "two pools of the group are named \"%s\"",
-                            pools[i].name);
+                            pools[i]->name);
     }
     return RC_OK;
 }
 
-static enum rc compile_into(struct compiler *c, const struct pool_spec *pools, size_t n)
+static enum rc compile_into(struct compiler *c, const struct pool_spec *const *pools, size_t n)
 {
     struct group_spec *group = c->group;
-    struct pool_spec *copies = arena_array(c->arena, n, sizeof(struct pool_spec));
     group->pool = arena_array(c->arena, n, sizeof(struct pool_plan));
-    if (copies == NULL || group->pool == NULL)
+    if (group->pool == NULL)
         return RC_NO_MEMORY;
-    memcpy(copies, pools, n * sizeof(struct pool_spec));
     group->pool_count = n;
     group->period_ns = INT64_MAX;
     c->size = sizeof(struct group_state);
     for (size_t i = 0; i < n; i++) {
-        group->pool[i].spec = &copies[i];
+        group->pool[i].spec = pools[i];
         const enum rc rc = plan_pool(c, &group->pool[i]);
         if (rc != RC_OK) {
-            diag_at(c->diag, "%s", copies[i].name);
+            diag_at(c->diag, "%s", pools[i]->name);
             return rc;
         }
         if (group->pool[i].policy.period_ns < group->period_ns)
@@ -351,24 +351,45 @@ static enum rc compile_into(struct compiler *c, const struct pool_spec *pools, s
     return RC_OK;
 }
 
-enum rc group_compile(struct arena *arena, const char *name, const struct pool_spec *pools,
-                      size_t pool_count, const struct group_spec **ret, struct diag *diag)
+enum rc group_compile_kept(struct arena *arena, const char *name,
+                           const struct pool_spec *const *pools, size_t pool_count,
+                           const struct group_spec **ret, struct diag *diag)
 {
     enum rc rc = check_pools(pools, pool_count, diag);
     if (rc != RC_OK)
         return rc;
-    struct compiler *c = arena_alloc(arena, sizeof(struct compiler));
+    struct arena scratch; /* nothing of the compiler stays */
+    arena_init(&scratch, 2 * sizeof(struct compiler));
+    struct compiler *c = arena_alloc(&scratch, sizeof(struct compiler));
     struct group_spec *group = arena_alloc(arena, sizeof(struct group_spec));
-    if (c == NULL || group == NULL)
-        return fail(diag, RC_NO_MEMORY, "no memory to compile group \"%s\"", name);
-    c->arena = arena;
-    c->group = group;
-    c->diag = diag;
-    (void)span_copy(span_from(name), group->name, sizeof(group->name)); /* cut names still name */
-    rc = compile_into(c, pools, pool_count);
+    rc = RC_NO_MEMORY;
+    if (c != NULL && group != NULL) {
+        c->arena = arena;
+        c->group = group;
+        c->diag = diag;
+        (void)span_copy(span_from(name), group->name,
+                        sizeof(group->name)); /* cut, it still names */
+        rc = compile_into(c, pools, pool_count);
+    }
+    arena_done(&scratch);
     if (rc == RC_NO_MEMORY)
         return fail(diag, rc, "no memory to compile group \"%s\"", name);
     if (rc == RC_OK)
         *ret = group;
     return rc;
+}
+
+enum rc group_compile(struct arena *arena, const char *name, const struct pool_spec *pools,
+                      size_t pool_count, const struct group_spec **ret, struct diag *diag)
+{
+    const struct pool_spec *kept[POOLS_PER_GROUP_MAX];
+    const size_t n = pool_count < POOLS_PER_GROUP_MAX ? pool_count : POOLS_PER_GROUP_MAX;
+    struct pool_spec *copies = arena_array(arena, n, sizeof(struct pool_spec));
+    if (copies == NULL && n > 0)
+        return fail(diag, RC_NO_MEMORY, "no memory to compile group \"%s\"", name);
+    for (size_t i = 0; i < n; i++) {
+        copies[i] = pools[i];
+        kept[i] = &copies[i];
+    }
+    return group_compile_kept(arena, name, kept, pool_count, ret, diag);
 }

@@ -24,6 +24,10 @@
 enum rc group_compile(struct arena *arena, const char *name, const struct pool_spec *pools,
                       size_t pool_count, const struct group_spec **ret,
                       struct diag *diag) MUST_CHECK;
+/* The same without copies: the pools must outlive the group, unchanged. */
+enum rc group_compile_kept(struct arena *arena, const char *name,
+                           const struct pool_spec *const *pools, size_t pool_count,
+                           const struct group_spec **ret, struct diag *diag) MUST_CHECK;
 const char *group_name(const struct group_spec *group);
 size_t group_pool_count(const struct group_spec *group);
 const struct pool_spec *group_pool(const struct group_spec *group, size_t index);

@@ -114,21 +114,21 @@ static enum rc fill_group(struct installation *in, const struct grouping *g, siz
 {
     const struct config *config = in->config;
     const char *name = group_name_of(config->pool[g->first[index]]);
-    struct pool_spec *core = arena_array(&in->arena, g->size[index], sizeof(*core));
+    const struct pool_spec *core[POOLS_PER_GROUP_MAX];
     struct reconcile_pool *pool = arena_array(&in->arena, g->size[index], sizeof(*pool));
-    if (core == NULL || pool == NULL)
+    if (pool == NULL)
         return fail(diag, RC_NO_MEMORY, "no memory left");
     size_t n = 0;
     for (size_t i = g->first[index]; i < config->pool_count && n < g->size[index]; i++) {
         if (strcmp(group_name_of(config->pool[i]), name) != 0)
             continue;
-        core[n] = config->pool[i]->core;
+        core[n] = &config->pool[i]->core;
         fill_pool(config, config->pool[i], &pool[n]);
         in->pool[in->pool_count++] = config->pool[i];
         n++;
     }
     ret->pool = pool;
-    return group_compile(&in->arena, name, core, n, &ret->group, diag);
+    return group_compile_kept(&in->arena, name, core, n, &ret->group, diag);
 }
 
 static enum rc fill_groups(struct installation *in, struct diag *diag)
