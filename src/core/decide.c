@@ -214,6 +214,7 @@ static enum signal_id failed_signal(const struct pool_plan *plan, const struct g
 /* One pool on its way through a tick. */
 struct walk {
     const struct pool_plan *plan;
+    const struct policy_peer *peer; /* of all pools */
     struct policy_input input;
     struct stage_context context;
 };
@@ -251,15 +252,23 @@ static void find_doubt(struct walk *walk, const struct group_state *state)
         c->demand_zero = demand_zero(walk->plan, state, c->observation, c->now_ns);
 }
 
-static void begin(struct walk *walk, const struct pool_plan *plan, struct group_state *state,
-                  const struct observation *o, size_t index, struct decision *d)
+/* What stands before any policy runs: they may look at each other's pools. */
+static struct policy_peer meet(const struct pool_plan *plan, struct group_state *state,
+                               const struct pool_observation *o, struct decision *d)
 {
-    struct pool_state *pool = state_at(state, plan->offset);
+    const struct pool_state *pool = state_at(state, plan->offset);
     memset(d, 0, sizeof(*d));
     d->previous = pool->desired;
-    if (o->pool[index].foreign_count >= 0)
-        adopt(plan, state, state->now_ns, num_clamp(o->pool[index].foreign_count, 0, REPLICAS_MAX),
-              d);
+    if (o->foreign_count >= 0)
+        adopt(plan, state, state->now_ns, num_clamp(o->foreign_count, 0, REPLICAS_MAX), d);
+    return (struct policy_peer){.pool = plan->spec, .observation = o, .desired = pool->desired};
+}
+
+static void begin(struct walk *walk, const struct group_spec *group, struct group_state *state,
+                  const struct observation *o, size_t index, struct decision *d)
+{
+    const struct pool_plan *plan = &group->pool[index];
+    const struct pool_state *pool = state_at(state, plan->offset);
     walk->plan = plan;
     walk->input = (struct policy_input){
         .pool = plan->spec,
@@ -269,6 +278,9 @@ static void begin(struct walk *walk, const struct pool_plan *plan, struct group_
         .wall_ns = o->wall_ns,
         .desired = pool->desired,
         .poke = o->cause != TICK_PERIOD && o->cause != TICK_START,
+        .start = o->cause == TICK_START,
+        .peer = walk->peer,
+        .peer_count = group->pool_count,
     };
     run_policies(plan, state, &walk->input, d);
     walk->context = (struct stage_context){
@@ -319,14 +331,18 @@ void decide(const struct group_spec *group, struct group_state *state,
             const struct observation *observation, struct decision *decision)
 {
     struct walk walks[POOLS_PER_GROUP_MAX];
+    struct policy_peer peers[POOLS_PER_GROUP_MAX];
     const bool waits = group_waits(group, observation);
     bool serves = false;
     if (observation->now_ns > state->now_ns)
         state->now_ns = observation->now_ns;
+    for (size_t i = 0; i < group->pool_count; i++)
+        peers[i] = meet(&group->pool[i], state, &observation->pool[i], &decision[i]);
     for (size_t i = 0; i < group->pool_count; i++) {
         struct walk *walk = &walks[i];
         const struct pool_plan *plan = &group->pool[i];
-        begin(walk, plan, state, observation, i, &decision[i]);
+        walk->peer = peers;
+        begin(walk, group, state, observation, i, &decision[i]);
         walk->context.group_waits = waits;
         if (plan->stage_count > 0)
             find_doubt(walk, state);

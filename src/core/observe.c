@@ -30,14 +30,20 @@ static bool in_range(const struct group_spec *group, const struct sample *s)
            (s->signal != SIGNAL_EXTERNAL || s->external < group->external_count);
 }
 
-static void tell_policy(const struct pool_plan *plan, const struct policy_plan *policy,
-                        struct group_state *state, const struct sample *sample)
+static const char *external_of(const struct group_spec *group, const struct sample *sample)
+{
+    return sample->signal == SIGNAL_EXTERNAL ? group->external[sample->external] : "";
+}
+
+static void tell_policy(const struct group_spec *group, const struct pool_plan *plan,
+                        const struct policy_plan *policy, struct group_state *state,
+                        const struct sample *sample)
 {
     if (policy->ops->sample == NULL)
         return;
     policy->ops->sample(plan->spec, policy->config,
                         state_at(state, policy->offset + (uint32_t)sizeof(struct policy_state)),
-                        sample);
+                        sample, external_of(group, sample));
 }
 
 void observe(const struct group_spec *group, struct group_state *state,
@@ -48,9 +54,9 @@ void observe(const struct group_spec *group, struct group_state *state,
             continue;
         const struct sample sample = screened(&samples[i]);
         const struct pool_plan *plan = &group->pool[sample.pool];
-        tell_policy(plan, &plan->policy, state, &sample);
+        tell_policy(group, plan, &plan->policy, state, &sample);
         for (size_t s = 0; s < plan->spec->shadow_count; s++)
-            tell_policy(plan, &plan->shadow[s], state, &sample);
+            tell_policy(group, plan, &plan->shadow[s], state, &sample);
         for (size_t w = plan->window_first[sample.signal];
              w < plan->window_first[sample.signal + 1]; w++) {
             const struct window_plan *window = &plan->window[w];

@@ -18,6 +18,13 @@
 #include "core/signal.h"
 #include "core/spec.h"
 
+/* A pool of the group as a policy of another one may see it. */
+struct policy_peer {
+    const struct pool_spec *pool;
+    const struct pool_observation *observation;
+    int64_t desired; /* last decided */
+};
+
 struct policy_input {
     const struct pool_spec *pool;
     const void *config;
@@ -25,8 +32,11 @@ struct policy_input {
     const struct pool_observation *observation;
     int64_t now_ns;
     int64_t wall_ns;
-    int64_t desired;                   /* what was last decided */
-    bool poke;                         /* an early tick; only policies with .pokes see it */
+    int64_t desired;                /* what was last decided */
+    bool poke;                      /* an early tick; only policies with .pokes see it */
+    bool start;                     /* the first tick after a start: windows hold history */
+    const struct policy_peer *peer; /* the pools of the group, this one included */
+    size_t peer_count;
     const struct series_table *series; /* see series_read() */
 };
 /* Reading of the index-th series that this policy (or stage) declared; absent when there is none.
@@ -86,9 +96,10 @@ struct policy_ops {
     /* The same policy with another configuration; NULL: the bytes are copied where their size is
      * the same, else the state starts fresh. */
     void (*reshape)(const struct policy_change *change);
-    /* A sample of this pool as it is filed, before the windows take it; may be NULL. */
+    /* A sample of this pool as it is filed, before the windows take it; external is the name of an
+     * external signal, else "". May be NULL. */
     void (*sample)(const struct pool_spec *pool, const void *config, void *state,
-                   const struct sample *sample);
+                   const struct sample *sample, const char *external);
     /* A sample of one pod of this pool, screened; external is the name of an external signal. */
     void (*pod_sample)(const struct pool_spec *pool, const void *config, void *state,
                        const struct pod_sample *sample, const char *external);

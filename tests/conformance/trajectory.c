@@ -64,7 +64,9 @@ void *trajectory_config(struct trajectory *t)
 static bool compile(struct trajectory *t)
 {
     struct diag diag = {.code = RC_OK};
-    if (group_compile(t->arena, "peer", &t->pool, 1, &t->group, &diag) != RC_OK)
+    const struct pool_spec pools[] = {t->pool, t->partner};
+    const size_t count = t->partner.name[0] != '\0' ? 2 : 1;
+    if (group_compile(t->arena, "peer", pools, count, &t->group, &diag) != RC_OK)
         return told(t, "the pool is refused", &diag);
     return true;
 }
@@ -76,8 +78,16 @@ bool trajectory_start(struct trajectory *t, int64_t now_ns, int64_t count)
     t->state = arena_alloc(t->arena, group_state_size(t->group));
     if (t->state == NULL)
         return out_of_memory(t);
-    group_state_init(t->group, t->state, now_ns, &count);
+    group_state_init(t->group, t->state, now_ns, (int64_t[2]){count, count});
     return true;
+}
+
+void trajectory_pair(struct trajectory *t, int role, int partner_role)
+{
+    t->partner = t->pool;
+    memcpy(t->partner.name, "partner", sizeof("partner"));
+    t->pool.role = role;
+    t->partner.role = partner_role;
 }
 
 bool trajectory_change(struct trajectory *t, int64_t now_ns)
@@ -97,7 +107,7 @@ void trajectory_put(struct trajectory *t, int64_t t_ns, enum signal_id signal, c
                     enum signal_state state, double value)
 {
     const int index = external ? group_external_index(t->group, span_from(external)) : 0;
-    const struct sample sample = {
+    struct sample sample = {
         .t_ns = t_ns,
         .signal = (uint16_t)signal,
         .external = (uint16_t)index,
@@ -105,7 +115,7 @@ void trajectory_put(struct trajectory *t, int64_t t_ns, enum signal_id signal, c
         .value = value,
         .weight = 1,
     };
-    if (index >= 0)
+    for (; index >= 0 && sample.pool < group_pool_count(t->group); sample.pool++)
         observe(t->group, t->state, &sample, 1);
 }
 
@@ -138,15 +148,24 @@ static bool save_and_load(struct trajectory *t)
     return good;
 }
 
-bool trajectory_decide(struct trajectory *t, int64_t now_ns)
+bool trajectory_decide_as(struct trajectory *t, int64_t now_ns, enum tick_cause cause)
 {
+    struct decision decisions[2];
     if (t->saved && !save_and_load(t))
         return false;
     t->o.now_ns = now_ns;
     t->o.wall_ns = now_ns;
-    t->o.cause = TICK_REPLICA;
-    decide(t->group, t->state, &t->o, &t->d);
+    t->o.cause = (uint8_t)cause;
+    decide(t->group, t->state, &t->o, decisions);
+    t->d = decisions[0];
+    if (t->partner.name[0] != '\0')
+        t->partner_d = decisions[1];
     return true;
+}
+
+bool trajectory_decide(struct trajectory *t, int64_t now_ns)
+{
+    return trajectory_decide_as(t, now_ns, TICK_REPLICA);
 }
 
 const void *trajectory_state(const struct trajectory *t)

@@ -9,11 +9,13 @@
 
 struct trajectory {
     struct arena *arena;
-    struct pool_spec pool; /* changed by the suite before trajectory_start() or _change() */
+    struct pool_spec pool;    /* changed by the suite before trajectory_start() or _change() */
+    struct pool_spec partner; /* second pool of the group; there is none while it has no name */
     const struct group_spec *group;
     struct group_state *state;
     struct observation o;
     struct decision d;
+    struct decision partner_d;
     bool saved;
     struct arena scratch; /* of one save and load */
     struct buf *why;
@@ -25,15 +27,18 @@ bool trajectory_init(struct trajectory *t, struct arena *arena, const char *poli
                      struct buf *why);
 void trajectory_done(struct trajectory *t);
 bool trajectory_start(struct trajectory *t, int64_t now_ns, int64_t count);
+/* A second pool like the first one, with its configuration; before trajectory_start(). */
+void trajectory_pair(struct trajectory *t, int role, int partner_role);
 /* t->pool has changed: its configuration is a new object. */
 bool trajectory_change(struct trajectory *t, int64_t now_ns);
 /* A fresh copy of the pool's policy configuration, to be changed. */
 void *trajectory_config(struct trajectory *t);
-/* external is the name of an external signal, or NULL. */
+/* Told to all pools. external is the name of an external signal, or NULL. */
 void trajectory_put(struct trajectory *t, int64_t t_ns, enum signal_id signal, const char *external,
                     enum signal_state state, double value);
 /* One early tick, so that no period matters. */
 bool trajectory_decide(struct trajectory *t, int64_t now_ns);
+bool trajectory_decide_as(struct trajectory *t, int64_t now_ns, enum tick_cause cause);
 const void *trajectory_state(const struct trajectory *t);
 
 /* ---- reading vectors ---- */
