@@ -102,6 +102,30 @@ static void any_duration_and_time_reads_back(void **state)
     }
 }
 
+static void fault_90_times_go_on_behind_2038_and_before_1970(void **state)
+{
+    (void)state;
+    static const struct {
+        int64_t unix_s;
+        const char *text;
+    } cases[] = {
+        {0, "1970-01-01T00:00:00.000Z"},
+        {INT64_C(0x7FFFFFFF), "2038-01-19T03:14:07.000Z"},
+        {INT64_C(0x80000000), "2038-01-19T03:14:08.000Z"},
+        {INT64_C(0x100000000), "2106-02-07T06:28:16.000Z"},
+        {INT64_C(4102444799), "2099-12-31T23:59:59.000Z"},
+        {INT64_C(-0x80000001), "1901-12-13T20:45:51.000Z"},
+    };
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        char text[DURATION_TEXT_MAX];
+        int64_t back_ns = 0;
+        (void)time_print_rfc3339(cases[i].unix_s * SECOND_NS, text);
+        assert_string_equal(text, cases[i].text);
+        assert_int_equal(time_parse_rfc3339(span_from(cases[i].text), &back_ns), RC_OK);
+        assert_true(back_ns == cases[i].unix_s * SECOND_NS);
+    }
+}
+
 static void times_have_zones_leap_days_and_edges(void **state)
 {
     (void)state;
@@ -159,6 +183,7 @@ int main(void)
         cmocka_unit_test(go_style_durations_are_exact),
         cmocka_unit_test(durations_print_in_their_shortest_form),
         cmocka_unit_test(any_duration_and_time_reads_back),
+        cmocka_unit_test(fault_90_times_go_on_behind_2038_and_before_1970),
         cmocka_unit_test(times_have_zones_leap_days_and_edges),
         cmocka_unit_test(seconds_become_nanoseconds_without_overflow),
     };

@@ -92,6 +92,50 @@ static void each_policy_is_calm_in_an_empty_a_busy_and_an_absurd_world(void **st
         }
 }
 
+/* Counts of a run whose time begins at origin_ns; the wall clock is the same in all of them. */
+static void run_from(const struct policy_ops *policy, int64_t origin_ns, int64_t ret[TICKS])
+{
+    static unsigned char config[POLICY_BYTES_MAX] __attribute__((aligned(16)));
+    const int64_t initial[POOLS_PER_GROUP_MAX] = {3};
+    struct world *w = world_of(policy, config, false);
+    struct rng rng;
+    rng_init(&rng, 12);
+    world_start(w, 3);
+    w->now_ns = origin_ns;
+    group_state_init(w->group, w->state, origin_ns, initial);
+    for (int i = 0; i < TICKS; i++) {
+        w->now_ns += rng_range(&rng, 0, 20) * SECOND_NS / 2;
+        drive(w, &rng, false);
+        w->o.now_ns = w->now_ns;
+        w->o.wall_ns = WORLD_WALL + w->now_ns - origin_ns;
+        decide(w->group, w->state, &w->o, w->d);
+        ret[i] = w->d[0].desired;
+    }
+    world_free(w);
+}
+
+static void fault_90_no_policy_cares_when_time_began(void **state)
+{
+    (void)state;
+    /* Full hours, as windows lie on a grid, shortly before 2^32 ms, 2^31 s and 2^32 s are passed.
+     */
+    static const int64_t passed_s[] = {4294967, INT64_C(1) << 31, INT64_C(1) << 32};
+    for (size_t i = 0; policy_at(i) != NULL; i++) {
+        int64_t first[TICKS];
+        run_from(policy_at(i), 0, first);
+        for (size_t k = 0; k < COUNT_OF(passed_s); k++) {
+            int64_t other[TICKS];
+            run_from(policy_at(i), passed_s[k] / 3600 * HOUR_NS, other);
+            for (int n = 0; n < TICKS; n++) {
+                if (first[n] != other[n])
+                    print_error("%s, time from %lld s on, tick %d\n", policy_at(i)->name,
+                                (long long)passed_s[k], n);
+                assert_int_equal(first[n], other[n]);
+            }
+        }
+    }
+}
+
 static void each_policy_tells_what_it_is(void **state)
 {
     (void)state;
@@ -120,6 +164,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(each_policy_is_calm_in_an_empty_a_busy_and_an_absurd_world),
+        cmocka_unit_test(fault_90_no_policy_cares_when_time_began),
         cmocka_unit_test(each_policy_tells_what_it_is),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -47,7 +47,7 @@ static void a_complete_request_is_taken_apart(void **state)
     assert_null(http_header_get(&head, "x-other").ptr);
 }
 
-static void what_two_parsers_could_read_differently_is_refused(void **state)
+static void fault_61_what_two_parsers_could_read_differently_is_refused(void **state)
 {
     (void)state;
     static const struct {
@@ -154,7 +154,7 @@ static void unusual_but_clear_requests_are_taken(void **state)
     }
 }
 
-static void limits_are_refused_with_their_own_status(void **state)
+static void fault_59_limits_are_refused_with_their_own_status(void **state)
 {
     (void)state;
     static char text[40000];
@@ -342,7 +342,7 @@ static void bytes_behind_the_last_chunk_are_not_taken(void **state)
     assert_int_equal(used, 11);
 }
 
-static void endless_extensions_and_trailers_hit_a_limit(void **state)
+static void fault_61_endless_extensions_and_trailers_hit_a_limit(void **state)
 {
     (void)state;
     static char text[20000];
@@ -388,14 +388,14 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_complete_request_is_taken_apart),
-        cmocka_unit_test(what_two_parsers_could_read_differently_is_refused),
+        cmocka_unit_test(fault_61_what_two_parsers_could_read_differently_is_refused),
         cmocka_unit_test(unusual_but_clear_requests_are_taken),
-        cmocka_unit_test(limits_are_refused_with_their_own_status),
+        cmocka_unit_test(fault_59_limits_are_refused_with_their_own_status),
         cmocka_unit_test(every_prefix_asks_for_more_and_bytes_arrive_in_any_portion),
         cmocka_unit_test(responses_know_whether_a_body_follows),
         cmocka_unit_test(chunked_bodies_are_joined_or_refused),
         cmocka_unit_test(bytes_behind_the_last_chunk_are_not_taken),
-        cmocka_unit_test(endless_extensions_and_trailers_hit_a_limit),
+        cmocka_unit_test(fault_61_endless_extensions_and_trailers_hit_a_limit),
         cmocka_unit_test(percent_decoding_refuses_what_it_cannot_keep),
         cmocka_unit_test(query_values_are_found_by_name),
     };

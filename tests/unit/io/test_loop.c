@@ -133,7 +133,7 @@ static void posts_are_bounded(void **state)
     loop_free(s.loop);
 }
 
-static void a_log_value_cannot_end_a_line_or_forge_a_pair(void **state)
+static void fault_89_a_log_value_cannot_end_a_line_or_forge_a_pair(void **state)
 {
     (void)state;
     static char line[LOG_LINE_BYTES_MAX];
@@ -297,7 +297,7 @@ int main(void)
         cmocka_unit_test(many_timers_fire_in_the_order_of_their_deadlines),
         cmocka_unit_test(posts_from_another_thread_all_arrive),
         cmocka_unit_test(posts_are_bounded),
-        cmocka_unit_test(a_log_value_cannot_end_a_line_or_forge_a_pair),
+        cmocka_unit_test(fault_89_a_log_value_cannot_end_a_line_or_forge_a_pair),
         cmocka_unit_test(a_file_is_replaced_whole_read_back_and_watched),
         cmocka_unit_test(fault_74_a_capped_file_keeps_its_last_lines),
         cmocka_unit_test(routes_are_found_by_method_and_pattern),
