@@ -78,9 +78,10 @@ static double share_on(const struct gpu_device *device, const struct gpu_need *n
     return device->memory_bytes > 0 ? need->memory_bytes / device->memory_bytes : 2;
 }
 
+/* By more than what many sums of shares drift: of equals the one described first is taken. */
 static bool fuller(const struct gpu_inventory *inv, size_t a, size_t b)
 {
-    return inv->used_ratio[a] > inv->used_ratio[b];
+    return inv->used_ratio[a] > inv->used_ratio[b] + SHARE_SLACK;
 }
 
 static enum rc take_share(struct gpu_inventory *inv, const struct gpu_need *need,
@@ -139,7 +140,8 @@ static const char *choose_island(const struct gpu_inventory *inv, const struct g
 
     for (size_t i = 0; i < inv->device_count; i++) {
         const char *island = inv->device[i].island;
-        const size_t n = free_in_island(inv, island, need);
+        /* Of equal islands the one whose free device was described first. */
+        const size_t n = is_free(inv, i, need) ? free_in_island(inv, island, need) : 0;
 
         if (n < count)
             continue;
@@ -224,7 +226,7 @@ void gpu_give_back(struct gpu_inventory *inv, const struct gpu_grant *grant)
         inv->used_ratio[device] = fmax(0, inv->used_ratio[device] - grant->ratio);
         if (inv->used_ratio[device] < SHARE_SLACK)
             inv->used_ratio[device] = 0;
-        if (grant->ratio >= 1)
+        if (grant->ratio >= 1 && inv->used_ratio[device] <= 0) /* nobody else claims it, too */
             inv->exclusive[device] = false;
     }
 }

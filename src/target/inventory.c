@@ -25,18 +25,24 @@ static void describe(struct gpu_inventory *gpus, const struct inventory_config *
     }
 }
 
-enum rc inventory_init(struct inventory *inventory, const struct config *config, struct diag *diag)
+enum rc inventory_init(struct inventory *inventory, const struct config *config,
+                       const struct gpu_inventory *found, struct diag *diag)
 {
     struct inventory made = {.placement = config->inventory.placement == PLACEMENT_SPREADING
                                               ? GPU_SPREADING
                                               : GPU_PACKING};
+    if (config->inventory.gpu_count == 0 && found->device_count == 0) {
+        *inventory = made;
+        return RC_OK;
+    }
     made.gpus = mem_new(1, sizeof *made.gpus);
     if (!made.gpus)
         return fail(diag, RC_NO_MEMORY, "no memory for an inventory of GPUs");
-    describe(made.gpus, &config->inventory);
-    if (made.gpus->device_count == 0)
-        inventory_done(&made);
-    const enum rc rc = made.gpus ? gpu_inventory_check(made.gpus, diag) : RC_OK;
+    if (config->inventory.gpu_count > 0)
+        describe(made.gpus, &config->inventory);
+    else
+        *made.gpus = *found;
+    const enum rc rc = gpu_inventory_check(made.gpus, diag);
     if (rc != RC_OK) {
         diag_at(diag, "inventory.gpus");
         inventory_done(&made);

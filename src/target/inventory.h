@@ -13,10 +13,11 @@ struct inventory {
     enum gpu_placement placement;
 };
 
-/* Builds the inventory of a configuration, with nothing taken. Errors of gpu_inventory_check(),
- * RC_NO_MEMORY. */
+/* Builds the inventory of a configuration, with nothing taken; `found` are the devices of this
+ * machine, for a configuration that describes none. Errors of gpu_inventory_check(), RC_NO_MEMORY.
+ */
 enum rc inventory_init(struct inventory *inventory, const struct config *config,
-                       struct diag *diag) MUST_CHECK;
+                       const struct gpu_inventory *found, struct diag *diag) MUST_CHECK;
 void inventory_done(struct inventory *inventory);
 
 /* What one replica of a pool and class needs. */

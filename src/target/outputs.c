@@ -171,14 +171,14 @@ void outputs_end(struct outputs *outputs, uint64_t replica, bool keep)
 {
     struct stat st;
     const size_t index = index_of(outputs, replica);
-    if (index == outputs->count)
+    if (index == outputs->count || !outputs->item[index].live)
         return;
     if (!keep || stat(outputs->item[index].path, &st) != 0 || st.st_size == 0) {
         drop(outputs, index);
         return;
     }
     struct output output = outputs->item[index];
-    outputs->live_count -= output.live;
+    outputs->live_count--;
     output.live = false;
     memmove(&outputs->item[index], &outputs->item[index + 1],
             (outputs->count - index - 1) * sizeof output);
@@ -207,7 +207,7 @@ static size_t clean_line(struct span line, char *ret_text, size_t size)
                 ;
             continue;
         }
-        const char c = line.ptr[i] == '\t' ? ' ' : line.ptr[i];
+        const char c = (char)(line.ptr[i] == '\t' ? ' ' : line.ptr[i]);
         if (is_plain(c) && (c != ' ' || (n > 0 && ret_text[n - 1] != ' ')))
             ret_text[n++] = c;
     }

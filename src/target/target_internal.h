@@ -76,6 +76,7 @@ struct targets {
     const struct config *spec;
     struct http_client *client;
     struct inventory inventory;
+    struct gpu_inventory *found; /* GPUs of this machine, by its driver */
     struct outputs outputs;
     struct replica **replica; /* sorted by id */
     size_t replica_count;

@@ -8,6 +8,7 @@
 
 #include "io/clock.h"
 #include "io/file.h"
+#include "target/gpu_found.h"
 #include "target/target_internal.h"
 
 static const struct target_ops *const kinds[] = {
@@ -289,11 +290,15 @@ enum rc targets_new(struct loop *loop, const struct targets_config *config, stru
     t->task.run = tell_all;
     t->client = probe_client(loop);
     t->spare = mem_new(1, sizeof *t->spare);
-    if (outputs_init(&t->outputs, loop) != RC_OK || !t->client || !t->spare) {
+    t->found = mem_new(1, sizeof *t->found);
+    if (outputs_init(&t->outputs, loop) != RC_OK || !t->client || !t->spare || !t->found) {
         targets_free(t);
         return fail(diag, RC_NO_MEMORY, "no memory for targets");
     }
     read_boot(t);
+    const size_t gpus = gpu_find(&gpu_places_usual, t->found);
+    if (gpus > 0)
+        log_event(t->config.log, LOG_GPUS_FOUND, LOG_INT("gpus", gpus));
     *ret = t;
     return RC_OK;
 }
@@ -313,6 +318,7 @@ void targets_free(struct targets *t)
     outputs_done(&t->outputs);
     free(t->replica);
     free(t->spare);
+    free(t->found);
     t->dead = true;
     if (!t->task.queued) /* else its task frees it */
         free(t);
@@ -326,7 +332,7 @@ static const struct pool_config *pool_of(const struct targets *t, const char *po
 enum rc targets_configure(struct targets *t, const struct config *config, struct diag *diag)
 {
     struct inventory inventory;
-    const enum rc rc = inventory_init(&inventory, config, diag);
+    const enum rc rc = inventory_init(&inventory, config, t->found, diag);
     if (rc != RC_OK)
         return rc;
     inventory_done(&t->inventory);
