@@ -170,15 +170,12 @@ static enum rc explain_error(const struct client *client, int status, const stru
     return fail(diag, RC_INVALID, "%.*s", SPAN_ARG(words));
 }
 
-enum rc client_call(const struct client *client, const char *method, const char *path,
-                    struct span body, struct client_answer *ret, struct diag *diag)
+/* One request; the body of the answer goes to *ret. Words for what keeps it from coming. */
+static enum rc exchange(const struct client *client, const char *method, const char *path,
+                        struct span body, int *ret_status, struct buf *ret, struct diag *diag)
 {
     struct buf lines;
     struct buf url;
-    int status = 0;
-    *ret = (struct client_answer){.json = NULL};
-    arena_init(&ret->arena, 8 * ANSWER_BYTES_MAX);
-    buf_init(&ret->body, ANSWER_BYTES_MAX + 1);
     buf_init(&lines, HTTP_HEAD_BYTES_MAX);
     buf_init(&url, HTTP_HEAD_BYTES_MAX);
     put_lines(client, body.ptr != NULL, &lines);
@@ -189,17 +186,46 @@ enum rc client_call(const struct client *client, const char *method, const char 
                                                .body = body,
                                                .timeout_ns = CLIENT_TIMEOUT_NS,
                                                .body_bytes_max = ANSWER_BYTES_MAX};
-    enum rc rc = http_fetch_wait(&options, &status, &ret->body, diag);
+    const enum rc rc = http_fetch_wait(&options, ret_status, ret, diag);
     mem_wipe(lines.ptr, lines.len); /* the token */
     buf_done(&lines);
     buf_done(&url);
+    return rc == RC_OK ? RC_OK : explain_failure(client, rc, diag);
+}
+
+static void answer_init(struct client_answer *answer)
+{
+    *answer = (struct client_answer){.json = NULL};
+    arena_init(&answer->arena, 8 * ANSWER_BYTES_MAX);
+    buf_init(&answer->body, ANSWER_BYTES_MAX + 1);
+}
+
+enum rc client_call(const struct client *client, const char *method, const char *path,
+                    struct span body, struct client_answer *ret, struct diag *diag)
+{
+    int status = 0;
+    answer_init(ret);
+    const enum rc rc = exchange(client, method, path, body, &status, &ret->body, diag);
     if (rc != RC_OK)
-        return explain_failure(client, rc, diag);
+        return rc;
     if (json_read(&ret->arena, buf_view(&ret->body), NULL, &ret->json, NULL) != RC_OK)
         ret->json = NULL;
     if (status < 200 || status > 299 || ret->json == NULL)
         return explain_error(client, status, ret->json, diag);
     return RC_OK;
+}
+
+enum rc client_read(const struct client *client, const char *path, struct client_answer *ret,
+                    struct diag *diag)
+{
+    int status = 0;
+    answer_init(ret);
+    const enum rc rc = exchange(client, "GET", path, (struct span){0}, &status, &ret->body, diag);
+    if (rc != RC_OK || (status >= 200 && status <= 299))
+        return rc;
+    if (json_read(&ret->arena, buf_view(&ret->body), NULL, &ret->json, NULL) != RC_OK)
+        ret->json = NULL;
+    return explain_error(client, status, ret->json, diag);
 }
 
 void client_answer_done(struct client_answer *answer)

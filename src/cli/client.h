@@ -46,6 +46,9 @@ struct client_answer {
  * answer must be released in every case. */
 enum rc client_call(const struct client *client, const char *method, const char *path,
                     struct span body, struct client_answer *ret, struct diag *diag) MUST_CHECK;
+/* GET of something that is no JSON: the text is in ret->body. Otherwise as client_call(). */
+enum rc client_read(const struct client *client, const char *path, struct client_answer *ret,
+                    struct diag *diag) MUST_CHECK;
 void client_answer_done(struct client_answer *answer);
 /* Appends "%..." encoded: for names in paths and queries. */
 void client_encode(struct buf *path, const char *text);
