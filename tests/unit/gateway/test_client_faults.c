@@ -106,10 +106,7 @@ static void fault_58_a_slow_reader_stops_the_engine_and_loses_nothing(void **sta
     conn_resume(c.conn);
     assert_true(wire_expect(&c, "[DONE]"));
     assert_true(wire_expect(&c, "\r\n0\r\n\r\n"));
-    size_t got = 0;
-    for (const char *at = buf_cstr(&c.got); (at = strstr(at, EVENT("one"))); at++)
-        got++;
-    assert_int_equal(got, said);
+    assert_int_equal(wire_count(&c, EVENT("one")), said);
     wire_close(&c);
     house_close(&h);
 }
@@ -129,7 +126,7 @@ static void fault_58_a_reader_that_stops_for_good_is_cut(void **state)
     engine_begin_stream(h.engine[0].open);
     assert_true(wire_expect(&c, "200 OK"));
     conn_pause(c.conn);
-    while (!http_response_over_high_water(h.engine[0].open)) {
+    while (h.engine[0].open && !http_response_over_high_water(h.engine[0].open)) {
         for (int i = 0; i < 200; i++)
             engine_say(h.engine[0].open, EVENT("one"));
         loop_turn(h.loop, false);

@@ -16,14 +16,6 @@ static void start(struct house *h, const char *yaml)
     house_open_with(h, yaml);
 }
 
-static size_t count_of(struct wire *c, const char *text)
-{
-    size_t n = 0;
-    for (const char *at = buf_cstr(&c->got); (at = strstr(at, text)); at++)
-        n++;
-    return n;
-}
-
 static void a_held_stream_gets_comments_with_position_and_estimate_and_then_its_answer(void **state)
 {
     (void)state;
@@ -36,12 +28,12 @@ static void a_held_stream_gets_comments_with_position_and_estimate_and_then_its_
     assert_true(wire_has(&c, "HTTP/1.1 200 OK\r\n"));
     assert_true(wire_has(&c, "content-type: text/event-stream\r\n"));
     assert_true(wire_has(&c, "x-sluice-cold-start: true\r\n"));
-    assert_true(WIRE_UNTIL(h.loop, count_of(&c, ": sluice queued") >= 3));
+    assert_true(WIRE_UNTIL(h.loop, wire_count(&c, ": sluice queued") >= 3));
     h.engine[0].answer = engine_stream;
     house_routes(&h, one, 1);
     assert_true(wire_expect(&c, "[DONE]"));
     assert_true(wire_expect(&c, "\r\n0\r\n\r\n"));
-    assert_int_equal(count_of(&c, "HTTP/1.1 200"), 1);
+    assert_int_equal(wire_count(&c, "HTTP/1.1 200"), 1);
     wire_close(&c);
     house_close(&h);
 }
@@ -86,7 +78,7 @@ static void plain_requests_hear_102_only_where_it_is_understood(void **state)
     client_open(&h, &old);
     wire_send(&old, "POST " CHAT " HTTP/1.0\r\nUser-Agent: curl/8\r\nContent-Length: 16\r\n\r\n"
                     "{\"model\":\"chat\"}");
-    assert_true(WIRE_UNTIL(h.loop, count_of(&known, "HTTP/1.1 102 Processing\r\n") >= 3));
+    assert_true(WIRE_UNTIL(h.loop, wire_count(&known, "HTTP/1.1 102 Processing\r\n") >= 3));
     assert_true(wire_has(&known, "x-sluice-eta: 4"));
     assert_int_equal(unknown.got.len, 0);
     assert_int_equal(old.got.len, 0);
@@ -272,6 +264,28 @@ static void fault_65_the_herd_is_let_in_by_free_places(void **state)
     house_close(&h);
 }
 
+static void fault_65_without_a_limit_of_its_own_a_replica_is_not_overrun_either(void **state)
+{
+    (void)state;
+    enum { HERD = 100, AT_ONCE = 64 };
+    struct house h;
+    static struct wire c[HERD];
+    start(&h, POOL_CHAT "    concurrency: {limit: 0}\n");
+    house_routes(&h, none, 1);
+    for (size_t i = 0; i < HERD; i++)
+        client_ask(&h, &c[i], CHAT, "", PLAIN);
+    assert_true(WIRE_UNTIL(h.loop, (house_ask(&h), h.heard.snapshot.waiting_requests) == HERD));
+    h.engine[0].answer = engine_hold;
+    house_routes(&h, one, 1);
+    assert_true(WIRE_UNTIL(h.loop, h.engine[0].requests == AT_ONCE));
+    for (int i = 0; i < 100; i++)
+        loop_turn(h.loop, false);
+    assert_int_equal(h.engine[0].requests, AT_ONCE);
+    for (size_t i = 0; i < HERD; i++)
+        wire_close(&c[i]);
+    house_close(&h);
+}
+
 static void a_body_larger_than_the_peek_waits_at_the_client_while_it_is_held(void **state)
 {
     (void)state;
@@ -318,6 +332,7 @@ int main(void)
         cmocka_unit_test(
             fault_64_when_nothing_can_start_those_who_wait_are_told_why_and_not_to_retry),
         cmocka_unit_test(fault_65_the_herd_is_let_in_by_free_places),
+        cmocka_unit_test(fault_65_without_a_limit_of_its_own_a_replica_is_not_overrun_either),
         cmocka_unit_test(a_body_larger_than_the_peek_waits_at_the_client_while_it_is_held),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -143,6 +143,29 @@ static void fault_53_a_kept_connection_that_is_dead_costs_no_try(void **state)
     house_close(&h);
 }
 
+static void fault_53_a_body_that_passed_through_is_not_sent_a_second_time(void **state)
+{
+    (void)state;
+    struct house h;
+    struct wire c;
+    struct buf body;
+    house_open(&h, POOL_CHAT);
+    house_routes(&h, two, 1);
+    h.engine[0].answer = engine_reset;
+    buf_init(&body, 4 * BODY_PEEK_BYTES_MAX);
+    buf_text(&body, "{\"model\":\"chat\",\"prompt\":\"");
+    while (body.len < 2 * BODY_PEEK_BYTES_MAX)
+        buf_text(&body, "all work and no play ");
+    buf_text(&body, "\"}");
+    client_ask(&h, &c, "/v1/completions", "", buf_cstr(&body));
+    assert_true(wire_expect(&c, "\"replica_failed\""));
+    assert_int_equal(h.engine[0].requests, 1);
+    assert_int_equal(h.engine[1].requests, 0);
+    buf_done(&body);
+    wire_close(&c);
+    house_close(&h);
+}
+
 static void fault_54_a_replica_that_dies_in_a_stream_ends_it_with_an_error_and_a_reset(void **state)
 {
     (void)state;
@@ -311,7 +334,7 @@ static void fault_66_a_pool_whose_replicas_all_fail_is_still_tried(void **state)
     (void)state;
     struct house h;
     struct wire c;
-    house_open(&h, POOL_CHAT);
+    house_open(&h, POOL_CHAT "    queue: {timeout: 200ms}\n"); /* shorter than a suspicion */
     house_routes(&h, two, 1);
     h.engine[0].answer = h.engine[1].answer = engine_reset;
     client_ask(&h, &c, CHAT, "", PLAIN);
@@ -347,6 +370,7 @@ int main(void)
         cmocka_unit_test(fault_53_without_another_try_the_client_is_told),
         cmocka_unit_test(fault_53_an_engine_that_is_full_is_left_for_one_that_is_not),
         cmocka_unit_test(fault_53_a_kept_connection_that_is_dead_costs_no_try),
+        cmocka_unit_test(fault_53_a_body_that_passed_through_is_not_sent_a_second_time),
         cmocka_unit_test(
             fault_54_a_replica_that_dies_in_a_stream_ends_it_with_an_error_and_a_reset),
         cmocka_unit_test(fault_54_a_stream_that_ends_without_its_mark_is_a_broken_one),

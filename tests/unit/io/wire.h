@@ -80,7 +80,16 @@ static inline void wire_nothing(void *user)
 
 static inline bool wire_has(struct wire *wire, const char *text)
 {
-    return strstr(buf_cstr(&wire->got), text) != NULL;
+    return span_find(buf_view(&wire->got), span_from(text), 0) != SIZE_MAX;
+}
+
+static inline size_t wire_count(const struct wire *wire, const char *text)
+{
+    size_t n = 0;
+    for (size_t at = 0; (at = span_find(buf_view(&wire->got), span_from(text), at)) != SIZE_MAX;
+         at++)
+        n++;
+    return n;
 }
 
 /* Runs until the text came, or the connection ended without it. */
