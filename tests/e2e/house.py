@@ -95,7 +95,7 @@ class House:
         self.state = self.folder / "sluice.db"
         self.log_file = self.folder / "sluice.log"
         self.process = None
-        self.port = None
+        self.port = self.admin = None
 
     # ---- configuration ----
 
@@ -117,13 +117,15 @@ class House:
         with open(self.folder / "err", "a", encoding="utf-8") as err:
             self.process = subprocess.Popen([SLUICE, "run", "--log-file", self.log_file, *options, *(command or [self.file])],
                                             stdout=out, stderr=err, preexec_fn=preexec)
-        self.port = None
+        self.port = self.admin = None
 
         def listening():
             out.seek(0)
             for line in out:
                 if line.startswith("gateway on http://127.0.0.1:") and line.endswith("\n"):
                     self.port = int(line.rpartition(":")[2])
+                if line.startswith("API on http://127.0.0.1:") and line.endswith("\n"):
+                    self.admin = int(line.rpartition(":")[2])
             assert self.port or self.process.poll() is None, self.errors()
             return self.port
 
@@ -219,6 +221,13 @@ class House:
             return rows
         except sqlite3.OperationalError:
             return []
+
+    def operate(self, *words):
+        """Output of an operator's command; it must succeed."""
+        result = subprocess.run([SLUICE, *words[:1], "--admin", f"127.0.0.1:{self.admin}", *words[1:]], capture_output=True,
+                                text=True, timeout=PATIENCE_S, check=False)
+        assert result.returncode == 0, (words, result)
+        return result.stdout
 
     # ---- requests ----
 
