@@ -269,7 +269,7 @@ static struct opt *find_row(struct opt *rows, size_t count, const char *name)
     for (size_t i = 0; i < count; i++)
         if (strcmp(rows[i].name, name) == 0)
             return &rows[i];
-    assert(!"the templates have every row that is asked for");
+    assert(false && "the templates have every row that is asked for");
     return NULL;
 }
 

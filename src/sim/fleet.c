@@ -21,7 +21,7 @@ static const struct reconcile_pool *pool_of(const struct world *world, size_t po
             return &control->group[i].pool[pool];
         pool -= count;
     }
-    assert(!"the index of a pool is below their number");
+    assert(false && "the index of a pool is below their number");
     return NULL;
 }
 
