@@ -39,7 +39,7 @@ static const struct api_route *find_route(const struct http_head *head, struct r
 
 static void put_allow(const struct http_head *head, char *ret_line, size_t size)
 {
-    size_t used = strlen(strcpy(ret_line, "allow: ")); /* there is room for more than that */
+    size_t used = (size_t)snprintf(ret_line, size, "allow: ");
     for (size_t i = 0; i < api_route_count; i++) {
         struct route row = plain_row(i);
         struct route_match match;

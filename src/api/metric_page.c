@@ -2,6 +2,7 @@
 
 #include <assert.h>
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "base/num.h"
@@ -129,11 +130,11 @@ void metric_histogram(struct metric_page *page, const char *const *labels,
     for (int power = BOUND_FIRST; power <= BOUND_LAST; power++) {
         const double bound = power < 0 ? 1.0 / (double)(1 << -power) : (double)(1 << power);
         char text[NUM_TEXT_MAX];
-        char pair[NUM_TEXT_MAX + 8] = "le=\"";
+        char pair[NUM_TEXT_MAX + 8];
         for (; next < HISTOGRAM_BUCKETS - 1 && histogram_bound(next) <= bound; next++)
             below += histogram->bucket[next];
         (void)num_print(bound, text);
-        (void)strcat(strcat(pair, text), "\""); /* fits: see the sizes */
+        (void)snprintf(pair, sizeof(pair), "le=\"%s\"", text);
         put_name(page, "_bucket");
         put_labels(page, labels, pair);
         put_value(page, below);

@@ -1,7 +1,6 @@
 /* metric_traffic.c - the metrics of the gateway: by pool, as its snapshots add up, and as a whole.
  */
 #include <math.h>
-#include <string.h>
 
 #include "api/scrape.h"
 #include "gateway/gateway_thread.h"
@@ -80,13 +79,18 @@ void scrape_levels(const struct gateway_snapshot *now, struct levels *ret)
     ret->value[LEVEL_SESSIONS] = (double)now->sessions;
 }
 
-static void put_latency(struct scrape *s, enum metric_id id, size_t member)
+static void put_latencies(struct scrape *s)
 {
-    metric_begin(&s->page, id);
-    for (size_t i = 0; i < s->pools; i++) {
-        const struct histogram *histogram;
-        memcpy(&histogram, (const char *)&s->status[i].total + member, sizeof(histogram));
-        metric_histogram(&s->page, (const char *[]){s->status[i].name}, histogram);
+    for (size_t k = 0; k < 4; k++) {
+        static const enum metric_id ids[] = {METRIC_ID_QUEUE_TIME, METRIC_ID_TTFT, METRIC_ID_ITL,
+                                             METRIC_ID_E2E};
+        metric_begin(&s->page, ids[k]);
+        for (size_t i = 0; i < s->pools; i++) {
+            const struct pool_totals *total = &s->status[i].total;
+            const struct histogram *const histogram[] = {total->queue_s, total->ttft_s,
+                                                         total->itl_s, total->e2e_s};
+            metric_histogram(&s->page, (const char *[]){s->status[i].name}, histogram[k]);
+        }
     }
 }
 
@@ -97,10 +101,7 @@ void scrape_traffic(struct scrape *s)
     put_tokens(s);
     scrape_per_pool(s, METRIC_ID_TOOL_CALLS, tool_calls);
     put_levels(s);
-    put_latency(s, METRIC_ID_QUEUE_TIME, offsetof(struct pool_totals, queue_s));
-    put_latency(s, METRIC_ID_TTFT, offsetof(struct pool_totals, ttft_s));
-    put_latency(s, METRIC_ID_ITL, offsetof(struct pool_totals, itl_s));
-    put_latency(s, METRIC_ID_E2E, offsetof(struct pool_totals, e2e_s));
+    put_latencies(s);
     scrape_per_pool(s, METRIC_ID_SLO_GOOD, slo_good);
     scrape_per_pool(s, METRIC_ID_SLO_ALL, slo_all);
 }

@@ -219,22 +219,20 @@ static void put_sources(struct scrape *s)
 
 static void put_other(struct scrape *s)
 {
-    static const struct {
+    const struct tally *tally = s->api->tally;
+    const struct {
         enum metric_id id;
-        size_t offset;
+        const struct counts *counts;
     } counted[] = {
-        {METRIC_ID_DECISIONS, offsetof(struct tally, decisions)},
-        {METRIC_ID_LIMITED, offsetof(struct tally, limited)},
-        {METRIC_ID_REPLICA_FAILURES, offsetof(struct tally, failures)},
-        {METRIC_ID_API_REQUESTS, offsetof(struct tally, requests)},
+        {METRIC_ID_DECISIONS, tally->decisions},
+        {METRIC_ID_LIMITED, tally->limited},
+        {METRIC_ID_REPLICA_FAILURES, tally->failures},
+        {METRIC_ID_API_REQUESTS, tally->requests},
     };
     metric_begin(&s->page, METRIC_ID_SERIES_OTHER);
-    for (size_t i = 0; i < COUNT_OF(counted); i++) {
-        const struct counts *counts;
-        memcpy(&counts, (const char *)s->api->tally + counted[i].offset, sizeof(counts));
-        if (counts_overflow(counts))
+    for (size_t i = 0; i < COUNT_OF(counted); i++)
+        if (counts_overflow(counted[i].counts))
             metric_value(&s->page, (const char *[]){metric_rows[counted[i].id].name}, 1);
-    }
 }
 
 static void put_api(struct scrape *s)

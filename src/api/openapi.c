@@ -132,7 +132,7 @@ static void print_answer(struct json_writer *w, const struct api_route *route)
 static void print_route(struct json_writer *w, const struct api_route *route)
 {
     char method[8] = "";
-    for (size_t i = 0; route->method[i] != '\0' && i < sizeof(method) - 1; i++)
+    for (size_t i = 0; i < sizeof(method) - 1 && route->method[i] != '\0'; i++)
         method[i] = (char)(route->method[i] | 0x20);
     json_key(w, method);
     json_object(w);

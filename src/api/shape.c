@@ -164,19 +164,23 @@ static const struct shape_row *find_row(const struct shape *shape, struct span n
     return NULL;
 }
 
+/* Kinds that a body may have. */
+static const char *kind_words(enum shape_kind kind)
+{
+    return kind == SHAPE_TEXT   ? "a text"
+           : kind == SHAPE_BOOL ? "true or false"
+           : kind == SHAPE_INT  ? "a whole number"
+                                : "a number";
+}
+
 static void put_allowed(const struct shape_row *row, struct shape_problem *problem)
 {
-    static const char *const names[] = {
-        [SHAPE_TEXT] = "a text",
-        [SHAPE_BOOL] = "true or false",
-        [SHAPE_INT] = "a whole number",
-        [SHAPE_NUMBER] = "a number",
-    };
+    const char *words = kind_words(row->kind);
     if (row->min == row->max)
-        (void)snprintf(problem->allowed, sizeof(problem->allowed), "%s", names[row->kind]);
+        (void)snprintf(problem->allowed, sizeof(problem->allowed), "%s", words);
     else
         (void)snprintf(problem->allowed, sizeof(problem->allowed),
-                       "%s from %" PRId64 " to %" PRId64, names[row->kind], (int64_t)row->min,
+                       "%s from %" PRId64 " to %" PRId64, words, (int64_t)row->min,
                        (int64_t)row->max);
 }
 
@@ -253,8 +257,7 @@ static enum rc read_member(const struct shape_row *row, const struct tree *json,
     case SHAPE_JSON:
         break;
     }
-    assert(!"rows of bodies are of kinds that can be read");
-    return RC_UNSUPPORTED;
+    return refuse(row, json, RC_UNSUPPORTED, problem); /* no row of a body is of these kinds */
 }
 
 static enum rc unknown_member(const struct shape *shape, const struct tree *json,

@@ -11,22 +11,22 @@
 #define CLIENT_ADDRESS_DEFAULT "127.0.0.1:8081"
 #define CLIENT_TIMEOUT_NS (30 * SECOND_NS)
 
-/* Options of every command that talks to a running sluice. */
+/* Options of every command that talks to a running sluice: the first member of its own. */
 struct client_options {
     const char *admin;
     const char *config;
     const char *token_file;
     bool json;
 };
-#define CLIENT_ROWS(struct_, member_)                                                              \
-    CLI_OPT(TEXT, struct_, member_.admin, "admin", "HOST:PORT", NULL, 0, 0,                        \
+#define CLIENT_ROWS                                                                                \
+    CLI_OPT(TEXT, struct client_options, admin, "admin", "HOST:PORT", NULL, 0, 0,                  \
             "Where the API of the running sluice is; else $SLUICE_ADMIN, or as --config says, or " \
             "127.0.0.1:8081."),                                                                    \
-        CLI_OPT(TEXT, struct_, member_.config, "config", "FILE", NULL, 0, 0,                       \
+        CLI_OPT(TEXT, struct client_options, config, "config", "FILE", NULL, 0, 0,                 \
                 "Take address and token from this configuration."),                                \
-        CLI_OPT(TEXT, struct_, member_.token_file, "token-file", "FILE", NULL, 0, 0,               \
+        CLI_OPT(TEXT, struct client_options, token_file, "token-file", "FILE", NULL, 0, 0,         \
                 "Holds the token; else $SLUICE_TOKEN, or as --config says."),                      \
-        CLI_SWITCH(struct_, member_.json, "json", "Print the answer of the API as it is.")
+        CLI_SWITCH(struct client_options, json, "json", "Print the answer of the API as it is.")
 
 struct client {
     char address[TEXT_SIZE]; /* HOST:PORT */

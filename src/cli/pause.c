@@ -4,7 +4,7 @@
 static const struct cli_opt pause_options[] = {
     ORDER_ROW_FOR("The pause ends after this time; without it it stays until `sluice resume`."),
     ORDER_ROW_REASON,
-    CLIENT_ROWS(struct order_options, client),
+    CLIENT_ROWS,
 };
 
 static int run(int argc, char **argv);

@@ -3,7 +3,7 @@
 
 static const struct cli_opt reload_options[] = {
     ORDER_ROW_REASON,
-    CLIENT_ROWS(struct order_options, client),
+    CLIENT_ROWS,
 };
 
 static int run(int argc, char **argv);

@@ -7,7 +7,7 @@
 static const struct cli_opt scale_options[] = {
     ORDER_ROW_FOR("The pin ends after this time; without it it stays until it is taken away."),
     ORDER_ROW_REASON,
-    CLIENT_ROWS(struct order_options, client),
+    CLIENT_ROWS,
 };
 
 static int run(int argc, char **argv);

@@ -16,7 +16,7 @@ struct status_config {
 };
 
 static const struct cli_opt status_options[] = {
-    CLIENT_ROWS(struct status_config, client),
+    CLIENT_ROWS,
     CLI_SWITCH(struct status_config, watch, "watch",
                "Show it again every two seconds, until interrupted."),
 };

@@ -128,6 +128,7 @@ void table_print(const struct table *table, struct buf *out)
 {
     size_t width[TABLE_COLUMNS_MAX];
     const size_t n = table->column_count;
+    assert(n > 0);
     for (size_t i = 0; i < n; i++)
         width[i] = table_width(span_from(table->column[i].title));
     for (size_t i = 0; i < table->cells; i++) {

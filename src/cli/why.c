@@ -15,7 +15,7 @@ struct why_config {
 static const struct cli_opt why_options[] = {
     CLI_OPT(TEXT, struct why_config, at, "at", "TIME", NULL, 0, 0,
             "The decision in force then: 2026-11-24T08:15:00Z, or 10m for ten minutes ago."),
-    CLIENT_ROWS(struct why_config, client),
+    CLIENT_ROWS,
 };
 
 /* ---- parts ---- */
