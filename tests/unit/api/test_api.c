@@ -4,6 +4,7 @@
 
 #include "api/handlers.h"
 #include "api/metric_page.h"
+#include "io/file.h"
 
 /* ---- errors ---- */
 
@@ -271,6 +272,30 @@ static void every_example_of_the_document_can_be_sent(void **state)
     }
 }
 
+static void the_committed_references_are_what_the_tables_say(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *file;
+        void (*print)(struct buf *out);
+    } documents[] = {{"docs/routes.md", api_print_reference},
+                     {"docs/metrics.md", api_print_metric_reference}};
+    for (size_t i = 0; i < COUNT_OF(documents); i++) {
+        char path[512];
+        struct buf committed, made;
+        const char *root = getenv("SLUICE_ROOT");
+        buf_init(&committed, 1U << 22);
+        buf_init(&made, 1U << 22);
+        (void)snprintf(path, sizeof(path), "%s/%s", root != NULL ? root : ".", documents[i].file);
+        assert_int_equal(file_read(path, 1U << 22, &committed, NULL), RC_OK);
+        documents[i].print(&made);
+        if (!span_equal(buf_view(&committed), buf_view(&made)))
+            fail_msg("%s is not what the tables say: run tools/generate", documents[i].file);
+        buf_done(&committed);
+        buf_done(&made);
+    }
+}
+
 /* ---- metrics ---- */
 
 static void the_page_of_metrics_has_every_metric_once(void **state)
@@ -328,6 +353,7 @@ int main(void)
         cmocka_unit_test(calls_that_still_wait_end_with_the_api),
         cmocka_unit_test(the_document_lists_every_route_with_its_parameters),
         cmocka_unit_test(every_example_of_the_document_can_be_sent),
+        cmocka_unit_test(the_committed_references_are_what_the_tables_say),
         cmocka_unit_test(the_page_of_metrics_has_every_metric_once),
         cmocka_unit_test(promtool_has_nothing_to_say_about_the_page),
     };
