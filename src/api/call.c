@@ -236,12 +236,17 @@ bool call_param_int(struct api_call *call, const char *name, int64_t low, int64_
     return true;
 }
 
-bool call_param_time(struct api_call *call, const char *name, int64_t *ret_wall_ns)
+bool call_param_time(struct api_call *call, const char *name, bool last, int64_t *ret_wall_ns)
 {
     const char *text = call_param(call, name);
     int64_t ago_ns;
-    if (text == NULL || time_parse_rfc3339(span_from(text), ret_wall_ns) == RC_OK)
+    if (text == NULL)
         return true;
+    if (time_parse_rfc3339(span_from(text), ret_wall_ns) == RC_OK) {
+        if (last)
+            *ret_wall_ns = num_add_sat(*ret_wall_ns, MILLISECOND_NS - 1);
+        return true;
+    }
     if (duration_parse(span_from(text), &ago_ns) == RC_OK && ago_ns >= 0) {
         *ret_wall_ns = num_add_sat(control_wall_ns(call->api->control), -ago_ns);
         return true;

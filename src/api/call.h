@@ -85,7 +85,8 @@ const char *call_param(struct api_call *call, const char *name);
 /* False: the call was answered with an error. Absent ones leave *ret alone. */
 bool call_param_int(struct api_call *call, const char *name, int64_t low, int64_t high,
                     int64_t *ret);
-bool call_param_time(struct api_call *call, const char *name, int64_t *ret_wall_ns);
+/* `last`: the last instant that prints as this time, for an end. */
+bool call_param_time(struct api_call *call, const char *name, bool last, int64_t *ret_wall_ns);
 bool call_param_bool(struct api_call *call, const char *name, bool *ret);
 /* The pool that part `index` names. False: answered with an error that names the nearest one. */
 bool call_pool(struct api_call *call, size_t index, size_t *ret_pool);

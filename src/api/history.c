@@ -139,8 +139,8 @@ void handle_decisions(struct api_call *call)
     const char *pool = call_param(call, "pool");
     size_t index;
     if ((pool != NULL && !call_pool_named(call, "pool", pool, &index)) ||
-        !call_param_time(call, "from", &query.from_ns) ||
-        !call_param_time(call, "to", &query.to_ns) ||
+        !call_param_time(call, "from", false, &query.from_ns) ||
+        !call_param_time(call, "to", true, &query.to_ns) ||
         !call_param_bool(call, "changed", &query.changed_only) ||
         !call_param_int(call, "limit", 1, API_ROWS_MAX, &query.limit))
         return;
@@ -194,7 +194,7 @@ void handle_events(struct api_call *call)
     int64_t from_ns = INT64_MIN;
     int64_t limit = API_ROWS_DEFAULT;
     const char *pool = call_param(call, "pool");
-    if (!call_param_time(call, "from", &from_ns) ||
+    if (!call_param_time(call, "from", false, &from_ns) ||
         !call_param_int(call, "limit", 1, API_ROWS_MAX, &limit))
         return;
     struct history *history = history_new(call);

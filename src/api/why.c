@@ -123,7 +123,7 @@ void handle_why(struct api_call *call)
     int64_t at_wall_ns = TIME_NONE;
     struct pool_status status;
     size_t pool;
-    if (!call_pool(call, 0, &pool) || !call_param_time(call, "at", &at_wall_ns))
+    if (!call_pool(call, 0, &pool) || !call_param_time(call, "at", true, &at_wall_ns))
         return;
     reconcile_pool_status(control_reconcile(call->api->control), pool, &status);
     if (at_wall_ns == TIME_NONE)

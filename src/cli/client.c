@@ -42,7 +42,7 @@ static enum rc read_config(struct client *client, const char *file, struct diag 
 static enum rc read_token(struct client *client, const char *file, struct diag *diag)
 {
     struct buf text;
-    buf_init(&text, 4096);
+    buf_init(&text, 1U << 20);
     enum rc rc = file_read(file, 4096, &text, diag);
     struct span token = span_trim(buf_view(&text));
     while (token.len > 0 && (token.ptr[token.len - 1] == '\n' || token.ptr[token.len - 1] == '\r'))

@@ -55,6 +55,11 @@ static void look_at_store(struct control *control)
                                      : status.error);
 }
 
+static const char *colon_before(const char *text)
+{
+    return text[0] != '\0' ? ": " : "";
+}
+
 static void look_at_pool(struct control *control, size_t pool)
 {
     struct pool_status status;
@@ -66,9 +71,11 @@ static void look_at_pool(struct control *control, size_t pool)
                   status.text);
     condition_set(control, "GatewaySilent", status.name, status.gateway_silent,
                   "the gateway did not answer in the last tick: nothing is lowered");
-    condition_set(control, "Paused", status.name, status.paused, "%s", status.pause_text);
+    condition_set(control, "Paused", status.name, status.paused, "a person paused it%s%s",
+                  colon_before(status.pause_text), status.pause_text);
     condition_set(control, "Pinned", status.name, status.pin_count != NO_COUNT,
-                  "a person set %lld: %s", (long long)status.pin_count, status.pin_text);
+                  "a person set %lld%s%s", (long long)status.pin_count,
+                  colon_before(status.pin_text), status.pin_text);
 }
 
 void conditions_look(struct control *control)

@@ -223,6 +223,7 @@ struct gateway_pool *pool_get(struct gateway *g, const char *name)
     struct http_client_config config;
     http_client_defaults(&config);
     pool->client = http_client_new(g->loop, &config);
+    pool->dispatch_config.begun_ns = clock_monotonic_ns();
     pool->dispatch = dispatch_new(&pool->dispatch_config);
     if (!pool->client || !pool->dispatch ||
         timer_init(&pool->deadline, g->loop, on_deadline, pool) != RC_OK) {

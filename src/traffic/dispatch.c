@@ -57,6 +57,7 @@ struct dispatch *dispatch_new(const struct dispatch_config *config)
     d->wake_ns = TIME_NONE;
     d->snapshot_ns = TIME_NONE;
     d->jump_above = JUMP_LEAST;
+    d->active_ns = config->begun_ns;
     queue_init(&d->queue);
     limits_init(&d->own_limits);
     d->limits = &d->own_limits;

@@ -52,6 +52,7 @@ struct dispatch_config {
     double itl_s;
     double e2e_s;
     double tokens_per_s;
+    int64_t begun_ns; /* when the pool came to be: idle since then, before the first request */
 };
 /* The wait counts against queue_timeout_ns only while a replica could have served it: as long as
  * none is ready but one is starting, the clock of all waiters stands still until the expected time
