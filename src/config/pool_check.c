@@ -181,6 +181,30 @@ static void check_effects(struct reader *r, const struct pool_config *pool)
         warn_useless(r, pool, formula, COUNT_OF(formula), "the strategy");
 }
 
+/* What money needs to be counted with. */
+static void check_money(struct reader *r, const struct pool_config *pool)
+{
+    static const struct useless daily[] = {
+        {"cost.onBudgetExceeded", "is not set"},
+        {"cost.fallbackAtPercent", "is not set"},
+    };
+    const struct cost_spec *cost = &pool->core.cost;
+    if (!(cost->daily_budget >= 0))
+        warn_useless(r, pool, daily, COUNT_OF(daily), "cost.dailyBudget");
+    for (size_t i = 0; i < pool->core.class_count; i++) {
+        const struct tree *node = at(pool, "cost");
+        if (pool->core.class_[i].price_per_hour >= 0 ||
+            !(cost->daily_budget >= 0 || cost->max_per_hour >= 0))
+            continue;
+        const size_t up = go_to(r, "cost");
+        reader_warning(r, node,
+                       "class \"%s\" has no pricePerHour: what it costs is not known, so a daily "
+                       "budget adds nothing and an hourly limit does not count it",
+                       pool->core.class_[i].name);
+        reader_up(r, up);
+    }
+}
+
 /* Cron lines; zones need files, see schedule_check_zones(). */
 static void check_schedules(struct reader *r, const struct pool_config *pool)
 {
@@ -247,6 +271,7 @@ void pool_check(struct reader *r, const struct layout *layout, const struct pool
     }
     check_policy_sections(r, pool);
     check_schedules(r, pool);
+    check_money(r, pool);
     check_effects(r, pool);
     if (!has_errors && pool->core.replicas_min <= pool->core.replicas_max)
         check_core(r, pool);

@@ -5,27 +5,41 @@
 
 #include "base/num.h"
 
-static int64_t cap_of(const struct pool_spec *pool, const struct pool_observation *o, size_t i)
+struct class_terms classes_terms(const struct pool_spec *pool)
+{
+    return (struct class_terms){.spot_max_percent = pool->cost.spot_max_percent};
+}
+
+/* ---- caps and order ---- */
+
+static bool is_spot(const struct pool_spec *pool, size_t i)
+{
+    return pool->class_[i].kind == CAPACITY_SPOT;
+}
+
+static int64_t cap_of(const struct pool_spec *pool, const struct pool_observation *o,
+                      const struct class_terms *terms, size_t i)
 {
     const struct class_spec *class = &pool->class_[i];
-    if (class->kind != CAPACITY_SPOT)
-        return class->replicas_max;
+    if (!is_spot(pool, i))
+        return num_clamp(class->replicas_max, 0, REPLICAS_MAX);
     if (class->price_per_hour > pool->cost.spot_max_price)
         return 0;
-    if (o->class_notice[i] <= 0)
-        return class->replicas_max;
+    const int64_t notice = num_clamp(o->class_notice[i], 0, REPLICAS_MAX);
+    const int64_t most = num_clamp(class->replicas_max, 0, REPLICAS_MAX);
+    if (notice == 0 && (terms->resting >> i & 1) == 0)
+        return most;
     const int64_t stays = num_clamp(
-        num_add_sat(num_add_sat(o->class_ready[i], o->class_pending[i]), -o->class_notice[i]), 0,
-        REPLICAS_MAX);
-    return stays < class->replicas_max ? stays : class->replicas_max;
+        num_add_sat(num_add_sat(o->class_ready[i], o->class_pending[i]), -notice), 0, REPLICAS_MAX);
+    return stays < most ? stays : most;
 }
 
 /* Filling order of kinds. */
-static int rank_of(const struct class_spec *class)
+static int rank_of(const struct pool_spec *pool, size_t i)
 {
-    static const int ranks[] = {
-        [CAPACITY_ON_DEMAND] = 2, [CAPACITY_SPOT] = 1, [CAPACITY_RESERVED] = 0};
-    return class->kind >= 0 && class->kind <= CAPACITY_RESERVED ? ranks[class->kind] : 2;
+    if (is_spot(pool, i))
+        return pool->cost.spot_first ? 1 : 3;
+    return pool->class_[i].kind == CAPACITY_RESERVED ? 0 : 2;
 }
 
 /* True when class a is filled before class b; an unknown price is the highest. */
@@ -33,8 +47,8 @@ static bool before(const struct pool_spec *pool, size_t a, size_t b)
 {
     const struct class_spec *x = &pool->class_[a];
     const struct class_spec *y = &pool->class_[b];
-    if (rank_of(x) != rank_of(y))
-        return rank_of(x) < rank_of(y);
+    if (rank_of(pool, a) != rank_of(pool, b))
+        return rank_of(pool, a) < rank_of(pool, b);
     const double cost_x =
         isnan(x->price_per_hour) ? (double)INFINITY : x->price_per_hour / x->capacity_factor;
     const double cost_y =
@@ -54,21 +68,24 @@ static void order_of(const struct pool_spec *pool, size_t *ret_order)
     }
 }
 
-int64_t classes_room(const struct pool_spec *pool, const struct pool_observation *o)
+/* ---- room ---- */
+
+int64_t classes_room(const struct pool_spec *pool, const struct pool_observation *o,
+                     const struct class_terms *terms)
 {
     if (pool->class_count == 0)
         return REPLICAS_MAX;
     int64_t firm = 0;
     int64_t spot = 0;
     for (size_t i = 0; i < pool->class_count; i++) {
-        const int64_t cap = num_clamp(cap_of(pool, o, i), 0, REPLICAS_MAX);
-        if (pool->class_[i].kind == CAPACITY_SPOT)
+        const int64_t cap = cap_of(pool, o, terms, i);
+        if (is_spot(pool, i))
             spot += cap;
         else
             firm += cap;
     }
     firm = num_clamp(firm, 0, REPLICAS_MAX);
-    const double share = pool->cost.spot_max_percent / 100;
+    const double share = terms->spot_max_percent / 100;
     if (!(share < 1))
         return num_clamp(firm + spot, 0, REPLICAS_MAX);
     /* With n replicas floor(n * share) may be spot: the largest n with n - floor(n * share) <=
@@ -83,8 +100,52 @@ int64_t classes_room(const struct pool_spec *pool, const struct pool_observation
     return num_clamp(by_share < firm + spot ? by_share : firm + spot, 0, REPLICAS_MAX);
 }
 
-void classes_split(const struct pool_spec *pool, const struct pool_observation *o, int64_t count,
-                   int64_t *ret_desired)
+/* ---- split ---- */
+
+/* What is given out, and what is left to give. */
+struct split {
+    const size_t *order;
+    int64_t cap[CLASSES_PER_POOL_MAX];
+    int64_t left;
+    int64_t spot_left;
+    int64_t *given;
+};
+
+static void give(struct split *s, size_t class, int64_t n, bool spot)
+{
+    n = num_clamp(n, 0, s->left);
+    n = n < s->cap[class] ? n : s->cap[class];
+    if (spot && n > s->spot_left)
+        n = s->spot_left;
+    s->given[class] += n;
+    s->cap[class] -= n;
+    s->left -= n;
+    s->spot_left -= spot ? n : 0;
+}
+
+/* Round by round an equal part to each spot class that has room, the rest in their order. */
+static void spread_spot(struct split *s, const struct pool_spec *pool)
+{
+    for (size_t round = 0; round < CLASSES_PER_POOL_MAX && s->left > 0 && s->spot_left > 0;
+         round++) {
+        int64_t open = 0;
+        for (size_t i = 0; i < pool->class_count; i++)
+            open += is_spot(pool, i) && s->cap[i] > 0;
+        if (open == 0)
+            return;
+        const int64_t most = s->left < s->spot_left ? s->left : s->spot_left;
+        const int64_t each = most / open;
+        int64_t over = most % open;
+        for (size_t i = 0; i < pool->class_count; i++) {
+            const size_t class = s->order[i];
+            if (is_spot(pool, class) && s->cap[class] > 0)
+                give(s, class, each + (over-- > 0 ? 1 : 0), true);
+        }
+    }
+}
+
+void classes_split(const struct pool_spec *pool, const struct pool_observation *o,
+                   const struct class_terms *terms, int64_t count, int64_t *ret_desired)
 {
     memset(ret_desired, 0, CLASSES_PER_POOL_MAX * sizeof(ret_desired[0]));
     if (pool->class_count <= 1) {
@@ -93,19 +154,47 @@ void classes_split(const struct pool_spec *pool, const struct pool_observation *
     }
     size_t order[CLASSES_PER_POOL_MAX];
     order_of(pool, order);
-    const double share = fmin(pool->cost.spot_max_percent, 100) / 100;
-    int64_t spot_left = num_to_int(floor((double)count * share), 0, count);
-    int64_t left = count;
-    for (size_t i = 0; i < pool->class_count && left > 0; i++) {
-        const size_t class = order[i];
-        const bool spot = pool->class_[class].kind == CAPACITY_SPOT;
-        int64_t n = num_clamp(cap_of(pool, o, class), 0, left);
-        if (spot && n > spot_left)
-            n = spot_left;
-        if (spot)
-            spot_left -= n;
-        ret_desired[class] = n;
-        left -= n;
+    const double share = fmin(terms->spot_max_percent, 100) / 100;
+    struct split s = {.order = order, .left = count, .given = ret_desired};
+    s.spot_left = num_to_int(floor((double)count * share), 0, count);
+    for (size_t i = 0; i < pool->class_count; i++)
+        s.cap[i] = cap_of(pool, o, terms, i);
+    for (size_t i = 0; i < pool->class_count; i++) {
+        if (is_spot(pool, order[i]) && pool->cost.spot_spread)
+            spread_spot(&s, pool);
+        give(&s, order[i], s.left, is_spot(pool, order[i]));
     }
-    ret_desired[order[pool->class_count - 1]] += left; /* pinned beyond the classes */
+    ret_desired[order[pool->class_count - 1]] += s.left; /* pinned beyond the classes */
+}
+
+/* ---- money ---- */
+
+double classes_cost(const struct pool_spec *pool, const int64_t *counts)
+{
+    double cost = 0;
+    for (size_t i = 0; i < pool->class_count; i++)
+        if (counts[i] > 0)
+            cost += (double)counts[i] * pool->class_[i].price_per_hour;
+    return cost;
+}
+
+int64_t classes_afford(const struct pool_spec *pool, const struct pool_observation *o,
+                       const struct class_terms *terms, double per_hour)
+{
+    int64_t counts[CLASSES_PER_POOL_MAX];
+    int64_t low = 0; /* is affordable */
+    int64_t high = num_clamp(pool->replicas_max, 0, REPLICAS_MAX);
+    classes_split(pool, o, terms, high, counts);
+    const double most = classes_cost(pool, counts);
+    if (isnan(most) || most <= per_hour)
+        return REPLICAS_MAX;
+    while (high - low > 1) { /* a larger count never costs less */
+        const int64_t middle = low + (high - low) / 2;
+        classes_split(pool, o, terms, middle, counts);
+        if (classes_cost(pool, counts) <= per_hour)
+            low = middle;
+        else
+            high = middle;
+    }
+    return low;
 }

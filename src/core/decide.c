@@ -290,6 +290,7 @@ static void begin(struct walk *walk, const struct group_spec *group, struct grou
         .now_ns = state->now_ns,
         .wall_ns = o->wall_ns,
         .native = !plan->spec->policy->imitation,
+        .terms = classes_terms(plan->spec),
         .incomplete = o->incomplete != 0,
         .desired = pool->desired,
         .count = d->proposal.abstain ? pool->desired : d->proposal.replicas,
@@ -313,7 +314,7 @@ static void finish(struct walk *walk, struct group_state *state)
     d->desired = c->count;
     d->wake = d->wake && c->desired == 0 && c->count > 0;
     d->urgent = d->urgent && c->count > c->desired;
-    classes_split(plan->spec, c->observation, c->count, d->class_desired);
+    classes_split(plan->spec, c->observation, &c->terms, c->count, d->class_desired);
     pool->before = pool->desired;
     pool->desired = c->count;
 }

@@ -157,6 +157,7 @@ struct decision {
     bool urgent;
     bool held;      /* doubt held it: something required is unknown */
     bool evaluated; /* the policy ran in this tick; else its last proposal stands */
+    bool fallback;  /* money: the next pool of each model shall take the requests */
     struct proposal proposal;
     struct proposal shadow[SHADOWS_PER_POOL_MAX];
     uint32_t trail_count;

@@ -24,6 +24,7 @@ static const struct field rest[] = {
     DECISION_FIELD("urgent", U8, urgent),
     DECISION_FIELD("held", U8, held),
     DECISION_FIELD("evaluated", U8, evaluated),
+    DECISION_FIELD("fallback", U8, fallback),
     DECISION_FIELD("trailDropped", U32, trail_dropped),
 };
 static const struct field entry_fields[] = {

@@ -150,15 +150,48 @@ const struct opt forecast_options[] = {
                "Forecasts are not followed while 1 - usual error / usual level is less."),
 };
 
+static const struct opt_choice action_choices[] = {
+    {"scale-to-min", BUDGET_SCALE_TO_MIN, "lower to the minimum"},
+    {"use-fallback-model", BUDGET_FALLBACK_MODEL, "the next pool of the model takes the requests"},
+    {"enable-spot", BUDGET_ENABLE_SPOT, "all replicas may be spot"},
+    {NULL, 0, NULL},
+};
+static const struct opt step_options[] = {
+    ENUM_OPT("action", budget_step_spec, action, action_choices, BUDGET_SCALE_TO_MIN,
+             "What is done."),
+    DURATION_OPT("after", budget_step_spec, after_ns, 0, DAY_S, 300,
+                 "How long money is still spent after the step before it."),
+};
+
 const struct opt cost_options[] = {
     UNSET_OPT("maxCostPerHour", cost_spec, max_per_hour, 0, 1e12, "currency/h",
               "Replicas beyond this price are not started, and running ones are lowered to it."),
     UNSET_OPT("dailyBudget", cost_spec, daily_budget, 0, 1e12, "currency",
-              "When it is spent nothing is added until the day ends."),
+              "When it is spent nothing is added until the day (UTC) ends."),
+    {.name = "onBudgetExceeded",
+     .kind = OPT_LIST,
+     .offset = offsetof(struct cost_spec, step),
+     .size = sizeof(struct budget_step_spec),
+     .unit = "",
+     .help = "What else is done when the daily budget is spent, one after the other.",
+     .sub = step_options,
+     .sub_count = COUNT_OF(step_options),
+     .count_offset = offsetof(struct cost_spec, step_count),
+     .list_max = BUDGET_ACTIONS_MAX},
+    UNSET_OPT("fallbackAtPercent", cost_spec, fallback_percent, 0, 100, "%",
+              "From this share of the daily budget on the next pool of the model takes the "
+              "requests."),
     NUMBER_OPT("maxSpotPercent", cost_spec, spot_max_percent, 0, 100, 100, "%",
                "Largest share of spot replicas."),
     UNSET_OPT("spotMaxPrice", cost_spec, spot_max_price, 0, 1e9, "currency/h",
               "Spot classes above this price are not used."),
+    BOOL_OPT("preferSpot", cost_spec, spot_first, 1,
+             "Spot replicas before on-demand ones, within their share; otherwise only when those "
+             "are full."),
+    BOOL_OPT("spreadSpot", cost_spec, spot_spread, 0,
+             "Spot replicas evenly over their classes, not the cheapest first."),
+    DURATION_OPT("spotRest", cost_spec, spot_rest_ns, 0, DAY_S, 600,
+                 "A spot class of which replicas were taken back gets no new ones for so long."),
 };
 
 const struct opt class_options[] = {

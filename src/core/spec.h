@@ -118,11 +118,25 @@ struct forecast_spec {
     double min_confidence;
 };
 
+enum budget_action { BUDGET_SCALE_TO_MIN, BUDGET_FALLBACK_MODEL, BUDGET_ENABLE_SPOT };
+#define BUDGET_ACTIONS_MAX 4
+struct budget_step_spec {
+    int action;       /* enum budget_action */
+    int64_t after_ns; /* money must still be spent for so long after the step before */
+};
+
 struct cost_spec {
-    double max_per_hour;     /* NAN = none */
-    double daily_budget;     /* NAN = none */
+    double max_per_hour;                              /* NAN = none */
+    double daily_budget;                              /* NAN = none */
+    struct budget_step_spec step[BUDGET_ACTIONS_MAX]; /* when it is spent, in this order */
+    size_t step_count;
+    double fallback_percent; /* of the daily budget: from there on the next pool of the model
+                                serves; NAN = never */
     double spot_max_percent; /* of the serving replicas, rounded down; 100 = all may be spot */
     double spot_max_price;   /* per replica and hour; NAN = any */
+    bool spot_first;         /* before on-demand, otherwise only when that is full */
+    bool spot_spread;        /* evenly over the spot classes, otherwise the cheapest first */
+    int64_t spot_rest_ns;    /* a class that was taken back gets nothing new for so long */
 };
 
 struct pool_spec {

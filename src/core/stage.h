@@ -11,6 +11,7 @@
 #include <stdint.h>
 
 #include "base/opt.h"
+#include "core/classes.h"
 #include "core/decision.h"
 #include "core/policy.h"
 #include "core/series.h"
@@ -33,6 +34,7 @@ struct stage_context {
     int64_t desired;           /* last decided */
     int64_t urgent_to;         /* stages 7 to 9 let the count rise to this; 0 = nothing is urgent */
     int64_t count;             /* in: from the stage before; out: this stage's answer */
+    struct class_terms terms;  /* how classes are filled in this tick */
     struct decision *decision; /* flags; the trail goes through stage_say() */
 };
 

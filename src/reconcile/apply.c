@@ -175,7 +175,7 @@ static void serve_again(struct reconcile *r, struct pool *pool)
             drain_take_back(r, replica);
             continue;
         }
-        replica = first_warm(pool);
+        replica = pool->core->warm.use ? first_warm(pool) : NULL;
         if (replica == NULL)
             return;
         replica_enter(r, replica, REPLICA_READY);

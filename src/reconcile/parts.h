@@ -118,6 +118,7 @@ struct pool {
     bool surging; /* one more than wanted: a replacement is on its way */
     int64_t desired;
     int64_t warm_wanted;
+    bool fallback;         /* money: the next pool of its models takes the requests */
     uint16_t grant_reason; /* enum reason: why allot() gave less, or took */
     int64_t unmet;         /* starts that the last tick wanted and did not get */
     int64_t unmet_since_ns;

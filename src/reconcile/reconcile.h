@@ -189,7 +189,8 @@ enum action_kind {
  * -overdue, -suspect, -notice, -unwanted, -replaced, -woken, -parked, -draining, -undrained,
  * -drained, -drain-timeout, -stopping, -stop-again, -stopped, -limit.
  * Pools: pool-pinned, -unpinned, -paused, -resumed, -contended, -settled, -forgotten;
- * foreign-count. All: gateway-silent, gateway-answers, samples-dropped, ticks-skipped, notes-lost.
+ * foreign-count, fallback, fallback-ended. All: gateway-silent, gateway-answers, samples-dropped,
+ * ticks-skipped, notes-lost.
  */
 struct tick_record {
     size_t group;

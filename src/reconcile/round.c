@@ -116,6 +116,20 @@ static void fill_observation(struct reconcile *r, struct group *group, int64_t n
     }
 }
 
+/* Only where the decision is applied, too. */
+static void fall_back(struct reconcile *r, struct pool *pool, bool wanted)
+{
+    wanted = wanted && pool_may_act(r, pool);
+    if (pool->fallback == wanted)
+        return;
+    pool->fallback = wanted;
+    r->routes_stale = true;
+    if (wanted)
+        note(r, pool, NULL, "fallback", "the next pool of its models takes the requests");
+    else
+        note(r, pool, NULL, "fallback-ended", "its models are served by it again");
+}
+
 static void decide_group(struct reconcile *r, struct group *group, int64_t *skipped)
 {
     int64_t now_ns;
@@ -133,6 +147,7 @@ static void decide_group(struct reconcile *r, struct group *group, int64_t *skip
         struct pool *pool = group->pool[i];
         pool->desired = group->decision[i].desired;
         pool->warm_wanted = group->decision[i].warm;
+        fall_back(r, pool, group->decision[i].fallback);
         pool->grant_reason = REASON_NONE;
         rolling_plan(r, pool);
         r->starts[pool->index] = apply_starts(r, pool);

@@ -8,6 +8,8 @@
 #include "base/num.h"
 #include "reconcile/parts.h"
 
+#define ORDER_FALLBACK 1000 /* above every fallbackOrder */
+
 static bool is_routed(const struct replica *replica)
 {
     return replica->row.state == REPLICA_READY || replica->row.state == REPLICA_DRAINING;
@@ -130,6 +132,11 @@ bool routes_build(struct reconcile *r)
     r->routes.model_count = r->spec->model_count;
     if (r->spec->model_count > 0)
         memcpy(r->routes.model, r->spec->model, r->spec->model_count * sizeof(r->routes.model[0]));
+    for (size_t i = 0; i < r->routes.model_count; i++) {
+        struct route_model *model = &r->routes.model[i];
+        if (r->pool[model->pool]->fallback)
+            model->order = (uint16_t)(model->order + ORDER_FALLBACK); /* behind all others */
+    }
     r->routes.generation++;
     r->routes_stale = false;
     return true;

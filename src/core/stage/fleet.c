@@ -1,11 +1,23 @@
 /* fleet.c - stage 13: what the group and the fleet allow. A role is not at zero while another one
- * serves; budget, quota, inventory and the classes bound the count; then it is split over the
+ * serves; money, quota, inventory and the classes bound the count; then it is split over the
  * classes. Sharing between groups is allot()'s business. */
 #include <math.h>
 
+#include "base/duration.h"
 #include "base/num.h"
+#include "core/budget.h"
 #include "core/classes.h"
 #include "core/stage.h"
+
+struct fleet_state {
+    struct budget_ledger budget;
+    int64_t taken_ns[CLASSES_PER_POOL_MAX]; /* a spot class was last taken back; TIME_NONE */
+};
+
+static const struct field fields[] = {
+    BUDGET_FIELDS(fleet_state, budget),
+    FIELD_ARRAY(I64, fleet_state, taken_ns, CLASSES_PER_POOL_MAX),
+};
 
 static bool used(const struct pool_spec *pool)
 {
@@ -13,48 +25,84 @@ static bool used(const struct pool_spec *pool)
     return true;
 }
 
-/* What money allows: the shell's number, and the hourly limit at the price of the first class. Not
- * below the minimum: a budget scales to the minimum, it does not switch a pool off. */
-static int64_t budget_of(const struct stage_context *c)
+static void state_init(const struct pool_spec *pool, void *state, int64_t now_ns, int64_t desired)
 {
-    const struct cost_spec *cost = &c->pool->cost;
-    const double price = c->pool->class_count > 0 ? c->pool->class_[0].price_per_hour : (double)NAN;
-    int64_t limit = c->observation->budget_limit < 0 ? REPLICAS_MAX : c->observation->budget_limit;
-    if (cost->max_per_hour >= 0 && price > 0) {
-        const int64_t hourly = num_to_int(floor(cost->max_per_hour / price), 0, REPLICAS_MAX);
-        limit = hourly < limit ? hourly : limit;
-    }
-    return limit > c->pool->replicas_min ? limit : c->pool->replicas_min;
+    struct fleet_state *s = state;
+    (void)pool;
+    (void)desired;
+    budget_init(&s->budget, now_ns);
+    for (size_t i = 0; i < CLASSES_PER_POOL_MAX; i++)
+        s->taken_ns[i] = TIME_NONE;
 }
 
-static void spend(struct stage_context *c)
+/* ---- money ---- */
+
+/* Not below the minimum: a budget scales to the minimum, it does not switch a pool off. */
+static void limit_to(struct stage_context *c, int64_t limit, enum reason reason,
+                     const double number[4])
 {
-    const double daily = c->pool->cost.daily_budget;
-    const double spent = c->observation->spent_today;
-    const int64_t limit = budget_of(c);
+    if (limit < c->pool->replicas_min)
+        limit = c->pool->replicas_min;
     if (c->count > limit)
-        stage_say(c, STAGE_FLEET, limit, REASON_BUDGET, NULL);
-    if (c->count <= c->desired || c->count <= c->pool->replicas_min)
-        return;
-    const int64_t held = c->desired > c->pool->replicas_min ? c->desired : c->pool->replicas_min;
-    if (c->observation->budget_unreadable != 0 || (daily >= 0 && isnan(spent)))
-        stage_say(c, STAGE_FLEET, held, REASON_BUDGET_UNKNOWN, NULL);
-    else if (daily >= 0 && spent >= daily)
-        stage_say(c, STAGE_FLEET, held, REASON_BUDGET_SPENT, (double[4]){spent, daily});
+        stage_say(c, STAGE_FLEET, limit, reason, number);
+}
+
+static void spend(struct stage_context *c, const struct budget_view *view)
+{
+    const struct cost_spec *cost = &c->pool->cost;
+    const double number[4] = {isnan(view->spent) ? 0 : view->spent, cost->daily_budget};
+    if (c->observation->budget_limit >= 0)
+        limit_to(c, c->observation->budget_limit, REASON_BUDGET, NULL);
+    if (cost->max_per_hour >= 0)
+        limit_to(c, classes_afford(c->pool, c->observation, &c->terms, cost->max_per_hour),
+                 REASON_BUDGET, NULL);
+    if (view->to_min)
+        limit_to(c, 0, REASON_BUDGET_MIN, number);
+    else if (view->unknown)
+        limit_to(c, c->desired, REASON_BUDGET_UNKNOWN, NULL);
+    else if (view->exhausted)
+        limit_to(c, c->desired, REASON_BUDGET_SPENT, number);
+    if (view->fallback)
+        stage_say(c, STAGE_FLEET, c->count, REASON_BUDGET_FALLBACK, number);
+    c->decision->fallback = view->fallback;
+}
+
+/* ---- classes ---- */
+
+/* Spot classes that were taken back a moment ago are not asked again at once. */
+static void rest(struct stage_context *c, struct fleet_state *s)
+{
+    for (size_t i = 0; i < c->pool->class_count; i++) {
+        if (c->pool->class_[i].kind != CAPACITY_SPOT)
+            continue;
+        if (c->observation->class_notice[i] > 0)
+            s->taken_ns[i] = c->now_ns;
+        if (s->taken_ns[i] != TIME_NONE &&
+            num_add_sat(c->now_ns, -s->taken_ns[i]) < c->pool->cost.spot_rest_ns)
+            c->terms.resting |= 1U << i;
+        else
+            s->taken_ns[i] = TIME_NONE;
+    }
 }
 
 static void apply(struct stage_context *c)
 {
+    struct fleet_state *s = c->state;
+    const struct budget_view view =
+        budget_tick(&s->budget, c->pool, c->observation, c->now_ns, c->wall_ns);
+    if (view.all_spot)
+        c->terms.spot_max_percent = 100;
+    rest(c, s);
     if (c->count == 0 && c->pool->role != ROLE_NONE && c->group_serves && c->pool->replicas_max > 0)
         stage_say(c, STAGE_FLEET, 1, REASON_PARTNER, NULL);
-    spend(c);
+    spend(c, &view);
     const int64_t quota = c->observation->quota_limit;
     if (quota >= 0 && c->count > quota)
         stage_say(c, STAGE_FLEET, quota, REASON_QUOTA, NULL);
     const int64_t inventory = c->observation->inventory_limit;
     if (inventory >= 0 && c->count > inventory)
         stage_say(c, STAGE_FLEET, inventory, REASON_INVENTORY, NULL);
-    const int64_t room = classes_room(c->pool, c->observation);
+    const int64_t room = classes_room(c->pool, c->observation, &c->terms);
     if (c->count > room)
         stage_say(c, STAGE_FLEET, room, REASON_CLASSES_FULL, NULL);
 }
@@ -62,6 +110,10 @@ static void apply(struct stage_context *c)
 const struct stage_ops stage_fleet = {
     .id = STAGE_FLEET,
     .summary = "Bounds the count by group, budget, quota, inventory and classes.",
+    .fields = fields,
+    .field_count = COUNT_OF(fields),
+    .state_size = sizeof(struct fleet_state),
     .used = used,
+    .state_init = state_init,
     .apply = apply,
 };

@@ -45,12 +45,19 @@ static const struct {
     {"warmPercent", SET_NUMBER, offsetof(struct pool_spec, warm.percent)},
     {"maxCostPerHour", SET_NUMBER, offsetof(struct pool_spec, cost.max_per_hour)},
     {"dailyBudget", SET_NUMBER, offsetof(struct pool_spec, cost.daily_budget)},
+    {"fallbackAt", SET_NUMBER, offsetof(struct pool_spec, cost.fallback_percent)},
+    {"maxSpotPercent", SET_NUMBER, offsetof(struct pool_spec, cost.spot_max_percent)},
+    {"spotMaxPrice", SET_NUMBER, offsetof(struct pool_spec, cost.spot_max_price)},
+    {"preferSpot", SET_BOOL, offsetof(struct pool_spec, cost.spot_first)},
+    {"spreadSpot", SET_BOOL, offsetof(struct pool_spec, cost.spot_spread)},
+    {"spotRest", SET_DURATION, offsetof(struct pool_spec, cost.spot_rest_ns)},
     {"price", SET_NUMBER, offsetof(struct pool_spec, class_[0].price_per_hour)},
 };
 
 struct player {
     struct world *w;
     unsigned char *policy_config;
+    size_t class_count;
     struct arena arena;
     struct buf got; /* what the last tick said, in the form of a case */
     int64_t desired;
@@ -177,6 +184,10 @@ static void tell(struct player *p)
                d->urgent ? " urgent" : "", d->held ? " held" : "");
     if (d->warm > 0)
         buf_printf(out, " warm %lld", (long long)d->warm);
+    if (d->fallback)
+        buf_text(out, " fallback");
+    for (size_t i = 0; p->class_count > 1 && i < p->class_count; i++)
+        buf_printf(out, "%s%lld", i == 0 ? " as " : "+", (long long)d->class_desired[i]);
     buf_byte(out, '\n');
     for (uint32_t i = 0; i < d->trail_count; i++) {
         const struct trail_entry *e = &d->trail[i];
@@ -254,6 +265,40 @@ static void play_policy(struct player *p, struct span words)
     p->w->pool[0].policy_config = p->policy_config;
 }
 
+/* "KIND PRICE [MAX]": a class; the first one takes the place of the default. */
+static void play_class(struct player *p, struct span words)
+{
+    static const char *const kinds[] = {"on-demand", "spot", "reserved"};
+    struct pool_spec *pool = &p->w->pool[0];
+    const size_t at = p->class_count++;
+    struct class_spec *class = &pool->class_[at];
+    struct span word;
+    opt_defaults(class_options, class_option_count, class);
+    (void)snprintf(class->name, sizeof(class->name), "class-%zu", at);
+    (void)span_split(&words, ' ', &word);
+    while (class->kind < (int)COUNT_OF(kinds) - 1 && !span_equal_text(word, kinds[class->kind]))
+        class->kind++;
+    (void)span_split(&words, ' ', &word);
+    assert_int_equal(num_parse(word, &class->price_per_hour), RC_OK);
+    if (words.len > 0)
+        assert_int_equal(num_parse_int(words, &class->replicas_max), RC_OK);
+    pool->class_count = p->class_count;
+}
+
+/* "ACTION AFTER": the next thing that a spent budget does. */
+static void play_step(struct player *p, struct span words)
+{
+    static const char *const actions[] = {"scale-to-min", "use-fallback-model", "enable-spot"};
+    struct cost_spec *cost = &p->w->pool[0].cost;
+    struct budget_step_spec *step = &cost->step[cost->step_count++];
+    struct span word;
+    (void)span_split(&words, ' ', &word);
+    while (step->action < (int)COUNT_OF(actions) - 1 &&
+           !span_equal_text(word, actions[step->action]))
+        step->action++;
+    assert_int_equal(duration_parse(words, &step->after_ns), RC_OK);
+}
+
 static void play_formula(struct player *p, struct span text)
 {
     p->w->pool[0].combine = COMBINE_FORMULA;
@@ -271,9 +316,9 @@ static const struct {
     const char *verb;
     void (*play)(struct player *p, struct span rest);
 } verbs[] = {
-    {"pool ", play_pool}, {"metric ", play_metric}, {"sample ", play_sample},
-    {"want ", play_want}, {"policy ", play_policy}, {"formula ", play_formula},
-    {"tick ", play_tick},
+    {"pool ", play_pool},   {"metric ", play_metric}, {"sample ", play_sample},
+    {"want ", play_want},   {"policy ", play_policy}, {"formula ", play_formula},
+    {"class ", play_class}, {"step ", play_step},     {"tick ", play_tick},
 };
 
 static void play_line(struct player *p, struct span line);

@@ -78,6 +78,14 @@ static void random_classes(struct rng *rng, struct pool_spec *pool)
         class->replicas_max = maybe(rng, 3, rng_range(rng, 0, 20), REPLICAS_MAX);
     }
     pool->cost.spot_max_percent = (double)rng_range(rng, 0, 100);
+    pool->cost.spot_first = chance(rng, 2);
+    pool->cost.spot_spread = chance(rng, 2);
+    pool->cost.spot_rest_ns = rng_range(rng, 0, 60) * SECOND_NS;
+    pool->cost.fallback_percent = chance(rng, 3) ? (double)rng_range(rng, 0, 100) : (double)NAN;
+    pool->cost.step_count = (size_t)rng_range(rng, 0, BUDGET_ACTIONS_MAX);
+    for (size_t i = 0; i < pool->cost.step_count; i++)
+        pool->cost.step[i] = (struct budget_step_spec){
+            .action = (int)rng_range(rng, 0, 2), .after_ns = rng_range(rng, 0, 60) * SECOND_NS};
 }
 
 static void random_pool(struct rng *rng, struct pool_spec *pool)

@@ -248,6 +248,27 @@ static void warm_replicas_are_kept_beside_and_serve_at_once_when_wanted(void **u
     plant_free(p);
 }
 
+static void warm_replicas_stay_warm_where_raises_shall_not_take_them(void **unused)
+{
+    (void)unused;
+    struct plant *p = plant_new();
+    plant_pool(p, "chat");
+    p->pool[0].replicas_max = 10;
+    p->pool[0].warm = (struct warm_spec){.percent = 20, .batch = 2, .use = false};
+    plant_ask(p, 0, 2);
+    plant_start(p);
+    plant_run(p, 20 * SECOND_NS);
+    assert_int_equal(plant_count(p, 0, REPLICA_WARM), 2);
+    plant_ask(p, 0, 4);
+    plant_run(p, 4 * SECOND_NS);
+    assert_int_equal(plant_count(p, 0, REPLICA_READY), 2);
+    assert_int_equal(plant_count(p, 0, REPLICA_STARTING), 2);
+    plant_run(p, 20 * SECOND_NS);
+    assert_int_equal(plant_count(p, 0, REPLICA_READY), 4);
+    assert_int_equal(plant_count(p, 0, REPLICA_WARM), 2);
+    plant_free(p);
+}
+
 static void a_serving_replica_is_parked_when_a_warm_one_is_missing(void **unused)
 {
     (void)unused;
@@ -436,6 +457,7 @@ int main(void)
         cmocka_unit_test(an_idle_one_under_notice_goes_before_other_idle_ones_but_not_a_busy_one),
         cmocka_unit_test(a_replica_under_notice_is_replaced_before_it_goes),
         cmocka_unit_test(warm_replicas_are_kept_beside_and_serve_at_once_when_wanted),
+        cmocka_unit_test(warm_replicas_stay_warm_where_raises_shall_not_take_them),
         cmocka_unit_test(a_serving_replica_is_parked_when_a_warm_one_is_missing),
         cmocka_unit_test(a_busy_replica_that_is_parked_drains_once),
         cmocka_unit_test(an_observed_pool_decides_and_records_and_does_nothing),
