@@ -23,7 +23,7 @@ static const struct cli_opt logs_options[] = {
     CLI_OPT(INT, struct logs_options, lines, "lines", "N", "100", 1, 10000,
             "The last lines of each replica."),
     CLI_SWITCH(struct logs_options, follow, "follow", "Go on until interrupted."),
-    CLIENT_ROWS(struct logs_options, client),
+    CLIENT_ROWS,
 };
 
 static int run(int argc, char **argv);
