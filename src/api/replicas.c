@@ -1,16 +1,11 @@
-/* replicas.c - replicas, what their engines wrote, and asking for another one in place of one. */
+/* replicas.c - replicas, and asking for another one in place of one. */
 #include <stdio.h>
 #include <string.h>
 
 #include "api/handlers.h"
 #include "base/num.h"
-#include "io/file.h"
-#include "io/worker.h"
 #include "target/target.h"
 
-#define LINES_DEFAULT 100
-#define LINES_MAX 10000
-#define LOG_BYTES_MAX ((size_t)8 << 20)
 #define LIST_DEFAULT 1000
 
 /* ---- rows ---- */
@@ -204,54 +199,4 @@ void handle_stop_replica(struct api_call *call)
     (void)snprintf(text, sizeof(text), "replica %llu is drained and replaced",
                    (unsigned long long)id);
     call_answer_shape(call, &(struct done_view){.done = true, .text = text});
-}
-
-/* ---- logs: read in a worker ---- */
-
-struct reading_logs {
-    struct api_call *call;
-    char path[1024];
-    size_t lines;
-    enum rc rc;
-};
-
-static void read_logs(void *user)
-{
-    struct reading_logs *reading = user;
-    reading->rc = file_tail(reading->path, reading->lines, LOG_BYTES_MAX, &reading->call->out);
-}
-
-static void logs_read(void *user)
-{
-    struct reading_logs *reading = user;
-    struct api_call *call = reading->call;
-    if (!api_read_ended(call))
-        return;
-    if (reading->rc == RC_OK)
-        call_answer_text(call, 200, "text/plain; charset=utf-8");
-    else
-        call_failure(call, reading->rc, "id", NULL, "its output cannot be read: %s",
-                     rc_words(reading->rc));
-}
-
-void handle_logs(struct api_call *call)
-{
-    const struct replica_row *row;
-    struct buf path;
-    int64_t lines = LINES_DEFAULT;
-    if (!find_replica(call, &row) || !call_param_int(call, "lines", 1, LINES_MAX, &lines))
-        return;
-    struct reading_logs *reading = arena_alloc(&call->arena, sizeof(*reading));
-    buf_init(&path, sizeof(reading->path));
-    const bool known = targets_log_path(control_targets(call->api->control), row->id, &path);
-    if (!known || reading == NULL || path.len >= sizeof(reading->path))
-        call_failure(call, RC_NOT_FOUND, "id", NULL,
-                     "replica %llu writes to no file of ours: only engines that sluice starts do",
-                     (unsigned long long)row->id);
-    else {
-        *reading = (struct reading_logs){.call = call, .lines = (size_t)lines};
-        (void)span_copy(buf_view(&path), reading->path, sizeof(reading->path));
-        api_read_begin(call, read_logs, logs_read, reading);
-    }
-    buf_done(&path);
 }

@@ -14,6 +14,7 @@ const struct api_param params_replicas[] = {
 };
 const struct api_param params_logs[] = {
     {"lines", "integer", "100", "The last lines, at most 10000; 100 when not said."},
+    {"from", "integer", "5312", "Instead: what stands behind so many bytes, at most 1 MiB of it."},
     PARAMS_END,
 };
 const struct api_param params_decisions[] = {

@@ -171,6 +171,18 @@ static const struct shape_row replicas_rows[] = {
 };
 SHAPE_OF(shape_replicas, "ReplicaList", replicas_list_view, replicas_rows, "Replicas.");
 
+static const struct shape_row output_rows[] = {
+    ROW(ID, output_view, replica, "replica", 0, "", "Whose it is."),
+    ROW(BOOL, output_view, running, "running", 0, "", "It may write more."),
+    ROW(INT, output_view, bytes, "bytes", 0, "bytes", "On disk now; the oldest go."),
+};
+static SHAPE_OF(shape_output, "Output", output_view, output_rows, "What an engine wrote.");
+
+static const struct shape_row outputs_rows[] = {
+    PART(LIST, outputs_view, logs, "logs", 0, &shape_output, "In the order of replicas' ids."),
+};
+SHAPE_OF(shape_outputs, "OutputList", outputs_view, outputs_rows, "What engines of a pool wrote.");
+
 /* ---- requests, events, conditions, options ---- */
 
 static const char *const request_words[] = {"receiving", "held", "waiting", "answering", NULL};

@@ -151,6 +151,15 @@ struct replicas_list_view {
     uint64_t next;
 };
 
+struct output_view {
+    uint64_t replica;
+    bool running;
+    int64_t bytes;
+};
+struct outputs_view {
+    struct shape_rows logs;
+};
+
 /* ---- the rest ---- */
 
 struct request_view {
@@ -262,9 +271,9 @@ struct reason_body {
     const char *reason;
 };
 
-extern const struct shape shape_pool, shape_pools, shape_replica, shape_replicas, shape_why,
-    shape_decision, shape_ticks, shape_requests, shape_events, shape_conditions, shape_options,
-    shape_done, shape_health, shape_error, shape_scale_body, shape_webhook_body, shape_pause_body,
-    shape_reason_body, shape_change, shape_note, shape_tick, shape_event;
+extern const struct shape shape_pool, shape_pools, shape_replica, shape_replicas, shape_outputs,
+    shape_why, shape_decision, shape_ticks, shape_requests, shape_events, shape_conditions,
+    shape_options, shape_done, shape_health, shape_error, shape_scale_body, shape_webhook_body,
+    shape_pause_body, shape_reason_body, shape_change, shape_note, shape_tick, shape_event;
 
 #endif

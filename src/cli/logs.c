@@ -9,9 +9,10 @@
 #include "cli/client.h"
 
 #define FOLLOW_SECONDS 1
-#define FOLLOW_LINES 1000
-#define FOLLOW_MARK_BYTES 256 /* of what was shown: found again in what comes next */
-#define FOLLOWED_MAX 64
+#define FOLLOWED_MAX 256
+#define BACK_BYTES INT64_C(262144) /* where `--follow` begins to look for the last lines */
+/* Output that was cut meanwhile has moved: the bytes before the place tell. */
+#define MARK_BYTES 256
 
 struct logs_options {
     struct client_options client;
@@ -32,19 +33,24 @@ const struct command_ops command_logs = {
     .name = "logs",
     .summary = "Show what the engines of a pool print",
     .usage = "[OPTION]... POOL [REPLICA]",
-    .about = "Of every replica that runs, or of one by its number. With several, each line is\n"
-             "led by the number of its replica. Exit code: 0 shown, 1 nothing is known or not\n"
-             "reached, 2 wrong usage.",
+    .about =
+        "Of every replica that runs or ended on its own a while ago, or of one by its number.\n"
+        "With several, each line is led by the number of its replica. Exit code: 0 shown,\n"
+        "1 nothing is known or not reached, 2 wrong usage.",
     .options = logs_options,
     .option_count = COUNT_OF(logs_options),
     .run = run,
 };
 
-/* What was shown last of one replica. */
+/* What was shown of one replica. */
 struct followed {
     int64_t replica;
-    char mark[FOLLOW_MARK_BYTES];
+    int64_t bytes; /* of its file, as the list said last */
+    int64_t shown; /* bytes of the file up to here were shown; -1 = none yet */
+    char mark[MARK_BYTES];
     size_t mark_len;
+    bool midline; /* the last line that was shown has no end yet */
+    bool listed;
 };
 
 struct logs {
@@ -54,88 +60,194 @@ struct logs {
     size_t count;
 };
 
-static enum rc find_replicas(struct logs *logs, const char *pool, const char *only,
-                             struct diag *diag)
+/* ---- which ---- */
+
+static struct followed *followed_of(struct logs *logs, int64_t replica)
+{
+    for (size_t i = 0; i < logs->count; i++)
+        if (logs->followed[i].replica == replica)
+            return &logs->followed[i];
+    if (logs->count == FOLLOWED_MAX)
+        return NULL;
+    struct followed *f = &logs->followed[logs->count++];
+    *f = (struct followed){.replica = replica, .shown = -1};
+    return f;
+}
+
+/* Those that are gone are forgotten, new ones come along. */
+static enum rc list_outputs(struct logs *logs, const char *pool, const char *only,
+                            struct diag *diag)
 {
     struct client_answer answer;
     struct buf path;
+    size_t kept = 0;
     buf_init(&path, 1024);
     buf_text(&path, "/api/v1/pools/");
     client_encode(&path, pool);
-    buf_text(&path, "/replicas");
+    buf_text(&path, "/logs");
     const enum rc rc =
         client_call(&logs->client, "GET", buf_cstr(&path), (struct span){0}, &answer, diag);
-    const struct tree *list = rc == RC_OK ? tree_get(answer.json, "replicas") : NULL;
-    logs->count = 0;
-    for (const struct tree *row = list == NULL ? NULL : list->first;
-         row != NULL && logs->count < FOLLOWED_MAX; row = row->next) {
+    const struct tree *list = rc == RC_OK ? tree_get(answer.json, "logs") : NULL;
+    for (size_t i = 0; i < logs->count; i++)
+        logs->followed[i].listed = false;
+    for (const struct tree *row = list ? list->first : NULL; row; row = row->next) {
         int64_t id = 0;
-        if (num_parse_int(client_text(row, "id"), &id) != RC_OK)
+        if (num_parse_int(client_text(row, "replica"), &id) != RC_OK ||
+            (only && strtoll(only, NULL, 10) != id))
             continue;
-        if (only == NULL || strtoll(only, NULL, 10) == id)
-            logs->followed[logs->count++].replica = id;
+        struct followed *f = followed_of(logs, id);
+        if (f) {
+            f->listed = true;
+            f->bytes = client_int(row, "bytes");
+        }
     }
+    for (size_t i = 0; i < logs->count && rc == RC_OK; i++)
+        if (logs->followed[i].listed)
+            logs->followed[kept++] = logs->followed[i];
+    logs->count = kept;
     client_answer_done(&answer);
     buf_done(&path);
-    if (rc == RC_OK && logs->count == 0)
-        return only == NULL ? fail(diag, RC_NOT_FOUND, "pool %s has no replica now", pool)
-                            : fail(diag, RC_NOT_FOUND, "pool %s has no replica %s now", pool, only);
     return rc;
 }
 
-static void print_lines(const struct logs *logs, const struct followed *f, struct span text)
+/* ---- showing ---- */
+
+static void print_text(const struct logs *logs, struct followed *f, struct span text)
 {
-    struct span line;
     while (text.len > 0) {
         const size_t end = span_find_byte(text, '\n', 0);
-        line = span_slice(text, 0, end == SIZE_MAX ? text.len : end);
+        const struct span line = span_slice(text, 0, end == SIZE_MAX ? text.len : end);
         text = span_slice(text, line.len + 1, text.len);
-        if (logs->count > 1)
+        if (logs->count > 1 && !f->midline)
             (void)printf("%" PRId64 ": ", f->replica);
-        (void)printf("%.*s\n", SPAN_ARG(line));
+        (void)printf("%.*s%s", SPAN_ARG(line), end == SIZE_MAX ? "" : "\n");
+        f->midline = end == SIZE_MAX;
     }
+    (void)fflush(stdout); /* main looks at stdout at the end */
 }
 
-/* What came since the mark, or all when the mark has left the file. */
-static struct span since(const struct followed *f, struct span text)
+static void remember(struct followed *f, struct span text)
 {
-    size_t at = SIZE_MAX;
-    for (size_t next = f->mark_len == 0 ? SIZE_MAX
-                                        : span_find(text, span_of(f->mark, f->mark_len), 0);
-         next != SIZE_MAX; next = span_find(text, span_of(f->mark, f->mark_len), next + 1))
-        at = next;
-    return at == SIZE_MAX ? text : span_slice(text, at + f->mark_len, text.len);
+    f->mark_len = text.len < MARK_BYTES ? text.len : MARK_BYTES;
+    if (text.ptr && f->mark_len > 0)
+        memcpy(f->mark, text.ptr + text.len - f->mark_len, f->mark_len);
 }
 
-static enum rc show(struct logs *logs, struct followed *f, int64_t lines, struct diag *diag)
+static enum rc read_piece(const struct logs *logs, const struct followed *f, const char *name,
+                          int64_t value, struct client_answer *answer, struct diag *diag)
+{
+    char path[128];
+    (void)snprintf(path, sizeof path, "/api/v1/replicas/%" PRId64 "/logs?%s=%" PRId64, f->replica,
+                   name, value);
+    return client_read(&logs->client, path, answer, diag);
+}
+
+static enum rc show_last(const struct logs *logs, struct followed *f, struct diag *diag)
 {
     struct client_answer answer;
-    char path[96];
-    (void)snprintf(path, sizeof(path), "/api/v1/replicas/%" PRId64 "/logs?lines=%" PRId64,
-                   f->replica, lines);
-    const enum rc rc = client_read(&logs->client, path, &answer, diag);
+    const enum rc rc = read_piece(logs, f, "lines", logs->options->lines, &answer, diag);
+    if (rc == RC_OK)
+        print_text(logs, f, buf_view(&answer.body));
+    if (rc == RC_OK && f->midline)
+        (void)printf("\n");
+    client_answer_done(&answer);
+    return rc;
+}
+
+/* The last lines of a text. */
+static struct span last_lines(struct span text, int64_t lines)
+{
+    size_t from = text.len;
+    int64_t seen = 0;
+    while (from > 0 && (text.ptr[from - 1] != '\n' || from == text.len || ++seen < lines))
+        from--;
+    return span_slice(text, from, text.len);
+}
+
+/* What is new behind the mark; false when the mark is not there. */
+static bool behind_mark(const struct followed *f, struct span text, struct span *ret)
+{
+    const struct span mark = span_of(f->mark, f->mark_len);
+    size_t at = SIZE_MAX;
+    for (size_t next = span_find(text, mark, 0); next != SIZE_MAX;
+         next = span_find(text, mark, next + 1))
+        at = next;
+    if (at != SIZE_MAX)
+        *ret = span_slice(text, at + mark.len, text.len);
+    return at != SIZE_MAX;
+}
+
+/* The file was cut and begins elsewhere: what was shown last is looked for near its end. */
+static enum rc find_again(const struct logs *logs, struct followed *f, struct diag *diag)
+{
+    struct client_answer answer;
+    const int64_t from = f->bytes > BACK_BYTES ? f->bytes - BACK_BYTES : 0;
+    const enum rc rc = read_piece(logs, f, "from", from, &answer, diag);
     if (rc == RC_OK) {
         const struct span text = buf_view(&answer.body);
-        print_lines(logs, f, since(f, text));
-        f->mark_len = text.len < FOLLOW_MARK_BYTES ? text.len : FOLLOW_MARK_BYTES;
-        if (f->mark_len > 0)
-            memcpy(f->mark, text.ptr + text.len - f->mark_len, f->mark_len);
-        (void)fflush(stdout); /* main looks at stdout at the end */
+        struct span fresh = text;
+        const bool known = f->mark_len > 0 && behind_mark(f, text, &fresh);
+        if (f->shown < 0)
+            fresh = last_lines(text, logs->options->lines);
+        else if (!known)
+            (void)fprintf(stderr,
+                          "sluice: output of replica %" PRId64 " was cut, some is missing\n",
+                          f->replica);
+        print_text(logs, f, fresh);
+        remember(f, text);
+        f->shown = from + (int64_t)text.len;
     }
     client_answer_done(&answer);
+    return rc;
+}
+
+/* Goes on where it ended, if the bytes before that place are still the same. */
+static enum rc show_next(const struct logs *logs, struct followed *f, struct diag *diag)
+{
+    struct client_answer answer;
+    const int64_t from = f->shown - (int64_t)f->mark_len;
+    const enum rc rc = read_piece(logs, f, "from", from, &answer, diag);
+    const struct span text = buf_view(&answer.body);
+    const bool same = rc == RC_OK && text.len >= f->mark_len &&
+                      memcmp(text.ptr ? text.ptr : "", f->mark, f->mark_len) == 0;
+    if (same) {
+        print_text(logs, f, span_slice(text, f->mark_len, text.len));
+        remember(f, text);
+        f->shown = from + (int64_t)text.len;
+    }
+    client_answer_done(&answer);
+    return rc == RC_OK && !same ? find_again(logs, f, diag) : rc;
+}
+
+static enum rc follow(struct logs *logs, const char *pool, const char *only, struct diag *diag)
+{
+    enum rc rc = RC_OK;
+    while (rc == RC_OK) {
+        for (size_t i = 0; i < logs->count && rc == RC_OK; i++) {
+            struct followed *f = &logs->followed[i];
+            rc = f->shown < 0 ? find_again(logs, f, diag) : show_next(logs, f, diag);
+            if (rc == RC_INVALID)
+                rc = RC_OK; /* its file went between list and read */
+        }
+        if (rc == RC_OK) {
+            (void)sleep(FOLLOW_SECONDS); /* a signal ends the program */
+            rc = list_outputs(logs, pool, only, diag);
+        }
+    }
     return rc;
 }
 
 static enum rc show_all(struct logs *logs, const char *pool, const char *only, struct diag *diag)
 {
-    enum rc rc = find_replicas(logs, pool, only, diag);
+    enum rc rc = list_outputs(logs, pool, only, diag);
+    if (rc == RC_OK && logs->count == 0 && only)
+        return fail(diag, RC_NOT_FOUND, "replica %s of pool %s left no output", only, pool);
+    if (rc == RC_OK && logs->count == 0 && !logs->options->follow)
+        return fail(diag, RC_NOT_FOUND, "no replica of pool %s left output", pool);
+    if (rc == RC_OK && logs->options->follow)
+        return follow(logs, pool, only, diag);
     for (size_t i = 0; rc == RC_OK && i < logs->count; i++)
-        rc = show(logs, &logs->followed[i], logs->options->lines, diag);
-    while (rc == RC_OK && logs->options->follow) {
-        (void)sleep(FOLLOW_SECONDS); /* a signal ends the program */
-        for (size_t i = 0; rc == RC_OK && i < logs->count; i++)
-            rc = show(logs, &logs->followed[i], FOLLOW_LINES, diag);
-    }
+        rc = show_last(logs, &logs->followed[i], diag);
     return rc;
 }
 

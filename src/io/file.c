@@ -149,6 +149,23 @@ enum rc file_tail(const char *path, size_t lines, size_t limit_bytes, struct buf
     return rc;
 }
 
+enum rc file_read_from(const char *path, uint64_t from, size_t limit_bytes, struct buf *into)
+{
+    const int fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0)
+        return errno == ENOENT ? RC_NOT_FOUND : RC_IO;
+    enum rc rc = from > INT64_MAX || !buf_reserve(into, limit_bytes) ? RC_LIMIT : RC_OK;
+    if (rc == RC_OK) {
+        const ssize_t n = pread(fd, into->ptr + into->len, limit_bytes, (off_t)from);
+        if (n >= 0)
+            into->len += (size_t)n;
+        else
+            rc = RC_IO;
+    }
+    (void)close(fd); /* only read from */
+    return rc;
+}
+
 struct file_watch {
     struct timer timer;
     file_watch_fn *fn;

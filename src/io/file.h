@@ -21,6 +21,10 @@ enum rc file_keep_tail(const char *path, size_t cap_bytes, uint64_t *ret_dropped
 /* The last lines of a file, at most limit_bytes of them. */
 enum rc file_tail(const char *path, size_t lines, size_t limit_bytes, struct buf *into) MUST_CHECK;
 
+/* What stands behind the first `from` bytes of a file, at most limit_bytes of it. */
+enum rc file_read_from(const char *path, uint64_t from, size_t limit_bytes,
+                       struct buf *into) MUST_CHECK;
+
 /* Calls fn when the file was written, replaced, removed or came back; looks every interval. Follows
  * symbolic links, as mounted configuration needs. */
 struct file_watch;

@@ -65,6 +65,15 @@ double targets_gpus_free(const struct targets *targets); /* INFINITY = no invent
 bool targets_document(const struct targets *targets, uint64_t replica, struct buf *ret);
 /* Path of the output file; false when there is none. */
 bool targets_log_path(const struct targets *targets, uint64_t replica, struct buf *ret);
+/* Output files: of what runs, and of the last few that ended on their own. Texts are valid until
+ * the next call that changes something. False past the end. */
+struct target_output {
+    uint64_t replica;
+    const char *pool;
+    const char *path;
+    bool running;
+};
+bool targets_output_at(const struct targets *targets, size_t index, struct target_output *ret);
 /* GPUs with what holds them, processes, files: for the API. Appends members to an open object. */
 void targets_print(const struct targets *targets, struct json_writer *w);
 

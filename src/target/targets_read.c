@@ -35,6 +35,18 @@ bool targets_log_path(const struct targets *t, uint64_t replica, struct buf *ret
     return path && !ret->failed;
 }
 
+bool targets_output_at(const struct targets *t, size_t index, struct target_output *ret)
+{
+    if (index >= t->outputs.count)
+        return false;
+    const struct output *output = &t->outputs.item[index];
+    *ret = (struct target_output){.replica = output->replica,
+                                  .pool = output->pool,
+                                  .path = output->path,
+                                  .running = output->live};
+    return true;
+}
+
 static void print_gpu(const struct targets *t, size_t device, struct json_writer *w)
 {
     const struct gpu_inventory *gpus = t->inventory.gpus;
