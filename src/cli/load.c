@@ -74,18 +74,13 @@ struct environment *load_environment(struct env_table *env)
     return e;
 }
 
-struct config *load_config(const char *file, struct problem_list *problems, struct buf *text)
+/* Checks what needs the system's files, too. */
+static struct config *read_checked(const char *name, struct span text,
+                                   struct problem_list *problems)
 {
-    struct diag diag = {.code = RC_OK};
-    buf_init(text, CONFIG_BYTES_MAX + 65536);
-    if (load_text(file, text, &diag) != RC_OK) {
-        const struct problem where = {.severity = PROBLEM_ERROR, .code = diag.code, .file = file};
-        problem_add(problems, &where, "%s", diag.text);
-        return NULL;
-    }
     struct env_table env;
     struct environment *e = load_environment(&env);
-    struct config *config = config_read(file, buf_view(text), &env, problems);
+    struct config *config = config_read(name, text, &env, problems);
     load_environment_free(e);
     if (config && schedule_check_zones(config, zoneinfo_read, NULL, problems) > 0) {
         config_free(config);
@@ -94,20 +89,120 @@ struct config *load_config(const char *file, struct problem_list *problems, stru
     return config;
 }
 
-void load_report(FILE *out, const struct problem_list *problems, const struct buf *text)
+static void unreadable(struct problem_list *problems, const char *file, const struct diag *diag)
 {
-    struct buf words;
-    bool colour = isatty(fileno(out)) == 1;
+    const struct problem where = {.severity = PROBLEM_ERROR, .code = diag->code, .file = file};
+    problem_add(problems, &where, "%s", diag->text);
+}
+
+struct config *load_config(const char *file, struct problem_list *problems, struct buf *text)
+{
+    struct diag diag = {.code = RC_OK};
+    buf_init(text, CONFIG_BYTES_MAX + 65536);
+    if (load_text(file, text, &diag) == RC_OK)
+        return read_checked(file, buf_view(text), problems);
+    unreadable(problems, file, &diag);
+    return NULL;
+}
+
+/* ---- several files ---- */
+
+static void add_part(struct load_files *files, const char *file, struct problem_list *problems)
+{
+    struct diag diag = {.code = RC_OK};
+    struct load_part *part = &files->part[files->count];
+    uint32_t line = 1;
+    if (files->count > 0) {
+        if (files->text.len > 0 && files->text.ptr[files->text.len - 1] != '\n')
+            buf_byte(&files->text, '\n');
+        buf_text(&files->text, "---\n");
+    }
+    for (size_t i = 0; i < files->text.len; i++)
+        line += files->text.ptr[i] == '\n';
+    *part = (struct load_part){.file = file, .start = files->text.len, .first_line = line};
+    files->count++;
+    if (load_text(file, &files->text, &diag) != RC_OK)
+        unreadable(problems, file, &diag);
+    part->len = files->text.len - part->start;
+}
+
+/* From the joined text to the file it came from. */
+static void place_problems(struct problem_list *problems, const struct load_files *files)
+{
+    for (size_t i = 0; i < problems->count; i++) {
+        struct problem *problem = &problems->item[i];
+        const struct load_part *part = &files->part[0];
+        for (size_t k = 1; k < files->count; k++)
+            if (problem->line >= files->part[k].first_line)
+                part = &files->part[k];
+        problem->file = part->file;
+        problem->line -= problem->line > 0 ? part->first_line - 1 : 0;
+    }
+}
+
+struct config *load_files(char *const *file, size_t count, struct problem_list *problems,
+                          struct load_files *ret)
+{
+    *ret = (struct load_files){.count = 0};
+    buf_init(&ret->text, CONFIG_BYTES_MAX + 65536);
+    for (size_t i = 0; i < count && i < LOAD_FILES_MAX; i++)
+        add_part(ret, file[i], problems);
+    if (count == 1)
+        (void)snprintf(ret->label, sizeof(ret->label), "%s", file[0]);
+    else
+        (void)snprintf(ret->label, sizeof(ret->label), "%s and %zu more", file[0], count - 1);
+    if (problems->errors > 0)
+        return NULL;
+    struct config *config = read_checked(ret->label, buf_view(&ret->text), problems);
+    if (count > 1)
+        place_problems(problems, ret);
+    return config;
+}
+
+void load_files_done(struct load_files *files)
+{
+    buf_done(&files->text);
+}
+
+/* ---- reports ---- */
+
+static bool has_colour(FILE *out)
+{
     for (char **p = environ; *p; p++)
         if (strncmp(*p, "NO_COLOR=", 9) == 0 && (*p)[9] != '\0')
-            colour = false;
+            return false;
+    return isatty(fileno(out)) == 1;
+}
+
+static struct span source_of(const struct load_files *files, const struct problem *problem)
+{
+    for (size_t i = 0; i < files->count; i++)
+        if (strcmp(files->part[i].file, problem->file) == 0)
+            return span_slice(buf_view(&files->text), files->part[i].start, files->part[i].len);
+    return (struct span){NULL, 0};
+}
+
+void load_files_report(FILE *out, const struct problem_list *problems,
+                       const struct load_files *files)
+{
+    struct buf words;
+    const bool colour = has_colour(out);
     buf_init(&words, (size_t)4 << 20);
     for (size_t i = 0; i < problems->count; i++)
-        problem_print(&words, &problems->item[i], buf_view(text), colour);
+        problem_print(&words, &problems->item[i], source_of(files, &problems->item[i]), colour);
     const size_t more = problems->errors + problems->warnings - problems->count;
     if (more > 0)
         buf_printf(&words, "and %zu more\n", more);
     if (words.len > 0)
         (void)fwrite(words.ptr, 1, words.len, out); /* a closed pipe is the reader's wish */
     buf_done(&words);
+}
+
+void load_report(FILE *out, const struct problem_list *problems, const struct buf *text)
+{
+    struct load_files files = {.text = *text, .count = problems->count > 0};
+    files.part[0] = (struct load_part){.file = "", .len = text->len, .first_line = 1};
+    if (problems->count > 0)
+        files.part[0].file = problems->item[0].file;
+    load_files_report(out, problems, &files);
 }

@@ -19,6 +19,26 @@ void load_environment_free(struct environment *environment);
 /* Reads and checks. Problems, an unreadable file too, are in the list. text is kept for
  * load_report(); free with config_free() and buf_done(). */
 struct config *load_config(const char *file, struct problem_list *problems, struct buf *text);
+/* Several files as one configuration: the first says everything, the others bring further pools
+ * (config/join.h). Problems name the file and the line in it. */
+#define LOAD_FILES_MAX 64
+struct load_files {
+    struct buf text; /* all of them, with document marks between */
+    char label[256]; /* the file's name, or the first one's and how many more */
+    struct load_part {
+        const char *file; /* as given; must outlive this */
+        size_t start;     /* in text */
+        size_t len;
+        uint32_t first_line; /* in text, 1-based */
+    } part[LOAD_FILES_MAX];
+    size_t count;
+};
+/* At most LOAD_FILES_MAX; free with config_free() and load_files_done(), also after NULL. */
+struct config *load_files(char *const *files, size_t count, struct problem_list *problems,
+                          struct load_files *ret);
+void load_files_done(struct load_files *files);
+void load_files_report(FILE *out, const struct problem_list *problems,
+                       const struct load_files *files);
 /* Every problem with its source line. Colours on a terminal, but not under NO_COLOR. */
 void load_report(FILE *out, const struct problem_list *problems, const struct buf *text);
 

@@ -18,6 +18,7 @@
 
 #define FDS_RESERVED 64 /* log, store, configuration, engine output */
 #define COMMAND_POOL "default"
+#define COMMAND_FILE "command.json"
 /* Signals of one kind that come together are one: some supervisors send each twice. */
 #define SIGNAL_APART_NS (250 * MILLISECOND_NS)
 
@@ -55,8 +56,10 @@ static const struct cli_opt options[] = {
 
 struct run {
     struct run_options options;
-    const char *file; /* NULL: made from a command */
-    struct buf made;  /* its text then */
+    char *const *file; /* NULL: made from a command */
+    size_t file_count;
+    char label[256]; /* of the configuration, in logs */
+    struct buf made; /* its text, without a file */
     struct log log;
     struct loop *loop;
     struct fd_budget budget;
@@ -101,30 +104,33 @@ static void make_text(const struct run_options *o, char *const *command, size_t 
         json_object_end(&w);
 }
 
-static struct config *read_config(struct run *run, struct problem_list *problems, struct buf *text)
+static struct config *read_config(struct run *run, struct problem_list *problems,
+                                  struct load_files *files)
 {
     if (run->file != NULL)
-        return load_config(run->file, problems, text);
-    buf_init(text, 0);
-    return config_read("command.json", buf_view(&run->made), &(struct env_table){0}, problems);
+        return load_files(run->file, run->file_count, problems, files);
+    *files = (struct load_files){.count = 0};
+    return config_read(COMMAND_FILE, buf_view(&run->made), &(struct env_table){0}, problems);
 }
 
 static struct config *read_again(void *user, struct problem_list *problems)
 {
-    struct buf text;
-    struct config *config = read_config(user, problems, &text);
-    buf_done(&text);
+    struct load_files files;
+    struct config *config = read_config(user, problems, &files);
+    load_files_done(&files);
     return config;
 }
 
 static struct config *read_first(struct run *run)
 {
     struct problem_list problems;
-    struct buf text;
+    struct load_files files;
     problem_list_init(&problems);
-    struct config *config = read_config(run, &problems, &text);
-    load_report(stderr, &problems, &text);
-    buf_done(&text);
+    struct config *config = read_config(run, &problems, &files);
+    load_files_report(stderr, &problems, &files);
+    (void)span_copy(span_from(run->file != NULL ? files.label : COMMAND_FILE), run->label,
+                    sizeof(run->label)); /* cut, it still names */
+    load_files_done(&files);
     problem_list_done(&problems);
     return config;
 }
@@ -199,12 +205,14 @@ static enum rc start_api(struct run *run, struct diag *diag)
 
 static enum rc start(struct run *run, struct config *config, struct diag *diag)
 {
-    const struct control_options how = {.file = run->file,
+    const struct control_options how = {.label = run->label,
+                                        .file = run->file,
+                                        .file_count = run->file_count,
                                         .state = run->options.state,
                                         .log = &run->log,
                                         .read = read_again,
                                         .read_user = run,
-                                        .watch = run->file != NULL && !run->options.no_watch};
+                                        .watch = !run->options.no_watch};
     enum rc rc = loop_new(&run->loop, diag);
     if (rc == RC_OK) {
         take_descriptors(run);
@@ -264,13 +272,16 @@ static int choose(struct run *run, const struct args *args)
         make_text(&run->options, args->operand, args->count, &run->made);
         return EXIT_OK;
     }
-    if (args->count != 1)
-        return command_usage_error(&command_run, "one configuration file is wanted, or -- and the "
-                                                 "command of an engine");
+    if (args->count == 0 || args->count > LOAD_FILES_MAX || args->dashes)
+        return command_usage_error(&command_run,
+                                   "one to %d configuration files are wanted, or -- and the "
+                                   "command of an engine",
+                                   LOAD_FILES_MAX);
     if (run->options.listen != NULL || run->options.admin != NULL)
         return command_usage_error(&command_run, "--listen and --admin go with a command; a file "
                                                  "has listen.gateway and listen.admin");
-    run->file = args->operand[0];
+    run->file = args->operand;
+    run->file_count = args->count;
     return EXIT_OK;
 }
 
@@ -298,11 +309,11 @@ static int run_command(int argc, char **argv)
 const struct command_ops command_run = {
     .name = "run",
     .summary = "Run pools: gateway, scaling and engines in one process",
-    .usage = "[OPTION]... FILE | -- COMMAND...",
-    .about = "FILE is a configuration, see docs/configuration.md; it is read again when it\n"
-             "changes and on SIGHUP: taken whole, or not at all when it has errors. With\n"
-             "-- and the command of an engine there is one pool with defaults; {port} in the\n"
-             "command is filled in.\n"
+    .usage = "[OPTION]... FILE... | -- COMMAND...",
+    .about = "FILE is a configuration, see docs/configuration.md; further files bring further\n"
+             "pools. They are read again when one changes and on SIGHUP: taken whole, or not at\n"
+             "all when there are errors. With -- and the command of an engine there is one pool\n"
+             "with defaults; {port} in the command is filled in.\n"
              "SIGTERM and SIGINT end it: no new requests, running ones are waited for, then\n"
              "engines are stopped. A second signal hurries. Exit code: 0 ended as told, 1 could\n"
              "not start, 2 wrong usage.",

@@ -9,6 +9,7 @@
 #include "base/rng.h"
 #include "config/dialect/dialect.h"
 #include "config/env.h"
+#include "config/join.h"
 #include "config/lists.h"
 #include "config/read.h"
 #include "config/yaml.h"
@@ -31,15 +32,14 @@ static const struct tree *read_document(struct config *c, struct reader *r)
         rc = json_read(&c->arena, c->text, NULL, &tree, &diag);
     } else {
         rc = yaml_read(&c->arena, c->text, NULL, &documents, &diag);
-        if (rc == RC_OK && documents.count == 1)
-            tree = documents.item[0];
+        if (rc == RC_OK)
+            tree = documents_join(r, &c->arena, &documents);
     }
     const struct tree place = {.line = diag.line, .column = diag.column};
     if (rc != RC_OK)
         reader_error(r, &place, rc, "%s", diag.text);
-    else if (documents.count > 1)
-        reader_error(r, documents.item[1], RC_UNSUPPORTED,
-                     "the file holds %zu documents, one is wanted", documents.count);
+    else if (!tree && documents.count > 1)
+        return NULL; /* told */
     else if (!tree || tree->kind == TREE_NULL)
         reader_error(r, NULL, RC_MISSING,
                      "the file is empty; the least is pools: {NAME: {target: "

@@ -153,7 +153,8 @@ struct env_table {
 };
 
 /* Reads a configuration. The text is copied. NULL exactly when problems->errors > 0 afterwards.
- * file names ending in ".json" are read as JSON, everything else as YAML. */
+ * file names ending in ".json" are read as JSON, everything else as YAML; further documents of a
+ * YAML text bring further pools. */
 struct config *config_read(const char *file, struct span text, const struct env_table *env,
                            struct problem_list *problems);
 void config_free(struct config *config);

@@ -173,7 +173,7 @@ void control_free(struct control *control)
 {
     if (control == NULL)
         return;
-    file_watch_free(control->watch);
+    reload_watch_done(control);
     timer_done(&control->wake);
     timer_done(&control->chore);
     gateway_thread_free(control->gateway);

@@ -27,12 +27,14 @@ struct store_writer;
 typedef struct config *control_read_fn(void *user, struct problem_list *problems);
 
 struct control_options {
-    const char *file;  /* where the configuration came from; NULL = no file: it never changes */
+    const char *label; /* of the configuration, in logs */
+    char *const *file; /* where it came from */
+    size_t file_count; /* 0 = nowhere: it never changes */
     const char *state; /* store file; NULL = as the configuration says */
     const struct log *log;
     control_read_fn *read;
     void *read_user;
-    bool watch; /* look at the file every second */
+    bool watch; /* look at the files every second */
 };
 
 /* Takes config (freed with the object). Opens the store, adopts engines that run, starts gateways;

@@ -82,10 +82,10 @@ struct control {
     struct group_memory *memory; /* by group */
     size_t memory_count;
 
-    struct task turn;   /* settles what events left */
-    struct timer wake;  /* reconcile_deadline() */
-    struct timer chore; /* once a second */
-    struct file_watch *watch;
+    struct task turn;          /* settles what events left */
+    struct timer wake;         /* reconcile_deadline() */
+    struct timer chore;        /* once a second */
+    struct file_watch **watch; /* of each file; NULL ends it */
     bool reload_wanted;
 
     bool stopping;
@@ -153,6 +153,7 @@ void schedules_tell(struct control *control); /* what has changed since it was t
 
 /* reload.c */
 enum rc reload_watch(struct control *control, struct diag *diag) MUST_CHECK;
+void reload_watch_done(struct control *control);
 void reload_now(struct control *control);
 /* Tells the gateway the setting in force; tried again later when that is not possible now. */
 void reload_gateway(struct control *control);

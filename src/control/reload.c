@@ -7,7 +7,7 @@
 
 static void refuse(struct control *control, const char *words)
 {
-    log_event(control->log, LOG_CONFIG_REFUSED, LOG_TEXT("file", control->options.file),
+    log_event(control->log, LOG_CONFIG_REFUSED, LOG_TEXT("file", control->options.label),
               LOG_TEXT("text", words));
     condition_set(control, "ConfigRejected", "", true, "%s", words);
 }
@@ -175,7 +175,7 @@ static void apply(struct control *control, struct setting *next)
     setting_unref(before);
     condition_set(control, "ConfigRejected", "", false, "%s", "");
     look_for_restart(control);
-    log_event(control->log, LOG_CONFIG_LOADED, LOG_TEXT("file", control->options.file),
+    log_event(control->log, LOG_CONFIG_LOADED, LOG_TEXT("file", control->options.label),
               LOG_INT("pools", control->setting->config->pool_count));
 }
 
@@ -203,7 +203,7 @@ void reload_now(struct control *control)
 /* Storms are one: the next turn reads the file once. */
 void control_reload(struct control *control)
 {
-    if (control->options.file == NULL)
+    if (control->options.file_count == 0)
         return;
     control->reload_wanted = true;
     control_turn_soon(control);
@@ -216,9 +216,22 @@ static void on_change(void *user)
 
 enum rc reload_watch(struct control *control, struct diag *diag)
 {
-    if (!control->options.watch || control->options.file == NULL)
-        return RC_OK;
-    control->watch =
-        file_watch_new(control->loop, control->options.file, SECOND_NS, on_change, control);
-    return control->watch == NULL ? fail(diag, RC_NO_MEMORY, "no memory to watch the file") : RC_OK;
+    const size_t count = control->options.watch ? control->options.file_count : 0;
+    control->watch = mem_new(count + 1, sizeof(struct file_watch *));
+    if (control->watch == NULL)
+        return fail(diag, RC_NO_MEMORY, "no memory left");
+    for (size_t i = 0; i < count; i++) {
+        control->watch[i] =
+            file_watch_new(control->loop, control->options.file[i], SECOND_NS, on_change, control);
+        if (control->watch[i] == NULL)
+            return fail(diag, RC_NO_MEMORY, "no memory to watch the files");
+    }
+    return RC_OK;
+}
+
+void reload_watch_done(struct control *control)
+{
+    for (size_t i = 0; control->watch != NULL && control->watch[i] != NULL; i++)
+        file_watch_free(control->watch[i]);
+    free(control->watch);
 }

@@ -105,10 +105,10 @@ class House:
         text = json.dumps({"listen": listen, "state": str(self.state), **general, "pools": pools}, indent=1)
         self.write_text(text)
 
-    def write_text(self, text):
+    def write_text(self, text, path=None):
         part = self.folder / "part"
         part.write_text(text, encoding="utf-8")
-        part.rename(self.file)
+        part.rename(path or self.file)
 
     # ---- life ----
 
