@@ -10,7 +10,7 @@ PACKAGES_BUILD := gcc libc6-dev meson ninja-build pkg-config git libuv1-dev libs
 # Checkers and peers: what `make check` needs on top.
 PACKAGES_CHECK := clang clang-format clang-tidy cppcheck python3 binutils prometheus nodejs npm node-llhttp curl
 PACKAGES_LONG := libclang-rt-14-dev valgrind gcovr
-PACKAGES_BENCH := haproxy nginx-light
+PACKAGES_BENCH := haproxy nginx-light wrk python3 util-linux
 
 .PHONY: build demo check check-long bench format clean help deps-build deps-check deps-long deps-bench
 
