@@ -40,7 +40,9 @@ static void up(struct walk *w, size_t before)
 
 static bool is_idle_policy(const struct walk *w, const struct opt *row)
 {
-    if (!w->pool || row->kind != OPT_STRUCT || !policy_find(span_from(row->name)) ||
+    const struct policy_ops *policy = policy_find(span_from(row->name));
+    /* A pool has a `queue` of its own, which is no policy: the options tell. */
+    if (!w->pool || row->kind != OPT_STRUCT || policy == NULL || row->sub != policy->options ||
         strcmp(row->name, w->pool->policy) == 0)
         return false;
     for (size_t i = 0; i < w->pool->core.shadow_count; i++)

@@ -77,7 +77,7 @@ static void play(struct world *w, const struct moment *m, double strange, uint8_
     o->pending = m->pending;
     o->waiting_requests = m->waiting;
     o->in_flight_requests = m->in_flight;
-    o->idle_ns = m->in_flight + m->waiting > 0 ? 0 : num_add_sat(o->idle_ns, m->after_ns);
+    o->idle_ns = m->in_flight > 0 || m->waiting > 0 ? 0 : num_add_sat(o->idle_ns, m->after_ns);
     w->o.cause = m->cause;
     (void)world_tick(w, 0);
 }
