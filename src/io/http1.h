@@ -2,9 +2,10 @@
  * no I/O.
  *
  * It refuses whatever two parsers could read differently (conflicting lengths, space before colon,
- * bare CR or LF, obs-fold, unknown transfer codings, bad chunk sizes, two or no Host, control
- * bytes) and never repairs a message. Pure functions of their arguments; it lives here because only
- * the shell speaks HTTP. */
+ * bare CR or LF, obs-fold, codings behind chunked, bad chunk sizes, two Hosts, control bytes) and
+ * never repairs a message. A sound message that must not be served all the same (no Host, a coding
+ * that nobody here decodes) says so in `unserved`. Pure functions of their arguments; it lives here
+ * because only the shell speaks HTTP. */
 #ifndef SLUICE_IO_HTTP1_H
 #define SLUICE_IO_HTTP1_H
 
@@ -33,7 +34,7 @@
     X(LENGTH, 400, SYNTAX, "Content-Length is not one decimal number")                             \
     X(LENGTH_TWICE, 400, SYNTAX, "Content-Length is given twice")                                  \
     X(CODING, 501, UNSUPPORTED, "only the transfer coding chunked is spoken here")                 \
-    X(CODING_TWICE, 400, SYNTAX, "Transfer-Encoding is given twice")                               \
+    X(CODING_LIST, 400, SYNTAX, "Transfer-Encoding is no list of codings, chunked once and last")  \
     X(CODING_OLD, 400, SYNTAX, "HTTP/1.0 has no Transfer-Encoding")                                \
     X(LENGTH_AND_CODING, 400, SYNTAX, "both Content-Length and Transfer-Encoding are given")       \
     X(BODY, 400, SYNTAX, "this status allows no body")                                             \
@@ -74,19 +75,29 @@ struct http_head {
     bool upgrade;
     size_t head_bytes;         /* length of the head, empty line included */
     enum http_refusal refusal; /* HTTP_FINE, or why the message was refused */
+    /* Of a message that was taken: HTTP_FINE, or why nobody may serve, forward or decode it.
+     * HTTP_REFUSED_HOST_MISSING: a server answers 400 (RFC 9112, 3.2). HTTP_REFUSED_CODING: there
+     * is a coding beside chunked (RFC 9112, 6.1: 501; of a response the body cannot be read).
+     * HTTP_REFUSED_TARGET: the target has a fragment, which some read as part of the path. */
+    enum http_refusal unserved;
 };
+
+/* The status to answer a request with, and words for people; not for HTTP_FINE. */
+int http_refusal_status(enum http_refusal refusal);
+const char *http_refusal_words(enum http_refusal refusal);
 
 /* RC_OK: *ret is complete. RC_AGAIN: more bytes are needed. RC_SYNTAX, RC_LIMIT, RC_UNSUPPORTED:
  * refuse with ret->status and close; diag says why. `scanned` (in/out, start at 0) remembers how
  * far complete lines were looked for: bytes of an incomplete line are not parsed again and again.
  *
  * A fault is reported as soon as its line is complete, never earlier, so that the verdict does not
- * depend on how the bytes arrive. One empty line in front of a request is skipped (RFC 9112, 2.2);
- * a fragment ('#') or a byte that is not ASCII in the target is refused. */
+ * depend on how the bytes arrive. One empty line in front of a message is skipped (RFC 9112, 2.2);
+ * a byte that is not ASCII in the target is refused. */
 enum rc http_parse_request(struct span bytes, size_t *scanned, struct http_head *ret,
                            struct diag *diag) MUST_CHECK;
 /* `request_method` decides whether a body follows (HEAD, CONNECT). 1xx responses are returned like
- * others, without body. Interim or 204 responses that announce a body are refused. */
+ * others, without body. Interim or 204 responses that announce a body are refused. A list of
+ * codings that does not end in chunked is read until the end (RFC 9112, 6.3). */
 enum rc http_parse_response(struct span bytes, size_t *scanned, struct span request_method,
                             struct http_head *ret, struct diag *diag) MUST_CHECK;
 /* First header of that name, or an empty span with ptr NULL. */

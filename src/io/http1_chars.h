@@ -6,7 +6,7 @@
 #include <stdint.h>
 
 #define CHAR_TOKEN 1U  /* tchar of RFC 9110, 5.6.2 */
-#define CHAR_TARGET 2U /* visible ASCII without '#' */
+#define CHAR_TARGET 2U /* visible ASCII */
 #define CHAR_VALUE 4U  /* tab, space, visible, 0x80 and up */
 #define CHAR_HOST 8U   /* unreserved, sub-delims, '%', ':': RFC 3986, 3.2 */
 

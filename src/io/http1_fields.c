@@ -25,6 +25,14 @@ static bool host_is_sound(struct span text)
     return true;
 }
 
+static bool is_token(struct span text)
+{
+    size_t i = 0;
+    while (i < text.len && char_is(text.ptr[i], CHAR_TOKEN))
+        i++;
+    return i > 0 && i == text.len;
+}
+
 static enum http_refusal note_length(struct span value, struct http_facts *facts,
                                      struct http_head *head)
 {
@@ -48,10 +56,21 @@ static enum http_refusal note_coding(struct span value, struct http_facts *facts
                                      struct http_head *head)
 {
     (void)head; /* the signature is that of all rows */
-    if (facts->has_coding)
-        return HTTP_REFUSED_CODING_TWICE;
     facts->has_coding = true;
-    return span_equal_text_nocase(value, "chunked") ? HTTP_FINE : HTTP_REFUSED_CODING;
+    size_t from = 0;
+    size_t comma = 0;
+    do { /* several lines are one list */
+        comma = span_find_byte(value, ',', from);
+        const size_t end = comma == SIZE_MAX ? value.len : comma;
+        const struct span coding = span_trim(span_slice(value, from, end - from));
+        facts->chunked_last = span_equal_text_nocase(coding, "chunked");
+        if (!is_token(coding) || (facts->chunked_last && facts->chunked_seen))
+            return HTTP_REFUSED_CODING_LIST;
+        facts->chunked_seen |= facts->chunked_last;
+        facts->coding_other |= !facts->chunked_last;
+        from = end + 1;
+    } while (comma != SIZE_MAX);
+    return HTTP_FINE;
 }
 
 static enum http_refusal note_host(struct span value, struct http_facts *facts,
@@ -164,6 +183,7 @@ enum http_refusal http_target_split(struct http_head *head, struct http_facts *f
 {
     const struct span target = head->target;
     struct span rest = target;
+    facts->fragment = span_find_byte(target, '#', 0) != SIZE_MAX;
     head->query = span_slice(target, target.len, 0);
     if (head->method.len == 7 && span_equal_text(head->method, "CONNECT")) {
         head->path = span_slice(target, target.len, 0);
@@ -221,15 +241,20 @@ enum http_refusal http_request_finish(const struct http_facts *facts, struct htt
     const enum http_refusal refusal = check_framing(facts, head);
     if (refusal != HTTP_FINE)
         return refusal;
+    if (facts->has_coding && !facts->chunked_last)
+        return HTTP_REFUSED_CODING_LIST;
     set_keep_alive(facts, head);
     head->expect_continue = head->expect_continue && head->version_minor == 1;
     if (facts->has_host && facts->authority.ptr &&
         !span_equal_nocase(without_port(facts->host, facts->authority_tls),
                            without_port(facts->authority, facts->authority_tls)))
         return HTTP_REFUSED_HOST;
-    /* The last check of all: everything else in *head is complete when it fails. */
+    if (facts->coding_other)
+        head->unserved = HTTP_REFUSED_CODING;
+    if (facts->fragment)
+        head->unserved = HTTP_REFUSED_TARGET;
     if (!facts->has_host && head->version_minor == 1)
-        return HTTP_REFUSED_HOST_MISSING;
+        head->unserved = HTTP_REFUSED_HOST_MISSING;
     return HTTP_FINE;
 }
 
@@ -248,9 +273,11 @@ enum http_refusal http_response_finish(const struct http_facts *facts, struct sp
     if (interim || connected || head->status == 204 || head->status == 304 ||
         span_equal_text(request_method, "HEAD")) {
         head->body = HTTP_BODY_NONE;
-    } else if (head->body == HTTP_BODY_NONE) {
+    } else if (head->body == HTTP_BODY_NONE || (facts->has_coding && !facts->chunked_last)) {
         head->body = HTTP_BODY_UNTIL_CLOSE;
         head->keep_alive = false;
     }
+    if (facts->coding_other)
+        head->unserved = HTTP_REFUSED_CODING;
     return HTTP_FINE;
 }

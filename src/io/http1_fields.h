@@ -10,9 +10,13 @@ struct http_facts {
     struct span host;
     struct span authority; /* of an absolute target, without userinfo; ptr NULL otherwise */
     bool authority_tls;
+    bool fragment; /* a '#' in the target */
     bool has_host;
     bool has_length;
     bool has_coding;
+    bool coding_other; /* some coding is not chunked */
+    bool chunked_seen;
+    bool chunked_last;
     bool close;
     bool keep_alive;
     bool upgrade_listed; /* "upgrade" among the options of Connection */

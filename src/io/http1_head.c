@@ -260,16 +260,26 @@ static void clear(struct http_head *head)
     head->content_length = 0;
     head->keep_alive = head->expect_continue = head->upgrade = false;
     head->head_bytes = 0;
-    head->refusal = HTTP_FINE;
+    head->refusal = head->unserved = HTTP_FINE;
+}
+
+int http_refusal_status(enum http_refusal refusal)
+{
+    assert(refusal > HTTP_FINE && (size_t)refusal <= COUNT_OF(refusals));
+    return refusals[refusal - 1].status;
+}
+
+const char *http_refusal_words(enum http_refusal refusal)
+{
+    assert(refusal > HTTP_FINE && (size_t)refusal <= COUNT_OF(refusals));
+    return refusals[refusal - 1].words;
 }
 
 static enum rc refuse(struct http_head *head, enum http_refusal refusal, struct diag *diag)
 {
-    const size_t row = (size_t)refusal - 1;
-    assert(row < COUNT_OF(refusals));
     head->refusal = refusal;
-    head->status = refusals[row].status;
-    return fail(diag, refusals[row].code, "%s", refusals[row].words);
+    head->status = http_refusal_status(refusal);
+    return fail(diag, refusals[refusal - 1].code, "%s", http_refusal_words(refusal));
 }
 
 /* What the end of the bytes, or a fault in the line that starts at `line`, comes to. Of too long a
@@ -287,6 +297,12 @@ static enum rc conclude(struct span bytes, const char *line, enum http_refusal r
         return refuse(head, too_long, diag);
     *scanned = bytes.len;
     return RC_AGAIN;
+}
+
+/* Some senders end a body with a line that is not part of it. */
+static enum http_refusal skip_empty_line(struct cursor *c)
+{
+    return *c->p == '\r' || *c->p == '\n' ? take_line_end(c) : HTTP_FINE;
 }
 
 /* Nothing new happened when no line was completed since the last look. */
@@ -308,9 +324,7 @@ enum rc http_parse_request(struct span bytes, size_t *scanned, struct http_head 
     bytes = span_slice(bytes, 0, HTTP_HEAD_BYTES_MAX);
     struct http_facts facts = {.has_host = false};
     struct cursor c = {bytes.ptr, bytes.ptr + bytes.len};
-    enum http_refusal refusal = HTTP_FINE;
-    if (*c.p == '\r' || *c.p == '\n')
-        refusal = take_line_end(&c);
+    enum http_refusal refusal = skip_empty_line(&c);
     const char *first = c.p;
     const char *line = first;
     if (refusal == HTTP_FINE)
@@ -338,8 +352,10 @@ enum rc http_parse_response(struct span bytes, size_t *scanned, struct span requ
     bytes = span_slice(bytes, 0, HTTP_HEAD_BYTES_MAX);
     struct http_facts facts = {.has_host = false};
     struct cursor c = {bytes.ptr, bytes.ptr + bytes.len};
+    enum http_refusal refusal = skip_empty_line(&c);
     const char *line = c.p;
-    enum http_refusal refusal = take_status_line(&c, ret);
+    if (refusal == HTTP_FINE)
+        refusal = take_status_line(&c, ret);
     if (refusal == HTTP_FINE)
         refusal = take_fields(&c, &facts, ret, &line);
     if (refusal == HTTP_FINE)

@@ -89,7 +89,7 @@ static size_t take_head(struct http_call *call, struct span bytes)
     const enum rc rc = http_parse_response(bytes, &call->scanned, method, &head, NULL);
     if (rc == RC_AGAIN)
         return 0;
-    if (rc != RC_OK || head.status == 101) {
+    if (rc != RC_OK || head.unserved != HTTP_FINE || head.status == 101) {
         call_fail(call, HTTP_FAILED_MALFORMED);
         return 0;
     }

@@ -158,15 +158,15 @@ static size_t take_head(struct http_session *session, struct span bytes)
         return 0;
     }
     server->stats.requests++;
-    struct diag diag = {0};
-    const enum rc rc = http_parse_request(bytes, &session->scanned, &request->head, &diag);
-    if (rc != RC_OK) {
-        const int status = request->head.status;
+    const enum rc rc = http_parse_request(bytes, &session->scanned, &request->head, NULL);
+    const enum http_refusal refusal =
+        rc == RC_OK ? request->head.unserved : request->head.refusal; /* AGAIN: HTTP_FINE */
+    if (rc == RC_AGAIN || refusal != HTTP_FINE) {
         request_free(server, request);
         if (rc == RC_AGAIN)
             return 0;
         server->stats.malformed++;
-        session_refuse(session, status >= 400 ? status : 400, "the request is malformed");
+        session_refuse(session, http_refusal_status(refusal), http_refusal_words(refusal));
         return 0;
     }
     session->scanned = 0;

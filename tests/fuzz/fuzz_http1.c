@@ -64,7 +64,7 @@ static void check_equal(const struct http_head *a, const struct http_head *b)
     CHECK(a->version_minor == b->version_minor && a->header_count == b->header_count);
     CHECK(a->body == b->body && a->content_length == b->content_length);
     CHECK(a->keep_alive == b->keep_alive && a->upgrade == b->upgrade);
-    CHECK(a->expect_continue == b->expect_continue);
+    CHECK(a->expect_continue == b->expect_continue && a->unserved == b->unserved);
     for (size_t i = 0; i < a->header_count; i++) {
         CHECK(span_equal(a->header[i].name, b->header[i].name));
         CHECK(span_equal(a->header[i].value, b->header[i].value));

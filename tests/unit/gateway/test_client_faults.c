@@ -213,13 +213,16 @@ static void fault_61_what_two_parsers_could_read_differently_never_passes(void *
         "POST " CHAT " HTTP/1.1\r\nHost : x\r\n\r\n",
         "POST " CHAT " HTTP/1.1\r\nHost: x\r\na: b\r\n c\r\n\r\n",
         "GET http://a/ HTTP/1.1\r\nHost: b\r\n\r\n",
+        "POST " CHAT " HTTP/1.1\r\nContent-Length: 16\r\n\r\n{\"model\":\"chat\"}", /* no Host */
+        "POST " CHAT " HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked, identity\r\n\r\n",
+        "POST " CHAT "#x HTTP/1.1\r\nHost: x\r\nContent-Length: 16\r\n\r\n{\"model\":\"chat\"}",
     };
     start(&h, POOL_CHAT);
     for (size_t i = 0; i < COUNT_OF(texts); i++)
         refused_with(&h, texts[i], "HTTP/1.1 400 ");
-    refused_with(
-        &h, "POST " CHAT " HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked, identity\r\n\r\n",
-        "HTTP/1.1 501 ");
+    refused_with(&h,
+                 "POST " CHAT " HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: gzip, chunked\r\n\r\n",
+                 "HTTP/1.1 501 ");
     house_close(&h);
 }
 

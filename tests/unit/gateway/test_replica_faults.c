@@ -34,6 +34,15 @@ static void engine_interim_garbage(struct engine *e, struct http_request *reques
     http_respond(request, 200, NULL, span_from(""));
 }
 
+/* "Transfer-Encoding: gzip" and, by the server, "transfer-encoding: chunked" behind it. */
+static void engine_coded(struct engine *e, struct http_request *request)
+{
+    (void)e;
+    http_response_begin(request, 200, span_from("transfer-encoding: gzip\r\n"), HTTP_LENGTH_STREAM);
+    engine_say(request, "coded");
+    http_response_end(request);
+}
+
 static struct gateway_stats stats_of(const struct house *h)
 {
     struct gateway_stats stats;
@@ -162,6 +171,21 @@ static void fault_53_a_body_that_passed_through_is_not_sent_a_second_time(void *
     assert_int_equal(h.engine[0].requests, 1);
     assert_int_equal(h.engine[1].requests, 0);
     buf_done(&body);
+    wire_close(&c);
+    house_close(&h);
+}
+
+static void fault_61_an_answer_in_a_coding_that_nobody_decodes_never_passes(void **state)
+{
+    (void)state;
+    struct house h;
+    struct wire c;
+    house_open(&h, POOL_CHAT);
+    house_routes(&h, one, 1);
+    h.engine[0].answer = engine_coded;
+    client_ask(&h, &c, CHAT, "", PLAIN);
+    assert_true(wire_expect(&c, "\"replica_failed\""));
+    assert_false(wire_has(&c, "coded"));
     wire_close(&c);
     house_close(&h);
 }
@@ -371,6 +395,7 @@ int main(void)
         cmocka_unit_test(fault_53_an_engine_that_is_full_is_left_for_one_that_is_not),
         cmocka_unit_test(fault_53_a_kept_connection_that_is_dead_costs_no_try),
         cmocka_unit_test(fault_53_a_body_that_passed_through_is_not_sent_a_second_time),
+        cmocka_unit_test(fault_61_an_answer_in_a_coding_that_nobody_decodes_never_passes),
         cmocka_unit_test(
             fault_54_a_replica_that_dies_in_a_stream_ends_it_with_an_error_and_a_reset),
         cmocka_unit_test(fault_54_a_stream_that_ends_without_its_mark_is_a_broken_one),

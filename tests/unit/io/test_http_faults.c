@@ -309,7 +309,9 @@ static void fault_61_what_two_parsers_could_read_differently_closes_the_connecti
         {POST "Content-Length: 0\r\nContent-Length: 33\r\n\r\n" HIDDEN, " 400 "},
         {POST "Content-Length: +0\r\n\r\n" HIDDEN, " 400 "},
         {POST "Content-Length: 0, 0\r\n\r\n" HIDDEN, " 400 "},
-        {POST "Transfer-Encoding: chunked, identity\r\n\r\n0\r\n\r\n" HIDDEN, " 501 "},
+        {POST "Transfer-Encoding: chunked, identity\r\n\r\n0\r\n\r\n" HIDDEN, " 400 "},
+        {POST "Transfer-Encoding: gzip, chunked\r\n\r\n0\r\n\r\n" HIDDEN, " 501 "},
+        {"POST /echo HTTP/1.1\r\n\r\n" HIDDEN, " 400 "}, /* no Host */
         {POST "Transfer-Encoding: \vchunked\r\n\r\n0\r\n\r\n" HIDDEN, " 400 "},
         {POST "x: a\n\r\n" HIDDEN, " 400 "},
         {POST "x: a\r\n b\r\n\r\n" HIDDEN, " 400 "},
