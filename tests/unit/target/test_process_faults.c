@@ -46,8 +46,8 @@ static void fault_70_every_way_to_fail_at_once_is_told_with_its_reason(void **st
 static void fault_71_grandchildren_are_gone_when_the_end_is_told(void **state)
 {
     static const char *const yaml[] = {
-        ENGINE(", 'grandchild=DIR/pid'", ", stopGrace: 20ms"),
-        ENGINE(", 'grandchild=DIR/pid', own-session", ", stopGrace: 20ms"),
+        ENGINE(", 'grandchild=DIR/pid'", ", stopGrace: 30s"),
+        ENGINE(", 'grandchild=DIR/pid', own-session", ", stopGrace: 30s"),
         ENGINE(", 'grandchild=DIR/pid', own-session, ignore-term", ", stopGrace: 20ms")};
     (void)state;
     for (size_t i = 0; i < 2 * COUNT_OF(yaml); i++) {
