@@ -102,6 +102,7 @@ struct tier_config {
     int64_t concurrency_max;    /* requests at once per key; 0 = no limit */
     double tokens_per_minute;   /* per key; 0 = no limit */
     double requests_per_minute; /* per key; 0 = no limit */
+    double demand_tokens;       /* open at once per key that count as demand; 0 = all */
 };
 
 struct gpu_config {

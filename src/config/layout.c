@@ -211,6 +211,9 @@ static const struct opt tier_options[] = {
                "tokens/min", "Per key; 0 is no limit."),
     ROW_NUMBER(QUANTITY, "requestsPerMinute", tier_config, requests_per_minute, LIVE, 0, 1e9, 0,
                "requests/min", "Per key; 0 is no limit."),
+    ROW_NUMBER(QUANTITY, "maxDemandTokens", tier_config, demand_tokens, LIVE, 0, 1e12, 0, "tokens",
+               "Tokens of open requests per key that may start replicas; what is above waits its "
+               "turn. 0 is no cap."),
 };
 static const struct opt file_template[] = {
     ROW_STRUCT("listen", offsetof(struct config, listen), listen_options, COUNT_OF(listen_options),

@@ -79,6 +79,9 @@ struct gateway_snapshot {
     int64_t waiting_tokens;
     int64_t in_flight_requests;
     int64_t in_flight_tokens;
+    int64_t excess_requests; /* of these: above what their keys may ask of the pool; they are served
+                                and are no demand (FAULTS 27) */
+    int64_t excess_tokens;
     int64_t oldest_wait_ns;
     int64_t idle_ns;  /* since the last byte of any request; 0 while something is in flight */
     int64_t sessions; /* with activity in the last 5 min */
@@ -89,9 +92,11 @@ struct gateway_snapshot {
     double good_requests;           /* met every objective of the pool */
     double prompt_tokens;           /* of arrived requests, estimated */
     double completed_prompt_tokens; /* of completed ones, measured where the engine tells */
-    double output_tokens;           /* generated in the span */
-    double completed_tokens;        /* prompt + output of completed ones: context length = this /
-                                       completed_requests */
+    double excess_arrived;          /* of the arrived ones, as above */
+    double excess_prompt_tokens;
+    double output_tokens;    /* generated in the span */
+    double completed_tokens; /* prompt + output of completed ones: context length = this /
+                                completed_requests */
     double tool_calls;
     struct histogram ttft_s;
     struct histogram itl_s;

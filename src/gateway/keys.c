@@ -74,6 +74,7 @@ static struct tier make_tier(const struct config *config, const struct tier_conf
         .concurrency = tier ? tier->concurrency_max : 0,
         .tokens_per_minute = tier ? (int64_t)tier->tokens_per_minute : 0,
         .requests_per_minute = tier ? (int64_t)tier->requests_per_minute : 0,
+        .demand_tokens = tier ? (int64_t)tier->demand_tokens : 0,
     };
 }
 

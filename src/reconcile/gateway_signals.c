@@ -20,6 +20,8 @@ static struct view sum_of(const struct reconcile *r, const struct pool *pool)
         sum.waiting_tokens += view->waiting_tokens;
         sum.in_flight_requests += view->in_flight_requests;
         sum.in_flight_tokens += view->in_flight_tokens;
+        sum.excess_requests += view->excess_requests;
+        sum.excess_tokens += view->excess_tokens;
         sum.sessions += view->sessions;
         if (view->oldest_wait_ns > sum.oldest_wait_ns)
             sum.oldest_wait_ns = view->oldest_wait_ns;
@@ -81,11 +83,12 @@ static const enum signal_id level_signals[] = {
 static const struct {
     enum signal_id signal;
     enum amount amount;
+    enum amount excess; /* is no demand; AMOUNT_COUNT = none */
 } rate_signals[] = {
-    {SIGNAL_REQUESTS_PER_SECOND, AMOUNT_ARRIVED},
-    {SIGNAL_TOKENS_PER_SECOND, AMOUNT_OUTPUT_TOKENS},
-    {SIGNAL_PROMPT_TOKENS_PER_SECOND, AMOUNT_PROMPT_TOKENS},
-    {SIGNAL_TOOL_CALL_RATE, AMOUNT_TOOL_CALLS},
+    {SIGNAL_REQUESTS_PER_SECOND, AMOUNT_ARRIVED, AMOUNT_EXCESS_ARRIVED},
+    {SIGNAL_TOKENS_PER_SECOND, AMOUNT_OUTPUT_TOKENS, AMOUNT_COUNT},
+    {SIGNAL_PROMPT_TOKENS_PER_SECOND, AMOUNT_PROMPT_TOKENS, AMOUNT_EXCESS_PROMPT_TOKENS},
+    {SIGNAL_TOOL_CALL_RATE, AMOUNT_TOOL_CALLS, AMOUNT_COUNT},
 };
 static const enum signal_id latency_signals[LATENCY_COUNT] = {
     [LATENCY_TTFT] = SIGNAL_TTFT,
@@ -95,6 +98,25 @@ static const enum signal_id latency_signals[LATENCY_COUNT] = {
 };
 static const enum signal_id ratio_signals[] = {SIGNAL_CONTEXT_LENGTH, SIGNAL_ERROR_RATIO,
                                                SIGNAL_SLO_ATTAINMENT};
+
+static int64_t least(int64_t a, int64_t b)
+{
+    return a < b ? a : b;
+}
+
+/* What waits and runs, without what callers have above their cap: first of what waits. Some of what
+ * is there always counts, so that nothing waits at zero. */
+static struct view demand_of(const struct view *sum)
+{
+    struct view demand = *sum;
+    const int64_t requests = least(sum->excess_requests, sum->waiting_requests);
+    const int64_t tokens = least(sum->excess_tokens, sum->waiting_tokens);
+    demand.waiting_requests -= requests;
+    demand.waiting_tokens -= tokens;
+    demand.in_flight_requests -= least(sum->excess_requests - requests, sum->in_flight_requests);
+    demand.in_flight_tokens -= least(sum->excess_tokens - tokens, sum->in_flight_tokens);
+    return demand;
+}
 
 static void put_levels(struct filer *f, const struct view *sum)
 {
@@ -109,6 +131,17 @@ static void put_levels(struct filer *f, const struct view *sum)
     static_assert(COUNT_OF(value) == COUNT_OF(level_signals), "one value a signal");
     for (size_t i = 0; i < COUNT_OF(value); i++)
         put(f, level_signals[i], SIGNAL_VALUE, value[i], 1);
+}
+
+static void put_rates(struct filer *f, const struct traffic *traffic)
+{
+    const double *amount = traffic->amount;
+    for (size_t i = 0; i < COUNT_OF(rate_signals); i++) {
+        const enum amount excess = rate_signals[i].excess;
+        const double less = excess == AMOUNT_COUNT ? 0 : amount[excess];
+        put(f, rate_signals[i].signal, SIGNAL_VALUE, fmax(amount[rate_signals[i].amount] - less, 0),
+            1);
+    }
 }
 
 static void put_histogram(struct filer *f, enum signal_id signal, const struct histogram *h)
@@ -173,15 +206,14 @@ void gateways_file(struct reconcile *r, struct group *group, size_t in_group, in
     const bool silent = gateways_silent(r, pool);
     struct filer f = {.group = group, .common = {.pool = (uint16_t)in_group}};
     const struct view sum = sum_of(r, pool);
+    const struct view demand = demand_of(&sum);
     f.common.t_ns = now_ns - 1;
     if (!silent && pool->saw_silence)
         put_state(&f, SIGNAL_ABSENT, false);
     f.common.t_ns = silent ? now_ns - 1 : now_ns;
     if (!silent)
-        put_levels(&f, &sum);
-    for (size_t i = 0; i < COUNT_OF(rate_signals); i++)
-        put(&f, rate_signals[i].signal, SIGNAL_VALUE, pool->traffic.amount[rate_signals[i].amount],
-            1);
+        put_levels(&f, &demand);
+    put_rates(&f, &pool->traffic);
     put_events(&f, &pool->traffic);
     f.common.t_ns = now_ns;
     if (silent)
@@ -202,6 +234,8 @@ static void fill_told(const struct traffic *told, struct gateway_snapshot *ret)
     ret->refused_requests = amount[AMOUNT_REFUSED];
     ret->good_requests = amount[AMOUNT_GOOD];
     ret->prompt_tokens = amount[AMOUNT_PROMPT_TOKENS];
+    ret->excess_arrived = amount[AMOUNT_EXCESS_ARRIVED];
+    ret->excess_prompt_tokens = amount[AMOUNT_EXCESS_PROMPT_TOKENS];
     ret->completed_prompt_tokens = amount[AMOUNT_COMPLETED_PROMPT_TOKENS];
     ret->output_tokens = amount[AMOUNT_OUTPUT_TOKENS];
     ret->completed_tokens = amount[AMOUNT_COMPLETED_TOKENS];
@@ -226,6 +260,8 @@ void gateways_snapshot(const struct reconcile *r, const struct pool *pool,
     ret->waiting_tokens = sum.waiting_tokens;
     ret->in_flight_requests = sum.in_flight_requests;
     ret->in_flight_tokens = sum.in_flight_tokens;
+    ret->excess_requests = sum.excess_requests;
+    ret->excess_tokens = sum.excess_tokens;
     ret->oldest_wait_ns = sum.oldest_wait_ns;
     ret->idle_ns = sum.answered ? sum.idle_ns : 0;
     ret->sessions = sum.sessions;

@@ -105,6 +105,8 @@ static void add_amounts(struct traffic *traffic, const struct gateway_snapshot *
         [AMOUNT_REFUSED] = s->refused_requests,
         [AMOUNT_GOOD] = s->good_requests,
         [AMOUNT_PROMPT_TOKENS] = s->prompt_tokens,
+        [AMOUNT_EXCESS_ARRIVED] = s->excess_arrived,
+        [AMOUNT_EXCESS_PROMPT_TOKENS] = s->excess_prompt_tokens,
         [AMOUNT_COMPLETED_PROMPT_TOKENS] = s->completed_prompt_tokens,
         [AMOUNT_OUTPUT_TOKENS] = s->output_tokens,
         [AMOUNT_COMPLETED_TOKENS] = s->completed_tokens,
@@ -171,6 +173,8 @@ static void take_levels(const struct reconcile *r, struct view *view,
     view->waiting_tokens = num_clamp(s->waiting_tokens, 0, INT64_MAX / GATEWAYS_MAX);
     view->in_flight_requests = num_clamp(s->in_flight_requests, 0, INT64_MAX / GATEWAYS_MAX);
     view->in_flight_tokens = num_clamp(s->in_flight_tokens, 0, INT64_MAX / GATEWAYS_MAX);
+    view->excess_requests = num_clamp(s->excess_requests, 0, INT64_MAX / GATEWAYS_MAX);
+    view->excess_tokens = num_clamp(s->excess_tokens, 0, INT64_MAX / GATEWAYS_MAX);
     view->oldest_wait_ns = num_clamp(s->oldest_wait_ns, 0, INT64_MAX);
     view->idle_ns = num_clamp(s->idle_ns, 0, INT64_MAX);
     view->sessions = num_clamp(s->sessions, 0, INT64_MAX / GATEWAYS_MAX);

@@ -55,6 +55,8 @@ struct view {
     int64_t waiting_tokens;
     int64_t in_flight_requests;
     int64_t in_flight_tokens;
+    int64_t excess_requests; /* of both: no demand */
+    int64_t excess_tokens;
     int64_t oldest_wait_ns;
     int64_t idle_ns;
     int64_t sessions;
@@ -70,6 +72,8 @@ enum amount {
     AMOUNT_REFUSED,
     AMOUNT_GOOD,
     AMOUNT_PROMPT_TOKENS,
+    AMOUNT_EXCESS_ARRIVED,
+    AMOUNT_EXCESS_PROMPT_TOKENS,
     AMOUNT_COMPLETED_PROMPT_TOKENS,
     AMOUNT_OUTPUT_TOKENS,
     AMOUNT_COMPLETED_TOKENS,

@@ -59,6 +59,7 @@ struct dispatch *dispatch_new(const struct dispatch_config *config)
     d->jump_above = JUMP_LEAST;
     d->active_ns = config->begun_ns;
     queue_init(&d->queue);
+    shares_init(&d->shares);
     limits_init(&d->own_limits);
     d->limits = &d->own_limits;
     balancer_init(&d->balancer, config->seed);
@@ -80,6 +81,7 @@ void dispatch_free(struct dispatch *d)
         return;
     free(d->requests);
     queue_done(&d->queue);
+    shares_done(&d->shares);
     limits_done(&d->own_limits);
     balancer_done(&d->balancer);
     meter_done(&d->meter);
@@ -122,6 +124,7 @@ struct request *dispatch_request_new(struct dispatch *d)
     d->requests[slot] = (struct request){.handle = ++d->serial << REQUEST_SLOT_BITS | slot,
                                          .replica_slot = SLOT_NONE,
                                          .limit_slot = SLOT_NONE,
+                                         .share_slot = SLOT_NONE,
                                          .avoid = SLOT_NONE,
                                          .first_token_ns = TIME_NONE,
                                          .last_token_ns = TIME_NONE};
@@ -131,6 +134,7 @@ struct request *dispatch_request_new(struct dispatch *d)
 void dispatch_request_free(struct dispatch *d, struct request *request, int64_t now_ns)
 {
     limits_give(d->limits, request->limit_slot, request->output_tokens, now_ns);
+    shares_remove(&d->shares, request->share_slot, dispatch_share_of(request));
     request->state = REQUEST_FREE;
     request->handle = 0;
     request->next_free = d->request_free;

@@ -139,6 +139,21 @@ static enum refusal take_limits(struct dispatch *d, struct request *request,
     return REFUSAL_MEMORY;
 }
 
+/* What a request asks of the pool, as far as the cap of its key lets it count (FAULTS 27). */
+static void count_demand(struct dispatch *d, struct request *request, const struct tier *tier)
+{
+    bool counts = true;
+    if (tier->demand_tokens > 0)
+        request->share_slot = shares_add(&d->shares, request->key, tier->demand_tokens,
+                                         dispatch_share_of(request), &counts);
+    d->meter.arrived++;
+    d->meter.prompt_tokens += (double)request->prompt_tokens;
+    if (counts)
+        return;
+    d->meter.excess_arrived++;
+    d->meter.excess_prompt_tokens += (double)request->prompt_tokens;
+}
+
 static struct dispatch_answer accept(struct dispatch *d, const struct request *request)
 {
     const bool assigned = request->state == REQUEST_IN_FLIGHT;
@@ -176,8 +191,7 @@ struct dispatch_answer dispatch_arrive(struct dispatch *d, const struct arrival 
         dispatch_request_free(d, request, now_ns);
         return refuse(d, refusal, wait_ns, now_ns);
     }
-    d->meter.arrived++;
-    d->meter.prompt_tokens += (double)request->prompt_tokens;
+    count_demand(d, request, tier);
     d->retries = fmin(d->retries + d->config.retry_ratio, RETRIES_MOST);
     return accept(d, request);
 }

@@ -9,6 +9,7 @@
 #include "traffic/limits.h"
 #include "traffic/meter.h"
 #include "traffic/queue.h"
+#include "traffic/shares.h"
 #include "traffic/wait_clock.h"
 
 #define REQUEST_SLOT_BITS 20    /* of a handle; the rest is a serial number */
@@ -26,6 +27,7 @@ struct request {
     uint32_t priority;
     uint32_t weight;
     uint32_t limit_slot;
+    uint32_t share_slot;
     uint32_t replica_slot;
     uint32_t avoid;
     uint32_t next_free;
@@ -52,6 +54,7 @@ struct dispatch {
     struct queue queue;
     struct limits *limits; /* own_limits, or shared ones */
     struct limits own_limits;
+    struct shares shares; /* of demand, of keys with a cap */
     struct balancer balancer;
     struct meter meter;
     struct wait_clock clock;
@@ -81,6 +84,11 @@ struct request *dispatch_in_flight(const struct dispatch *d, uint64_t handle);
 static inline uint32_t dispatch_slot_of(const struct dispatch *d, const struct request *request)
 {
     return (uint32_t)(request - d->requests);
+}
+/* Tokens that it weighs in the share of its key: the same when it comes and when it goes. */
+static inline int64_t dispatch_share_of(const struct request *request)
+{
+    return request->prompt_tokens + request->output_expected;
 }
 /* NULL when requests_max or memory is reached. The second gives back its limits and its slot. */
 struct request *dispatch_request_new(struct dispatch *d);

@@ -103,6 +103,9 @@ void dispatch_snapshot(struct dispatch *d, int64_t now_ns, struct gateway_snapsh
     ret->oldest_wait_ns =
         d->queue.oldest == SLOT_NONE ? 0 : now_ns - d->requests[d->queue.oldest].arrived_ns;
     ret->idle_ns = busy || now_ns < d->active_ns ? 0 : now_ns - d->active_ns;
+    const struct excess excess = shares_excess(&d->shares);
+    ret->excess_requests = excess.requests;
+    ret->excess_tokens = excess.tokens;
     ret->sessions = meter_sessions(&d->meter, now_ns);
     meter_take(&d->meter, ret);
     take_replicas(d, ret);

@@ -168,6 +168,8 @@ void meter_take(struct meter *meter, struct gateway_snapshot *ret)
     ret->refused_requests = meter->refused;
     ret->good_requests = meter->good;
     ret->prompt_tokens = meter->prompt_tokens;
+    ret->excess_arrived = meter->excess_arrived;
+    ret->excess_prompt_tokens = meter->excess_prompt_tokens;
     ret->completed_prompt_tokens = meter->completed_prompt_tokens;
     ret->output_tokens = meter->output_tokens;
     ret->completed_tokens = meter->completed_tokens;
@@ -183,6 +185,8 @@ void meter_take(struct meter *meter, struct gateway_snapshot *ret)
     meter->cancelled = 0;
     meter->good = 0;
     meter->prompt_tokens = 0;
+    meter->excess_arrived = 0;
+    meter->excess_prompt_tokens = 0;
     meter->completed_prompt_tokens = 0;
     meter->output_tokens = 0;
     meter->completed_tokens = 0;

@@ -30,6 +30,8 @@ struct meter {
     double cancelled;
     double good;
     double prompt_tokens;
+    double excess_arrived; /* of those: above what their keys may ask of the pool */
+    double excess_prompt_tokens;
     double completed_prompt_tokens;
     double output_tokens;
     double completed_tokens;

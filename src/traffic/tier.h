@@ -13,6 +13,7 @@ struct tier {
     int64_t concurrency;       /* requests of one key, waiting or in flight; 0 = no limit */
     int64_t tokens_per_minute; /* prompt + output tokens of one key; 0 = no limit */
     int64_t requests_per_minute; /* of one key; 0 = no limit */
+    int64_t demand_tokens;       /* open at once of one key that count as demand; 0 = all of them */
 };
 
 #define TIER_DEFAULT                                                                               \

@@ -50,6 +50,7 @@ struct plant_gateway {
     } route[PLANT_BODIES];
     size_t route_count;
     int64_t waiting[PLANT_POOLS];
+    int64_t excess[PLANT_POOLS]; /* of those and of the arrived ones: no demand */
     int64_t idle_ns[PLANT_POOLS];
     double arrived[PLANT_POOLS];
 };
@@ -481,7 +482,10 @@ static inline void plant_snapshot(struct plant *p, uint16_t gateway, size_t pool
     s->waiting_requests = g->waiting[pool];
     s->waiting_tokens = 100 * g->waiting[pool];
     s->idle_ns = g->idle_ns[pool];
+    s->excess_requests = g->excess[pool];
+    s->excess_tokens = 100 * g->excess[pool];
     s->arrived_requests = g->arrived[pool];
+    s->excess_arrived = (double)g->excess[pool];
     g->arrived[pool] = 0;
     for (size_t i = 0; i < g->route_count; i++) {
         if (g->route[i].pool != pool)

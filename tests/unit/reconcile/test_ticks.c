@@ -415,6 +415,26 @@ static void what_gateways_measured_becomes_samples(void **unused)
     plant_free(p);
 }
 
+static void fault_27_what_a_tenant_has_above_its_cap_is_seen_and_is_no_demand(void **unused)
+{
+    (void)unused;
+    struct plant *p = plant_new();
+    plant_pool(p, "chat");
+    plant_start(p);
+    plant_run(p, SECOND_NS);
+    p->gateway[0].waiting[0] = 50;
+    p->gateway[0].arrived[0] = 50;
+    p->gateway[0].excess[0] = 47;
+    plant_run(p, 2 * SECOND_NS);
+    assert_int_equal((int)sample_of(p, SIGNAL_QUEUE_DEPTH)->value, 3);
+    assert_int_equal((int)sample_of(p, SIGNAL_TOKENS_IN_QUEUE)->value, 300);
+    assert_int_equal((int)sample_of(p, SIGNAL_CONCURRENCY)->value, 3);
+    /* A pool with waiting requests is not idle, whoever waits. */
+    assert_int_equal(p->record.observation->pool[0].waiting_requests, 50);
+    assert_int_equal(plant_status(p, 0).snapshot->waiting_requests, 50);
+    plant_free(p);
+}
+
 static void messages_of_strangers_and_about_unknown_things_change_nothing(void **unused)
 {
     (void)unused;
@@ -494,6 +514,7 @@ int main(void)
         cmocka_unit_test(samples_of_other_sources_stand_in_the_record_in_order),
         cmocka_unit_test(samples_without_end_are_bounded_and_said),
         cmocka_unit_test(what_gateways_measured_becomes_samples),
+        cmocka_unit_test(fault_27_what_a_tenant_has_above_its_cap_is_seen_and_is_no_demand),
         cmocka_unit_test(messages_of_strangers_and_about_unknown_things_change_nothing),
         cmocka_unit_test(news_of_unknown_or_dead_replicas_change_nothing),
     };
