@@ -10,6 +10,7 @@
 enum api_access {
     ACCESS_OPEN,    /* anybody who reaches it: liveness */
     ACCESS_READ,    /* shows; asks for the token when there is one */
+    ACCESS_SIGNED,  /* brings values with a signature of its own, at a bounded rate */
     ACCESS_OPERATE, /* changes; the same, from the same origin, at a bounded rate, written down */
 };
 

@@ -150,7 +150,7 @@ static void print_route(struct json_writer *w, const struct api_route *route)
     json_array(w);
     json_object(w);
     json_object_end(w);
-    if (route->access != ACCESS_OPEN) {
+    if (route->access != ACCESS_OPEN && route->access != ACCESS_SIGNED) {
         json_object(w);
         json_key(w, "token");
         json_array(w);

@@ -4,8 +4,10 @@
 #include "api/handlers.h"
 #include "api/metric_page.h"
 
-static const char *const access_words[] = {
-    [ACCESS_OPEN] = "open", [ACCESS_READ] = "read", [ACCESS_OPERATE] = "operate"};
+static const char *const access_words[] = {[ACCESS_OPEN] = "open",
+                                           [ACCESS_READ] = "read",
+                                           [ACCESS_SIGNED] = "signed",
+                                           [ACCESS_OPERATE] = "operate"};
 
 static void put_members(struct buf *out, const struct shape *shape)
 {

@@ -339,6 +339,15 @@ static const struct shape_row pause_body_rows[] = {
 };
 SHAPE_OF(shape_pause_body, "PauseOrder", pause_body, pause_body_rows, "How long, and why.");
 
+static const struct shape_row signals_rows[] = {
+    SHAPE_INPUT(JSON, signals_body, signals, "signals", SHAPE_REQUIRED, 0, 0, "",
+                "{\"queue-lag\": 12}",
+                "Values by the names that stand under `signal` of the source; null says that there "
+                "is none."),
+};
+SHAPE_OF(shape_signals_body, "Signals", signals_body, signals_rows,
+         "Values that somebody else measured.");
+
 static const struct shape_row reason_rows[] = {
     SHAPE_INPUT(TEXT, reason_body, reason, "reason", 0, 0, 0, "", "\"it answers nonsense\"",
                 "For people and the audit."),

@@ -267,6 +267,9 @@ struct pause_body {
     const char *reason;
     const char *expires;
 };
+struct signals_body {
+    struct span signals;
+};
 struct reason_body {
     const char *reason;
 };
@@ -274,6 +277,7 @@ struct reason_body {
 extern const struct shape shape_pool, shape_pools, shape_replica, shape_replicas, shape_outputs,
     shape_why, shape_decision, shape_ticks, shape_requests, shape_events, shape_conditions,
     shape_options, shape_done, shape_health, shape_error, shape_scale_body, shape_webhook_body,
-    shape_pause_body, shape_reason_body, shape_change, shape_note, shape_tick, shape_event;
+    shape_pause_body, shape_signals_body, shape_reason_body, shape_change, shape_note, shape_tick,
+    shape_event;
 
 #endif

@@ -11,6 +11,9 @@
 #define SHADOWS_PER_POOL_MAX 4
 #define SERIES_PER_POOL_MAX 32 /* windows of one pool: metrics, policy and shadows together */
 #define MODELS_PER_POOL_MAX 32
+#define SOURCES_PER_POOL_MAX 32
+#define SIGNALS_PER_SOURCE_MAX 16
+#define QUERY_SIZE 1024      /* bytes of a query to a source, NUL included */
 #define TRAIL_MAX 32         /* entries of one decision: a metric each and two per stage */
 #define REPLICAS_MAX 1000000 /* ceiling of any replica count */
 

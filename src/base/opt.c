@@ -20,10 +20,17 @@ static void set_text(const struct opt *row, char *member)
     (void)span_copy(span_from(row->def_text), member, row->size); /* a table is not outside data */
 }
 
+const void *opt_elements(const struct opt *row, const void *config)
+{
+    const char *member = (const char *)config + row->offset;
+    return row->flags & OPT_FLAG_APART ? *(const void *const *)(const void *)member : member;
+}
+
 static void set_empty_list(const struct opt *row, void *config)
 {
     const size_t zero = 0;
-    memset((char *)config + row->offset, 0, row->list_max * row->size);
+    const size_t bytes = row->flags & OPT_FLAG_APART ? sizeof(void *) : row->list_max * row->size;
+    memset((char *)config + row->offset, 0, bytes);
     memcpy((char *)config + row->count_offset, &zero, sizeof(zero));
 }
 

@@ -47,6 +47,9 @@ struct opt_choice {
 #define OPT_FLAG_SECRET 2U    /* never printed */
 #define OPT_FLAG_HIDDEN 4U    /* not in generated documents */
 #define OPT_FLAG_UNSET_NAN 8U /* OPT_NUMBER, OPT_QUANTITY: no default, absent = NAN */
+#define OPT_FLAG_APART                                                                             \
+    16U /* OPT_LIST: the member is a pointer to the elements, which the reader                     \
+           allocates: for long elements that most have none of */
 
 struct opt {
     const char *name;
@@ -71,6 +74,9 @@ struct opt {
 /* Sets every member to its default; lists are empty. */
 void opt_defaults(const struct opt *rows, size_t count, void *config);
 const struct opt *opt_find(const struct opt *rows, size_t count, struct span name);
+
+/* The elements of an OPT_LIST or OPT_TEXTS row; NULL for an empty list that lies apart. */
+const void *opt_elements(const struct opt *row, const void *config);
 
 /* The member of an OPT_TREE row. */
 struct tree;

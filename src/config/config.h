@@ -17,6 +17,7 @@
 #include "base/tree.h"
 #include "config/layout.h"
 #include "config/problem.h"
+#include "config/source_spec.h"
 #include "config/target_spec.h"
 #include "core/spec.h"
 
@@ -71,6 +72,8 @@ struct pool_config {
     double traffic_percent;         /* share among pools of equal order */
     char policy[NAME_SIZE];         /* as written; core.policy is the one found */
     struct target_spec target;
+    struct source_spec *source_list; /* apart: most pools have none */
+    size_t source_count;
     struct queue_spec queue;
     struct timeout_spec timeouts;
     struct gateway_spec gateway;

@@ -55,12 +55,14 @@ static void compare_list(struct differ *d, const struct opt *row, const char *ol
     memcpy(&b, next + row->count_offset, sizeof(b));
     if (a != b)
         add(d, row->change);
+    const char *olds = opt_elements(row, old);
+    const char *nexts = opt_elements(row, next);
     for (size_t i = 0; i < a && i < b; i++) {
         const size_t before = down(d, NULL, i);
-        const size_t at = row->offset + i * row->size;
+        const size_t at = i * row->size;
         if (row->kind == OPT_LIST)
-            compare_rows(d, row->sub, row->sub_count, old + at, next + at);
-        else if (strcmp(old + at, next + at) != 0)
+            compare_rows(d, row->sub, row->sub_count, olds + at, nexts + at);
+        else if (strcmp(olds + at, nexts + at) != 0)
             add(d, row->change);
         up(d, before);
     }

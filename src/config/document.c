@@ -30,6 +30,12 @@ static const struct {
     {"aibrix-apa.metrics[].name", "num_requests_running"},
     {"aibrix-kpa.metrics[].target", "20"},
     {"aibrix-apa.metrics[].target", "20"},
+    {"sources[].signal", "queue-lag"},
+    {"prometheus.url", "http://127.0.0.1:9090"},
+    {"prometheus.query", "sum(backlog_messages)"},
+    {"sources[].http.url", "http://127.0.0.1:9000/stats"},
+    {"push.secretFile", "/etc/sluice/push-secret"},
+    {"exec.command", "[/usr/local/bin/backlog]"},
     {"metrics[].type", "tokens-in-queue"},
     {"metrics[].target", "\"1000\""},
     {".cron", "0 8 * * 1-5"},
@@ -122,15 +128,35 @@ static void put_notes(struct example *e, size_t depth, const struct opt *row)
 
 static void put_rows(struct example *e, const struct opt *rows, size_t count, size_t depth);
 
+/* Sections of which one element has one: the first stands, the others are notes. */
+static bool is_alternative(const char *path)
+{
+    static const char *const ends[] = {"chat.target.http", "sources[].http", "sources[].push",
+                                       "sources[].exec"};
+    for (size_t i = 0; i < COUNT_OF(ends); i++)
+        if (span_ends_with(span_from(path), ends[i]))
+            return true;
+    return false;
+}
+
 static void put_list(struct example *e, const struct opt *row, size_t depth)
 {
     for (size_t i = 0; i < row->sub_count; i++) {
+        const bool note = e->note;
         const size_t before = down(e, row->sub[i].name, "");
+        e->note = e->note || is_alternative(e->path);
         put_notes(e, depth + 2, &row->sub[i]);
-        buf_printf(e->out, "%*s%s%s%s: ", (int)(2 * depth + (i == 0 ? 2 : 4)), "",
+        buf_printf(e->out, "%*s%s%s%s:", (int)(2 * depth + (i == 0 ? 2 : 4)), "",
                    e->note ? "# #" : "#", i == 0 ? "- " : "", row->sub[i].name);
-        put_value(e, &row->sub[i]);
-        buf_byte(e->out, '\n');
+        if (row->sub[i].kind == OPT_STRUCT) {
+            buf_byte(e->out, '\n');
+            put_rows(e, row->sub[i].sub, row->sub[i].sub_count, depth + 3);
+        } else {
+            buf_byte(e->out, ' ');
+            put_value(e, &row->sub[i]);
+            buf_byte(e->out, '\n');
+        }
+        e->note = note;
         up(e, before);
     }
 }
@@ -160,7 +186,7 @@ static void put_rows(struct example *e, const struct opt *rows, size_t count, si
             continue;
         const bool note = e->note;
         const size_t before = down(e, rows[i].name, rows[i].kind == OPT_LIST ? "[]" : "");
-        e->note = e->note || strcmp(e->path, "pools.chat.target.http") == 0;
+        e->note = e->note || is_alternative(e->path);
         put_row(e, &rows[i], depth);
         e->note = note;
         up(e, before);

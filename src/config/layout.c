@@ -96,6 +96,8 @@ static const struct opt pool_template[] = {
              "Apply decisions, or only record them."),
     ROW_STRUCT("target", offsetof(struct pool_config, target), target_options_template, 0,
                "What is started and stopped, or routed to."),
+    ROW_LIST_APART("sources", pool_config, source_list, source_count, source_options, 0,
+                   SOURCES_PER_POOL_MAX, "Where signals come from besides the gateway."),
     ROW_NUMBER(INT, "minReplicas", pool_config, core.replicas_min, LIVE, 0, REPLICAS_MAX, 1,
                "replicas", "Never fewer; 0 lets the pool sleep."),
     ROW_NUMBER(INT, "maxReplicas", pool_config, core.replicas_max, LIVE, 1, REPLICAS_MAX, 1,
@@ -255,6 +257,7 @@ static void set_sub_counts(struct opt *rows, size_t count)
         {slo_target_options, slo_target_option_count},
         {schedule_options, schedule_option_count},
         {forecast_options, forecast_option_count},
+        {source_options, source_option_count},
     };
     for (size_t i = 0; i < count; i++)
         for (size_t k = 0; k < COUNT_OF(known); k++)

@@ -7,6 +7,7 @@
 #include "config/lists.h"
 #include "config/pool_check.h"
 #include "config/read.h"
+#include "config/source_read.h"
 
 #define POLICY_NAMES_MAX 64
 
@@ -218,6 +219,7 @@ struct pool_config *pool_read(struct arena *arena, const struct layout *layout, 
     struct reader r;
     const size_t errors = problems->errors;
     reader_init(&r, problems, file, path);
+    r.arena = arena;
     struct pool_config *pool = arena_alloc(arena, layout->pool_size);
     if (!pool) {
         reader_error(&r, body, RC_NO_MEMORY, "no memory left");
@@ -239,6 +241,7 @@ struct pool_config *pool_read(struct arena *arena, const struct layout *layout, 
     if (body->kind == TREE_OBJECT) {
         read_names(&r, arena, pool);
         read_target(&r, arena, pool);
+        sources_read(&r, arena, pool);
         read_policies(&r, arena, layout, pool);
         read_metrics(&r, pool);
         read_formula(&r, pool);

@@ -168,6 +168,20 @@ static void check_names(struct reader *r, const struct tree *list)
     }
 }
 
+/* Where the elements go; NULL: told that there is no memory. */
+static char *list_place(struct reader *r, const struct opt *row, const struct tree *node,
+                        void *config)
+{
+    char *member = (char *)config + row->offset;
+    if (!(row->flags & OPT_FLAG_APART))
+        return member;
+    void *elements = r->arena ? arena_array(r->arena, node->count, row->size) : NULL;
+    if (!elements)
+        reader_error(r, node, RC_NO_MEMORY, "no memory left");
+    memcpy(member, &elements, sizeof(elements));
+    return elements;
+}
+
 static void read_list(struct reader *r, const struct opt *row, const struct tree *node,
                       void *config)
 {
@@ -182,8 +196,9 @@ static void read_list(struct reader *r, const struct opt *row, const struct tree
         return;
     }
     size_t i = 0;
-    for (const struct tree *item = node->first; item; item = item->next, i++) {
-        char *element = (char *)config + row->offset + i * row->size;
+    char *elements = list_place(r, row, node, config);
+    for (const struct tree *item = node->first; item && elements; item = item->next, i++) {
+        char *element = elements + i * row->size;
         const size_t up = reader_down_index(r, i);
         opt_defaults(row->sub, row->sub_count, element);
         read_options(r, row->sub, row->sub_count, item, element);

@@ -19,6 +19,7 @@
 struct reader {
     struct problem_list *problems;
     const char *file;
+    struct arena *arena; /* for lists that lie apart; NULL where no row has one */
     char path[READ_PATH_MAX];
     size_t path_len;
 };

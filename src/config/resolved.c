@@ -67,8 +67,8 @@ static void walk_list(struct walk *w, const struct opt *row, const void *base,
     const size_t count = node ? list_count(row, base) : 0;
     for (size_t i = 0; i < count && !w->stopped; i++) {
         const size_t before = down(w, NULL, i);
-        walk_rows(w, row->sub, row->sub_count, (const char *)base + row->offset + i * row->size,
-                  tree_at(node, i));
+        walk_rows(w, row->sub, row->sub_count,
+                  (const char *)opt_elements(row, base) + i * row->size, tree_at(node, i));
         up(w, before);
     }
 }

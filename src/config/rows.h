@@ -46,6 +46,23 @@
         .sub = (sub_), .sub_count = (count_), .count_offset = offsetof(struct struct_, counter_),  \
         .list_max = COUNT_OF(((struct struct_ *)0)->member_)                                       \
     }
+/* The member is a pointer: the elements lie apart. */
+#define ROW_LIST_APART(name_, struct_, member_, counter_, sub_, count_, max_, help_)               \
+    {                                                                                              \
+        .name = (name_), .kind = OPT_LIST, .flags = OPT_FLAG_APART,                                \
+        .offset = offsetof(struct struct_, member_),                                               \
+        .size = sizeof(((struct struct_ *)0)->member_[0]), .unit = "", .help = (help_),            \
+        .sub = (sub_), .sub_count = (count_), .count_offset = offsetof(struct struct_, counter_),  \
+        .list_max = (max_)                                                                         \
+    }
+#define ROW_TEXTS(name_, struct_, member_, counter_, change_, help_)                               \
+    {                                                                                              \
+        .name = (name_), .kind = OPT_TEXTS, .change = CHANGE_##change_,                            \
+        .offset = offsetof(struct struct_, member_),                                               \
+        .size = sizeof(((struct struct_ *)0)->member_[0]), .unit = "", .help = (help_),            \
+        .count_offset = offsetof(struct struct_, counter_),                                        \
+        .list_max = COUNT_OF(((struct struct_ *)0)->member_)                                       \
+    }
 /* def_text of a tree row is the JSON schema of its shape. */
 #define ROW_TREE(name_, struct_, member_, flags_, change_, schema_, help_)                         \
     {                                                                                              \

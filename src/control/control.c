@@ -30,8 +30,7 @@ void control_event(struct control *control, const struct event *event)
 
 void control_tell_known(struct control *control)
 {
-    for (size_t i = 0; i < control->setting->installation->spec.group_count; i++)
-        control_event(control, &(struct event){.kind = EVENT_SOURCE, .group = i, .up = true});
+    feed_tell_known(control);
     actions_rooms(control);
     schedules_tell(control);
     control_event(control, &(struct event){.kind = EVENT_SCANNED, .pool = ""});
@@ -178,6 +177,7 @@ void control_free(struct control *control)
     timer_done(&control->chore);
     gateway_thread_free(control->gateway);
     reload_done(control);
+    feed_done(control);
     targets_free(control->targets);
     reconcile_free(control->reconcile);
     store_writer_free(control->store);
@@ -230,6 +230,11 @@ const struct config *control_config(const struct control *control)
 struct targets *control_targets(const struct control *control)
 {
     return control->targets;
+}
+
+struct sources *control_sources(const struct control *control)
+{
+    return control->sources;
 }
 
 struct gateway_thread *control_gateway(const struct control *control)

@@ -20,6 +20,7 @@
 
 struct control;
 struct gateway_thread;
+struct sources;
 struct targets;
 struct store_writer;
 
@@ -63,6 +64,7 @@ enum rc control_operate(struct control *control, const struct event *event, cons
 const struct reconcile *control_reconcile(const struct control *control);
 const struct config *control_config(const struct control *control);
 struct targets *control_targets(const struct control *control);
+struct sources *control_sources(const struct control *control);
 struct gateway_thread *control_gateway(const struct control *control);
 struct store_writer *control_store(const struct control *control);
 const char *

@@ -1,6 +1,7 @@
 /* control_internal.h - what the files of the control shell share: control.c (the turn, news,
- * readers), start.c (the begin), stop.c (the end), actions.c (what reconcile asks for), history.c
- * (written while it runs), restore.c (read at the begin), reload.c, conditions.c. Not for others.
+ * readers), start.c (the begin), stop.c (the end), actions.c (what reconcile asks for), feed.c
+ * (samples of sources), history.c (written while it runs), restore.c (read at the begin), reload.c,
+ * conditions.c. Not for others.
  */
 #ifndef SLUICE_CONTROL_CONTROL_INTERNAL_H
 #define SLUICE_CONTROL_CONTROL_INTERNAL_H
@@ -10,6 +11,7 @@
 #include "gateway/gateway_thread.h"
 #include "io/file.h"
 #include "sim/installation.h"
+#include "source/sources.h"
 #include "store/store_writer.h"
 #include "target/target.h"
 
@@ -68,6 +70,8 @@ struct control {
     bool gateway_idle;          /* it takes no new requests and has none open */
     struct reconcile *reconcile;
     struct targets *targets;
+    struct sources *sources;
+    struct feed_place *place;       /* of each pool of the configuration in force */
     struct gateway_thread *gateway; /* NULL: no gateway is asked for */
     struct store_writer *store;     /* NULL: there is no store */
     char installation[INSTALLATION_SIZE];
@@ -134,6 +138,18 @@ void history_audit(struct control *control, const struct event *event, const cha
 void history_replica(struct control *control, uint64_t replica, bool exists);
 void history_ids(struct control *control, uint64_t used);
 void history_word(struct control *control, const struct event *event, const char *who);
+
+/* feed.c */
+struct feed_place {
+    size_t group;
+    size_t in_group;
+};
+enum rc feed_start(struct control *control, struct diag *diag) MUST_CHECK;
+/* The setting in force has changed. */
+void feed_configure(struct control *control);
+void feed_done(struct control *control);
+/* R10: tells of each group whether all its sources have answered. */
+void feed_tell_known(struct control *control);
 
 /* start.c */
 enum rc start_all(struct control *control, struct diag *diag) MUST_CHECK;

@@ -133,6 +133,8 @@ static enum rc start_parts(struct control *control, struct store **store, struct
         rc = start_reconcile(control, *store, diag);
     if (rc == RC_OK)
         rc = reload_watch(control, diag);
+    if (rc == RC_OK)
+        rc = feed_start(control, diag);
     if (rc != RC_OK)
         return rc;
     restore_scan(control, *store);

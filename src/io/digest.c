@@ -1,11 +1,20 @@
 #include "io/digest.h"
 
 #include <openssl/crypto.h>
+#include <openssl/evp.h>
+#include <openssl/hmac.h>
 #include <openssl/sha.h>
 
 void digest_sha256(struct span bytes, unsigned char ret[DIGEST_SHA256_SIZE])
 {
     (void)SHA256((const unsigned char *)bytes.ptr, bytes.len, ret); /* returns ret */
+}
+
+void digest_hmac_sha256(struct span key, struct span bytes, unsigned char ret[DIGEST_SHA256_SIZE])
+{
+    unsigned size = 0;
+    (void)HMAC(EVP_sha256(), key.ptr, (int)key.len, (const unsigned char *)bytes.ptr, bytes.len,
+               ret, &size); /* returns ret */
 }
 
 bool digest_equal(const void *a, const void *b, size_t size)
