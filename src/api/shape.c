@@ -254,8 +254,9 @@ static enum rc read_member(const struct shape_row *row, const struct tree *json,
     case SHAPE_WORD:
     case SHAPE_OBJECT:
     case SHAPE_LIST:
-    case SHAPE_JSON:
         break;
+    case SHAPE_JSON: /* its owner reads it from the body */
+        return json->kind == TREE_OBJECT ? RC_OK : refuse(row, json, RC_INVALID, problem);
     }
     return refuse(row, json, RC_UNSUPPORTED, problem); /* no row of a body is of these kinds */
 }

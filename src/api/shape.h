@@ -82,7 +82,7 @@ struct shape_problem {
 };
 /* Reads a body into a struct that holds the defaults. Texts point into the tree or the arena.
  * RC_INVALID, RC_RANGE, RC_UNKNOWN (with the nearest name), RC_MISSING. SHAPE_TEXT, SHAPE_BOOL,
- * SHAPE_INT and SHAPE_NUMBER can be read. */
+ * SHAPE_INT and SHAPE_NUMBER can be read; of SHAPE_JSON only the kind is looked at. */
 enum rc shape_read(const struct shape *shape, const struct tree *json, struct arena *arena,
                    void *ret, struct shape_problem *problem) MUST_CHECK;
 
