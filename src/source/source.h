@@ -49,15 +49,16 @@ struct source_ops {
 struct source_value {
     struct signal_ref signal;
     uint64_t replica; /* which measured it; 0 = the value of the whole pool */
+    double value;     /* in the unit of the signal, before `factor`; for rates: per second (per
+                         minute where the unit says so), or an amount since the last round when
+                         `amount` */
+    double weight;    /* observations behind it; 0 = 1 */
+    double shown;     /* for people; the set's own */
+    int64_t age_ns;   /* how long ago it was measured; 0 = now */
     enum signal_state state;
-    double value;  /* in the unit of the signal, before `factor`; for rates: per second (per minute
-                      where the unit says so), or an amount since the last round when `amount` */
-    double weight; /* observations behind it; 0 = 1 */
-    bool amount;
-    int64_t age_ns;          /* how long ago it was measured; 0 = now */
     enum source_fault fault; /* SIGNAL_FAILED: why */
-    double shown;            /* for people; the set's own, as the next */
-    bool folded;
+    bool amount;
+    bool folded; /* the set's own */
 };
 
 struct source {

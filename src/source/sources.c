@@ -9,7 +9,7 @@
 #include "io/clock.h"
 #include "source/sources_internal.h"
 
-#define SOURCES_MAX (CONFIG_POOLS_MAX * SOURCES_PER_POOL_MAX)
+#define SOURCES_MAX ((size_t)CONFIG_POOLS_MAX * SOURCES_PER_POOL_MAX)
 #define CONNECT_LIMIT_NS (5 * SECOND_NS)
 
 #define SOURCE(name) extern const struct source_ops source_##name;
