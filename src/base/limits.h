@@ -32,6 +32,12 @@
 #define TARGET_ENV_MAX 256
 #define TARGET_ENDPOINTS_MAX 256
 
+#define PROM_PAGE_BYTES_MAX ((size_t)8 << 20) /* a metrics page; engines write 10 to 500 kB */
+#define PROM_LINE_BYTES_MAX ((size_t)64 << 10)
+#define PROM_SERIES_MAX 100000U      /* samples of one page */
+#define PROM_LABELS_MAX 64U          /* of one sample */
+#define PROM_EXEMPLAR_CHARS_MAX 128U /* names and values of its labels, as OpenMetrics says */
+
 #define HTTP_HEAD_BYTES_MAX ((size_t)16 << 10)
 #define HTTP_HEADERS_MAX 100
 #define HTTP_FIELD_BYTES_MAX                                                                       \
