@@ -164,7 +164,9 @@ static char next_byte(struct prom_string s, size_t *i)
     if (escaped != '\\' && escaped != '"' && escaped != 'n')
         return byte;
     (*i)++;
-    return escaped == 'n' ? '\n' : escaped;
+    if (escaped == 'n')
+        return '\n';
+    return escaped;
 }
 
 bool prom_string_is(struct prom_string s, const char *text)

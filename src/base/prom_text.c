@@ -425,7 +425,10 @@ enum prom_format prom_format_of(struct span content_type)
 void prom_excerpt(struct span text, char *ret_text, size_t size)
 {
     size_t n = 0;
-    for (; n < text.len && n + 1 < size; n++)
-        ret_text[n] = text.ptr[n] >= ' ' && text.ptr[n] < 0x7F ? text.ptr[n] : '.';
+    for (; n < text.len && n + 1 < size; n++) {
+        ret_text[n] = text.ptr[n];
+        if (text.ptr[n] < ' ' || text.ptr[n] > '~')
+            ret_text[n] = '.';
+    }
     ret_text[n] = '\0';
 }
