@@ -316,11 +316,6 @@ enum rc time_parse_rfc3339(struct span text, int64_t *ret_unix_ns)
     return RC_OK;
 }
 
-double seconds_of(int64_t ns)
-{
-    return (double)ns / 1e9;
-}
-
 int64_t ns_of_seconds(double seconds)
 {
     if (isnan(seconds))

@@ -28,7 +28,10 @@ size_t duration_print(int64_t ns, char ret_text[DURATION_TEXT_MAX]);
 size_t time_print_rfc3339(int64_t unix_ns, char ret_text[DURATION_TEXT_MAX]);
 enum rc time_parse_rfc3339(struct span text, int64_t *ret_unix_ns) MUST_CHECK;
 
-double seconds_of(int64_t ns);
+static inline double seconds_of(int64_t ns)
+{
+    return (double)ns / 1e9;
+}
 int64_t ns_of_seconds(double seconds); /* saturating; NaN gives 0 */
 
 #endif

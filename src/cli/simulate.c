@@ -1,4 +1,4 @@
-/* simulate.c - `sluice simulate`: one pool of a configuration on one trace under a virtual clock.
+/* simulate.c - `sluice simulate`: one pool on one trace under a virtual clock.
  */
 #include <stddef.h>
 #include <stdio.h>
@@ -7,12 +7,12 @@
 #include "base/duration.h"
 #include "cli/command.h"
 #include "cli/load.h"
+#include "cli/trace_file.h"
 #include "io/clock.h"
-#include "io/file.h"
+#include "sim/builtin.h"
 #include "sim/simulation.h"
 
-#define TRACE_BYTES_MAX ((size_t)1 << 30)
-#define TRACE_ROWS_MAX ((size_t)20000000)
+#define BUILTIN_BYTES_MAX 8192
 
 struct simulate_options {
     const char *config;
@@ -20,21 +20,34 @@ struct simulate_options {
     const char *trace;
     const char *profile;
     const char *policy;
+    const char *options;
+    const char *lengths;
     int64_t startup_ns;
     double spread;
     int64_t initial;
+    int64_t replicas_min;
+    int64_t replicas_max;
+    int64_t ttft_ns;
+    int64_t ttft_per_token_ns;
+    int64_t itl_ns;
+    double scale;
+    int64_t shift_ns;
+    int64_t smear_ns;
+    double cv;
     int64_t seed;
+    bool warm;
     bool chaos;
     bool json;
 };
 
 static const struct cli_opt simulate_options[] = {
     CLI_OPT(TEXT, struct simulate_options, config, "config", "FILE", NULL, 0, 0,
-            "Configuration with the pool; needed."),
+            "Configuration with the pool; without it one is built in for the profile."),
     CLI_OPT(TEXT, struct simulate_options, pool, "pool", "NAME", NULL, 0, 0,
             "Which pool; the first one unless said."),
     CLI_OPT(TEXT, struct simulate_options, trace, "trace", "FILE", NULL, 0, 0,
-            "Requests: our CSV, Azure's, BurstGPT's, Mooncake's, each also as .gz; needed."),
+            "Requests: our CSV, Azure's, BurstGPT's, Mooncake's; or totals per minute, ten minutes "
+            "or day, which are expanded; each also as .gz. Needed."),
     CLI_OPT(TEXT, struct simulate_options, profile, "profile", "NAME", "8b", 0, 0,
             "Speed and size of the engines; `sluice engine --help` lists them."),
     CLI_OPT(DURATION, struct simulate_options, startup_ns, "startup", "DURATION", "30s", 0, 86400,
@@ -42,9 +55,33 @@ static const struct cli_opt simulate_options[] = {
     CLI_OPT(NUMBER, struct simulate_options, spread, "startup-spread", "SIGMA", "0", 0, 2,
             "Varies the start-up time: sigma of its lognormal factor."),
     CLI_OPT(TEXT, struct simulate_options, policy, "policy", "NAME", NULL, 0, 0,
-            "Another policy than the configured one."),
+            "Another policy than the configured one; built in it is adaptive."),
+    CLI_OPT(TEXT, struct simulate_options, options, "options", "{NAME: VALUE}", NULL, 0, 0,
+            "Options of the policy of the built-in pool, as in a configuration."),
+    CLI_OPT(INT, struct simulate_options, replicas_min, "min", "N", "1", 0, 100000,
+            "minReplicas of the built-in pool."),
+    CLI_OPT(INT, struct simulate_options, replicas_max, "max", "N", "200", 1, 100000,
+            "maxReplicas of the built-in pool."),
+    CLI_OPT(DURATION, struct simulate_options, ttft_ns, "ttft", "DURATION", NULL, 0, 3600,
+            "Objective of the built-in pool, 1s unless said."),
+    CLI_OPT(DURATION, struct simulate_options, ttft_per_token_ns, "ttft-per-token", "DURATION",
+            "1ms", 0, 1, "Allowed on top for each prompt token, in the built-in pool."),
+    CLI_OPT(DURATION, struct simulate_options, itl_ns, "itl", "DURATION", NULL, 0, 3600,
+            "Objective between tokens of the built-in pool; unless said what suits the profile."),
     CLI_OPT(INT, struct simulate_options, initial, "initial", "N", "0", 0, 100000,
             "Replicas that are ready at the begin."),
+    CLI_OPT(NUMBER, struct simulate_options, scale, "scale", "FACTOR", "1", 0.0001, 1000,
+            "Load: so many copies of the trace, each shifted, or a factor on totals."),
+    CLI_OPT(DURATION, struct simulate_options, shift_ns, "shift", "DURATION", "5m", 0, 86400,
+            "Copies are shifted in a circle by at most so much."),
+    CLI_OPT(DURATION, struct simulate_options, smear_ns, "smear", "DURATION", "0s", 0, 3600,
+            "Spreads arrivals over so much time: for traces with rounded times."),
+    CLI_OPT(TEXT, struct simulate_options, lengths, "lengths", "FILE", NULL, 0, 0,
+            "Pairs of lengths for totals: a list, or a request trace."),
+    CLI_OPT(NUMBER, struct simulate_options, cv, "cv", "NUMBER", "1", 0.1, 10,
+            "Variation of the gaps between requests made from totals; 1 is Poisson."),
+    CLI_SWITCH(struct simulate_options, warm, "warm",
+               "Plays the trace twice and counts the second time."),
     CLI_OPT(INT, struct simulate_options, seed, "seed", "N", "1", 0, 0, "Seed of all chance."),
     CLI_SWITCH(struct simulate_options, chaos, "chaos",
                "Starts are refused, fail or are slow, and replicas crash."),
@@ -56,7 +93,7 @@ static int run(int argc, char **argv);
 const struct command_ops command_simulate = {
     .name = "simulate",
     .summary = "Run a pool on a trace under a virtual clock",
-    .usage = "--config FILE --trace FILE [OPTION]...",
+    .usage = "--trace FILE [OPTION]...",
     .about = "The same code that decides in `sluice run` decides here, on engines that exist\n"
              "only as a model of their timing. Same files, options, seed and version give the\n"
              "same decisionHash on any machine. Every invariant is checked at every event.\n"
@@ -65,20 +102,6 @@ const struct command_ops command_simulate = {
     .option_count = COUNT_OF(simulate_options),
     .run = run,
 };
-
-static enum rc read_trace(const char *path, struct trace_row **ret, size_t *ret_count,
-                          struct diag *diag)
-{
-    struct buf bytes;
-    buf_init(&bytes, TRACE_BYTES_MAX);
-    enum rc rc = file_read(path, TRACE_BYTES_MAX, &bytes, diag);
-    if (rc == RC_OK)
-        rc = trace_read_all(buf_view(&bytes), TRACE_ROWS_MAX, ret, ret_count, diag);
-    if (rc != RC_OK)
-        diag_at(diag, "%s", path);
-    buf_done(&bytes);
-    return rc;
-}
 
 static void print_words(const struct simulation_spec *spec, const struct simulation_result *result)
 {
@@ -116,17 +139,59 @@ static void print_json(const struct simulation_spec *spec, const struct simulati
     buf_done(&out);
 }
 
+/* The trace, open, with what it needs. */
+struct load {
+    struct trace_file *file;
+    struct trace_row *pair;
+    size_t pair_count;
+    struct feed *feed;
+};
+
+static enum rc open_load(const struct simulate_options *o, struct load *load, struct diag *diag)
+{
+    enum rc rc = trace_file_open(o->trace, &load->file, diag);
+    if (rc == RC_OK && o->lengths != NULL)
+        rc = trace_file_lengths(o->lengths, &load->pair, &load->pair_count, diag);
+    if (rc != RC_OK)
+        return rc;
+    const struct feed_spec spec = {.file = trace_file_feed(load->file),
+                                   .lengths = load->pair,
+                                   .length_count = load->pair_count,
+                                   .scale = o->scale,
+                                   .cv = o->cv,
+                                   .shift_ns = o->shift_ns,
+                                   .smear_ns = o->smear_ns,
+                                   .passes = o->warm ? 2 : 1,
+                                   .seed = (uint64_t)o->seed};
+    rc = feed_open(&spec, &load->feed, diag);
+    if (rc != RC_OK)
+        diag_at(diag, "%s", o->trace);
+    return rc;
+}
+
+static void close_load(struct load *load)
+{
+    feed_close(load->feed);
+    free(load->pair);
+    trace_file_close(load->file);
+}
+
 static int simulate(const struct simulate_options *o, struct simulation_spec *spec)
 {
     struct simulation_result result;
     struct diag diag = {0};
-    struct trace_row *rows = NULL;
+    struct load load = {0};
     int status = EXIT_FAILED;
     const int64_t begin_ns = clock_monotonic_ns();
-    if (read_trace(o->trace, &rows, &spec->row_count, &diag) != RC_OK)
-        return command_failed(&command_simulate, &diag);
-    spec->row = rows;
-    if (simulation_run(spec, &result, &diag) != RC_OK) {
+    enum rc rc = open_load(o, &load, &diag);
+    if (rc == RC_OK) {
+        spec->feed = load.feed;
+        spec->score_from_ns = o->warm ? feed_pass_ns(load.feed) : 0;
+        rc = simulation_run(spec, &result, &diag);
+        if (rc != RC_OK)
+            diag_at(&diag, "%s", o->trace);
+    }
+    if (rc != RC_OK) {
         status = command_failed(&command_simulate, &diag);
     } else {
         if (o->json)
@@ -137,7 +202,48 @@ static int simulate(const struct simulate_options *o, struct simulation_spec *sp
             (void)fprintf(stderr, "sluice simulate: broken: %s\n", result.violation);
         status = result.violation[0] != '\0' || result.world.lost != 0 ? EXIT_FAILED : EXIT_OK;
     }
-    free(rows);
+    close_load(&load);
+    return status;
+}
+
+static struct config *read_builtin(const struct simulate_options *o,
+                                   const struct engine_profile *profile,
+                                   struct problem_list *problems, struct buf *text)
+{
+    const struct builtin_spec spec = {
+        .profile = profile,
+        .policy = o->policy != NULL ? o->policy : "adaptive",
+        .policy_options = o->options,
+        .slo = {.ttft_ns = o->ttft_ns > 0 ? o->ttft_ns : -1,
+                .ttft_per_token_ns = o->ttft_per_token_ns,
+                .itl_ns = o->itl_ns > 0 ? o->itl_ns : -1},
+        .replicas_min = o->replicas_min,
+        .replicas_max = o->replicas_max,
+    };
+    buf_init(text, BUILTIN_BYTES_MAX);
+    builtin_print(&spec, text);
+    return config_read("built-in", buf_view(text), NULL, problems);
+}
+
+static int run_config(const struct simulate_options *o, struct simulation_spec *spec)
+{
+    struct problem_list problems;
+    struct buf text;
+    struct diag diag = {0};
+    int status = EXIT_FAILED;
+    problem_list_init(&problems);
+    spec->config = o->config != NULL ? load_config(o->config, &problems, &text)
+                                     : read_builtin(o, &spec->profile, &problems, &text);
+    if (spec->config == NULL)
+        load_report(stderr, &problems, &text);
+    else if (simulation_choose(spec->config, o->pool, o->policy, &diag) != RC_OK ||
+             builtin_check_slo(&spec->config->pool[0]->core.slo, &spec->profile, &diag) != RC_OK)
+        status = command_failed(&command_simulate, &diag);
+    else
+        status = simulate(o, spec);
+    config_free(spec->config);
+    buf_done(&text);
+    problem_list_done(&problems);
     return status;
 }
 
@@ -145,32 +251,22 @@ static int run(int argc, char **argv)
 {
     struct simulate_options o;
     struct args args;
+    struct diag diag = {0};
     int status = command_args(&command_simulate, argc, argv, &o, &args);
     if (status != EXIT_OK)
         return status;
-    if (o.config == NULL || o.trace == NULL || args.count > 0)
-        return command_usage_error(&command_simulate, "--config FILE and --trace FILE are wanted");
-    struct problem_list problems;
-    struct buf text;
-    struct diag diag = {0};
+    if (o.trace == NULL || args.count > 0)
+        return command_usage_error(&command_simulate, "--trace FILE is wanted");
+    if (o.config != NULL && o.options != NULL)
+        return command_usage_error(&command_simulate,
+                                   "--options belongs to the built-in pool; a configuration has "
+                                   "its own");
     struct simulation_spec spec = {.startup = startup_of_total(o.startup_ns),
                                    .startup_sigma = o.spread,
                                    .initial = o.initial,
                                    .seed = (uint64_t)o.seed,
                                    .chaos = o.chaos};
-    problem_list_init(&problems);
-    spec.config = load_config(o.config, &problems, &text);
-    if (spec.config == NULL) {
-        load_report(stderr, &problems, &text);
-        status = EXIT_FAILED;
-    } else if (simulation_choose(spec.config, o.pool, o.policy, &diag) != RC_OK ||
-               profile_preset(span_from(o.profile), &spec.profile, &diag) != RC_OK) {
-        status = command_failed(&command_simulate, &diag);
-    } else {
-        status = simulate(&o, &spec);
-    }
-    config_free(spec.config);
-    buf_done(&text);
-    problem_list_done(&problems);
-    return status;
+    if (profile_preset(span_from(o.profile), &spec.profile, &diag) != RC_OK)
+        return command_failed(&command_simulate, &diag);
+    return run_config(&o, &spec);
 }

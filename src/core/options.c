@@ -80,6 +80,8 @@ const struct opt behavior_options[] = {
 
 const struct opt slo_options[] = {
     DURATION_OPT("ttft", slo_spec, ttft_ns, 0, 3600, 0, "Time to first token; 0 is no objective."),
+    DURATION_OPT("ttftPerToken", slo_spec, ttft_per_token_ns, 0, 1, 0,
+                 "Allowed on top of ttft for each token of the prompt."),
     DURATION_OPT("interTokenLatency", slo_spec, inter_token_ns, 0, 3600, 0,
                  "Time between two tokens; 0 is no objective."),
     DURATION_OPT("e2e", slo_spec, e2e_ns, 0, DAY_S, 0,

@@ -72,7 +72,8 @@ struct behavior_spec {
 };
 
 struct slo_spec {
-    int64_t ttft_ns; /* 0 = no objective, for each */
+    int64_t ttft_ns;           /* 0 = no objective, for each */
+    int64_t ttft_per_token_ns; /* allowed on top for each prompt token */
     int64_t inter_token_ns;
     int64_t e2e_ns;
     double tokens_per_second;

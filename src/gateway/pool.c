@@ -139,6 +139,7 @@ static void read_dispatch(const struct pool_config *from, struct dispatch_config
         from->queue.timeout_ns > to->hold_ns_max ? from->queue.timeout_ns : to->hold_ns_max;
     to->retry_ratio = from->gateway.retry_ratio;
     to->ttft_s = seconds_of(slo->ttft_ns);
+    to->ttft_per_token_s = slo->ttft_ns > 0 ? seconds_of(slo->ttft_per_token_ns) : 0;
     to->itl_s = seconds_of(slo->inter_token_ns);
     to->e2e_s = seconds_of(slo->e2e_ns);
     to->tokens_per_s = slo->tokens_per_second;

@@ -80,6 +80,12 @@ size_t engine_advance(struct engine *engine, int64_t until_ns, struct engine_eve
     return engine->ops->advance(engine, move_on(engine, until_ns), ret, cap);
 }
 
+void engine_sync(struct engine *engine, int64_t now_ns)
+{
+    if (engine->ops->sync != NULL)
+        engine->ops->sync(engine, move_on(engine, now_ns));
+}
+
 void engine_load_of(const struct engine *engine, struct engine_load *ret)
 {
     engine->ops->load(engine, ret);
@@ -105,14 +111,15 @@ int64_t engine_iteration_bucket_bound(size_t index)
     return index + 1 < ENGINE_ITERATION_BUCKETS ? INT64_C(4) << index : INT64_MAX;
 }
 
-void engine_count_iteration(struct engine *engine, int64_t tokens, int64_t length_ns)
+void engine_count_iterations(struct engine *engine, int64_t tokens, int64_t count,
+                             int64_t length_ns)
 {
     struct engine_counters *counters = &engine->counters;
     size_t index = 0;
     while (tokens > engine_iteration_bucket_bound(index))
         index++;
-    counters->iteration_tokens_bucket[index]++;
-    counters->iteration_tokens_sum += (uint64_t)tokens;
-    counters->iterations++;
+    counters->iteration_tokens_bucket[index] += (uint64_t)count;
+    counters->iteration_tokens_sum += (uint64_t)(count * tokens);
+    counters->iterations += (uint64_t)count;
     counters->busy_ns += length_ns;
 }

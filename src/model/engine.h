@@ -84,11 +84,16 @@ struct engine_ops {
     int64_t (*next_ns)(const struct engine *engine);
     size_t (*advance)(struct engine *engine, int64_t until_ns, struct engine_event *ret,
                       size_t cap);
+    void (*sync)(struct engine *engine, int64_t now_ns); /* NULL: nothing is ever held back */
     void (*load)(const struct engine *engine, struct engine_load *ret);
 };
 
 /* The reference: every iteration is an event. */
 extern const struct engine_ops engine_iterations;
+/* The fast one: only a change of the batch is an event. Tokens between the first and the last are
+ * told at the end of a request, at its preemption or after engine_sync(). KV blocks of at most
+ * 65536 tokens. */
+extern const struct engine_ops engine_leaps;
 
 /* NULL when memory is out or the profile is invalid (profile_check says why). Copies the profile.
  */
@@ -111,6 +116,9 @@ int64_t engine_next_ns(const struct engine *engine);
  * again. Events of one instant are in the order of admission. */
 size_t engine_advance(struct engine *engine, int64_t until_ns, struct engine_event *ret,
                       size_t cap);
+/* Makes tokens that came up to now_ns, but were held back, events of the next advance(), and load
+ * and counters those of now. Advance to now_ns first. */
+void engine_sync(struct engine *engine, int64_t now_ns);
 void engine_load_of(const struct engine *engine, struct engine_load *ret);
 const struct engine_counters *engine_counters_of(const struct engine *engine);
 double engine_kv_usage_ratio(const struct engine *engine);

@@ -13,7 +13,8 @@ struct engine {
     int64_t now_ns;         /* latest time that was seen */
 };
 
-/* Adds one iteration of that many tokens to the counters. */
-void engine_count_iteration(struct engine *engine, int64_t tokens, int64_t length_ns);
+/* Adds iterations of that many tokens each to the counters; length_ns is that of all. */
+void engine_count_iterations(struct engine *engine, int64_t tokens, int64_t count,
+                             int64_t length_ns);
 
 #endif

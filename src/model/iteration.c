@@ -275,7 +275,7 @@ static void end_iteration(struct iteration_engine *e)
         if (token)
             give_token(e, slot);
     }
-    engine_count_iteration(&e->base, e->iteration_tokens, e->end_ns - e->begin_ns);
+    engine_count_iterations(&e->base, e->iteration_tokens, 1, e->end_ns - e->begin_ns);
     e->under_way = false;
     e->begin_ns = e->running.count + e->waiting.count > 0 ? e->end_ns : TIME_NONE;
 }

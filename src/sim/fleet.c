@@ -41,6 +41,17 @@ static size_t index_of(const struct world *world, const struct body *body)
     return (size_t)(body - world->body);
 }
 
+static void bury(struct world *world, const struct body *body)
+{
+    const size_t index = index_of(world, body);
+    timers_set(&world->engines, (uint32_t)index, TIME_NONE, 0);
+    size_t kept = 0;
+    for (size_t i = 0; i < world->alive_count; i++)
+        if (world->alive[i] != index)
+            world->alive[kept++] = world->alive[i];
+    world->alive_count = kept;
+}
+
 static void tell_news(struct world *world, const struct body *body, enum news_kind kind,
                       enum replica_phase phase, const char *text)
 {
@@ -89,11 +100,17 @@ static struct body *add_body(struct world *world, size_t pool, uint64_t id)
     enum rc rc = mem_grow((void **)&world->body, &world->body_cap, world->body_count + 1,
                           sizeof(*world->body), WORLD_REPLICAS_MAX);
     if (rc == RC_OK)
+        rc = mem_grow((void **)&world->alive, &world->alive_cap, world->alive_count + 1,
+                      sizeof(*world->alive), WORLD_REPLICAS_MAX);
+    if (rc == RC_OK)
+        rc = timers_reserve(&world->engines, world->body_count + 1);
+    if (rc == RC_OK)
         rc = lookup_put(&world->body_by_id, id, (uint32_t)world->body_count);
     if (rc != RC_OK) {
         world->rc = rc;
         return NULL;
     }
+    world->alive[world->alive_count++] = (uint32_t)world->body_count;
     struct body *body = &world->body[world->body_count++];
     *body = (struct body){.id = id,
                           .pool = pool,
@@ -106,7 +123,7 @@ static struct body *add_body(struct world *world, size_t pool, uint64_t id)
 
 static void become_ready(struct world *world, struct body *body)
 {
-    body->engine = engine_new(&engine_iterations, &world->pool[body->pool].profile);
+    body->engine = engine_new(&engine_leaps, &world->pool[body->pool].profile);
     if (body->engine == NULL) {
         world->rc = RC_NO_MEMORY;
         return;
@@ -151,10 +168,11 @@ void fleet_start(struct world *world, size_t pool, uint64_t id, uint16_t class_)
         body->startup.phase_ns[i] *= SLOW_FACTOR;
     if (refused || world->gpus_used + gpus_of(world, pool) > world->spec.gpus + 1e-9) {
         body->state = BODY_GONE;
+        bury(world, body);
         tell_news(world, body, NEWS_REFUSED, PHASE_SCHEDULED, "no GPU is free");
         return;
     }
-    world->result.replica_starts++;
+    world->result.replica_starts += count_scores(world, world->now_ns);
     hold(world, pool, 1);
     world_plan(world, world->now_ns, HAPPENS_START, index_of(world, body), body->version);
 }
@@ -195,6 +213,7 @@ void fleet_end(struct world *world, struct body *body, const char *why)
     body->version++;
     engine_free(body->engine);
     body->engine = NULL;
+    bury(world, body);
     tell_news(world, body, was_ready ? NEWS_GONE : NEWS_FAILED, PHASE_LAUNCHED, why);
     hold(world, body->pool, -1);
     drop_calls(world, id);
@@ -209,6 +228,7 @@ void fleet_stop(struct world *world, uint64_t id, bool kill)
     }
     body->version++;
     body->engine_ns = TIME_NONE;
+    timers_set(&world->engines, (uint32_t)index_of(world, body), TIME_NONE, 0);
     body->state = BODY_STOPPING;
     world_plan(world, world->now_ns + (kill ? 0 : WORLD_STOP_NS), HAPPENS_END,
                index_of(world, body), body->version);
@@ -217,15 +237,21 @@ void fleet_stop(struct world *world, uint64_t id, bool kill)
 size_t world_kill(struct world *world, size_t pool, double share)
 {
     size_t ready = 0;
-    for (size_t i = 0; i < world->body_count; i++)
-        ready += world->body[i].pool == pool && world->body[i].state == BODY_READY;
+    for (size_t i = 0; i < world->alive_count; i++) {
+        const struct body *body = &world->body[world->alive[i]];
+        ready += body->pool == pool && body->state == BODY_READY;
+    }
     const size_t wanted = (size_t)((double)ready * share + 0.5);
     size_t killed = 0;
-    for (size_t i = 0; i < world->body_count && killed < wanted; i++)
-        if (world->body[i].pool == pool && world->body[i].state == BODY_READY) {
-            fleet_end(world, &world->body[i], "ended by signal 9");
+    for (size_t i = 0; i < world->alive_count && killed < wanted;) {
+        struct body *body = &world->body[world->alive[i]];
+        if (body->pool == pool && body->state == BODY_READY) {
+            fleet_end(world, body, "ended by signal 9"); /* takes it out of alive */
             killed++;
+        } else {
+            i++;
         }
+    }
     return killed;
 }
 
@@ -234,24 +260,41 @@ size_t world_kill(struct world *world, size_t pool, double share)
 static void plan_engine(struct world *world, struct body *body)
 {
     const int64_t next_ns = engine_next_ns(body->engine);
-    if (next_ns == TIME_NONE || next_ns == body->engine_ns)
+    if (next_ns == body->engine_ns)
         return;
     body->engine_ns = next_ns;
-    world_plan(world, next_ns, HAPPENS_ENGINE, index_of(world, body), body->version);
+    timers_set(&world->engines, (uint32_t)index_of(world, body), next_ns, ++world->agenda.sequence);
 }
 
-static void advance(struct world *world, uint64_t id)
+/* Events of an engine start nothing and end no replica, so bodies stay where they are. */
+static void advance(struct world *world, struct body *body)
 {
     struct engine_event event[EVENTS_AT_ONCE];
     size_t count = EVENTS_AT_ONCE;
-    while (count == EVENTS_AT_ONCE) {
-        struct body *body = fleet_body(world, id);
-        if (body == NULL || body->engine == NULL)
-            return;
+    while (count == EVENTS_AT_ONCE && body->engine != NULL) {
         count = engine_advance(body->engine, world->now_ns, event, EVENTS_AT_ONCE);
         for (size_t i = 0; i < count; i++)
             front_engine_event(world, body, &event[i]);
     }
+}
+
+void fleet_sync(struct world *world, size_t pool)
+{
+    for (size_t i = 0; i < world->alive_count; i++) {
+        struct body *body = &world->body[world->alive[i]];
+        if (body->state != BODY_READY || body->pool != pool || body->in_flight == 0)
+            continue;
+        advance(world, body);
+        engine_sync(body->engine, world->now_ns);
+        advance(world, body);
+    }
+}
+
+void fleet_engine(struct world *world, uint32_t index)
+{
+    struct body *body = &world->body[index];
+    advance(world, body);
+    plan_engine(world, body);
 }
 
 bool fleet_submit(struct world *world, uint32_t index)
@@ -260,8 +303,9 @@ bool fleet_submit(struct world *world, uint32_t index)
     struct body *body = fleet_body(world, replica);
     if (body == NULL || body->state != BODY_READY)
         return false;
-    advance(world, replica);
+    advance(world, body);
     struct call *call = front_call(world, index);
+    call->body = (uint32_t)index_of(world, body);
     call->engine_id = ++world->tries << 24 | index;
     const struct engine_request request = {.id = call->engine_id,
                                            .prompt_tokens = call->prompt_tokens,
@@ -270,6 +314,8 @@ bool fleet_submit(struct world *world, uint32_t index)
     if (engine_submit(body->engine, world->now_ns, &request, NULL) != RC_OK)
         return false;
     body->in_flight++;
+    if (engine_next_ns(body->engine) == world->now_ns)
+        advance(world, body);
     plan_engine(world, body);
     return true;
 }
@@ -284,22 +330,12 @@ void fleet_happens(struct world *world, const struct agenda_item *item)
         if (body->state == BODY_STARTING)
             on_start(world, body);
         return;
-    case HAPPENS_ENGINE:
-        if (body->engine_ns != item->at_ns)
-            return;
-        body->engine_ns = TIME_NONE;
-        advance(world, body->id);
-        body = &world->body[item->index];
-        if (body->engine != NULL)
-            plan_engine(world, body);
-        return;
     case HAPPENS_CRASH:
         fleet_end(world, body, "ended by signal 11");
         return;
     case HAPPENS_END:
         fleet_end(world, body, "ended as asked");
         return;
-    case HAPPENS_ARRIVAL:
     case HAPPENS_FRONT:
     case HAPPENS_CONTROL:
         return;

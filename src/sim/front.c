@@ -29,10 +29,10 @@ static uint32_t new_call(struct world *world)
     return (uint32_t)world->call_count++;
 }
 
-static void end_call(struct world *world, uint32_t index, bool whole)
+static void end_call(struct world *world, uint32_t index, bool whole, bool refused)
 {
     struct call *call = &world->call[index];
-    count_ended(world, call, whole);
+    count_ended(world, call, whole, refused);
     call->state = CALL_FREE;
     call->next_free = world->call_free;
     world->call_free = index;
@@ -40,8 +40,7 @@ static void end_call(struct world *world, uint32_t index, bool whole)
 
 static void refuse(struct world *world, uint32_t index)
 {
-    world->result.refused++;
-    end_call(world, index, false);
+    end_call(world, index, false, true);
 }
 
 /* An answer of the dispatcher about a call. A try that fails at once is tried again at once. */
@@ -70,16 +69,23 @@ static void follow(struct world *world, uint32_t index, struct dispatch_answer a
     }
 }
 
+void front_next(struct world *world)
+{
+    world->arrivals_left =
+        world->spec.next != NULL && world->spec.next(world->spec.source, &world->arrival);
+    world->arrival_sequence = ++world->agenda.sequence;
+}
+
 void front_arrive(struct world *world)
 {
     const struct world_arrival a = world->arrival;
-    world->arrivals_left = world->spec.next(world->spec.source, &world->arrival);
-    if (world->arrivals_left)
-        world_plan(world, WORLD_BEGIN_NS + world->arrival.at_ns, HAPPENS_ARRIVAL, 0, 0);
+    world->last_arrival_ns = world->now_ns;
+    front_next(world);
     const uint32_t index = new_call(world);
     if (index == UINT32_MAX)
         return;
-    world->result.requests++;
+    world->open++;
+    world->result.requests += count_scores(world, world->now_ns);
     world->call[index] = (struct call){.state = CALL_HELD,
                                        .pool = a.pool,
                                        .arrived_ns = world->now_ns,
@@ -108,8 +114,7 @@ void front_try_failed(struct world *world, uint32_t index, enum outcome cause)
     }
     const struct usage usage = USAGE_NONE;
     dispatch_finish(front, call->handle, cause, &usage, world->now_ns);
-    world->result.failed++;
-    end_call(world, index, false);
+    end_call(world, index, false, false);
 }
 
 void front_engine_event(struct world *world, struct body *body, const struct engine_event *event)
@@ -144,8 +149,7 @@ void front_engine_event(struct world *world, struct body *body, const struct eng
         if (call->generated != call->output_tokens)
             check_broken(world, "an answer has %lld tokens of %lld", (long long)call->generated,
                          (long long)call->output_tokens);
-        world->result.ok++;
-        end_call(world, index, true);
+        end_call(world, index, true, false);
         return;
     }
     }

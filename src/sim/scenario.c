@@ -62,6 +62,8 @@ void scenario_dispatch(const struct pool_config *pool, struct dispatch_config *r
     ret->queue_tokens_max = num_to_int(pool->queue.tokens_max, 0, INT64_MAX);
     ret->queue_timeout_ns = pool->queue.timeout_ns;
     ret->ttft_s = seconds_of(pool->core.slo.ttft_ns);
+    if (pool->core.slo.ttft_ns > 0)
+        ret->ttft_per_token_s = seconds_of(pool->core.slo.ttft_per_token_ns);
     ret->itl_s = seconds_of(pool->core.slo.inter_token_ns);
     ret->e2e_s = seconds_of(pool->core.slo.e2e_ns);
 }
@@ -89,6 +91,7 @@ static bool fill_pool(struct play *p, size_t index)
     pool->startup_sigma = engine->spread;
     scenario_dispatch(config, &pool->dispatch);
     pool->ttft_s = objective(config->core.slo.ttft_ns);
+    pool->ttft_per_token_s = seconds_of(config->core.slo.ttft_per_token_ns);
     pool->itl_s = objective(config->core.slo.inter_token_ns);
     pool->e2e_s = objective(config->core.slo.e2e_ns);
     pool->refused = engine->refused;

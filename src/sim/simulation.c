@@ -61,22 +61,16 @@ enum rc simulation_choose(struct config *config, const char *pool, const char *p
     return RC_OK;
 }
 
-struct feed {
-    const struct simulation_spec *spec;
-    size_t next;
-};
-
 static bool next_row(void *source, struct world_arrival *ret)
 {
-    struct feed *feed = source;
-    if (feed->next == feed->spec->row_count)
+    struct trace_row row;
+    if (!feed_next(source, &row))
         return false;
-    const struct trace_row *row = &feed->spec->row[feed->next++];
-    *ret = (struct world_arrival){.at_ns = row->arrival_ns,
-                                  .prompt_tokens = row->input_tokens,
-                                  .output_tokens = row->output_tokens,
-                                  .cached_tokens = row->cached_tokens,
-                                  .session = row->session,
+    *ret = (struct world_arrival){.at_ns = row.arrival_ns,
+                                  .prompt_tokens = row.input_tokens,
+                                  .output_tokens = row.output_tokens,
+                                  .cached_tokens = row.cached_tokens,
+                                  .session = row.session,
                                   .priority = UINT32_MAX};
     return true;
 }
@@ -93,6 +87,7 @@ static void fill_pool(const struct simulation_spec *spec, struct world_pool *ret
                                .startup = spec->startup,
                                .startup_sigma = spec->startup_sigma,
                                .ttft_s = objective(pool->core.slo.ttft_ns),
+                               .ttft_per_token_s = seconds_of(pool->core.slo.ttft_per_token_ns),
                                .itl_s = objective(pool->core.slo.inter_token_ns),
                                .e2e_s = objective(pool->core.slo.e2e_ns)};
     scenario_dispatch(pool, &ret->dispatch);
@@ -104,12 +99,42 @@ static void fill_pool(const struct simulation_spec *spec, struct world_pool *ret
     ret->crashes_per_hour = CHAOS_CRASHES_PER_HOUR;
 }
 
+/* What is still open so long after the last arrival is a miss. A target that does not say how many
+ * GPUs a replica has costs what the profile was measured on. */
+static void finish_result(const struct simulation_spec *spec, const struct reconcile_pool *pool,
+                          struct world_result *result)
+{
+    if (result->requests > 0)
+        result->attainment = (double)result->good / (double)result->requests;
+    if (!(pool->gpus_each > 0))
+        result->gpu_hours = result->replica_seconds / 3600 * (double)spec->profile.gpus;
+}
+
+/* A result of a part must not be taken for the whole. */
+static enum rc check_run(const struct simulation_spec *spec, const struct world *world,
+                         struct diag *diag)
+{
+    char startup[DURATION_TEXT_MAX];
+    char span[DURATION_TEXT_MAX];
+    const enum rc rc = feed_error(spec->feed, diag);
+    if (rc != RC_OK)
+        return rc;
+    const int64_t startup_ns = startup_total_ns(&spec->startup);
+    if (startup_ns <= world_now_ns(world))
+        return RC_OK;
+    duration_print(startup_ns, startup);
+    duration_print(world_now_ns(world), span);
+    return fail(diag, RC_RANGE,
+                "a start-up time of %s is longer than the whole run of %s: no replica that is "
+                "started would ever serve",
+                startup, span);
+}
+
 enum rc simulation_run(const struct simulation_spec *spec, struct simulation_result *ret,
                        struct diag *diag)
 {
     struct installation *in = NULL;
     struct world_pool pool;
-    struct feed feed = {.spec = spec};
     enum rc rc = installation_make(spec->config, &in, diag);
     if (rc != RC_OK)
         return rc;
@@ -120,17 +145,20 @@ enum rc simulation_run(const struct simulation_spec *spec, struct simulation_res
                                           .gpus = INFINITY,
                                           .seed = spec->seed,
                                           .initial = &spec->initial,
+                                          .score_from_ns = spec->score_from_ns,
                                           .next = next_row,
-                                          .source = &feed};
+                                          .source = spec->feed};
     struct world *world = world_new(&world_spec);
-    const int64_t last_ns = spec->row_count == 0 ? 0 : spec->row[spec->row_count - 1].arrival_ns;
-    rc = world == NULL ? RC_NO_MEMORY : world_run(world, last_ns + SIMULATION_REST_NS);
+    rc = world == NULL ? RC_NO_MEMORY : world_finish(world, SIMULATION_REST_NS);
+    if (rc == RC_OK)
+        rc = check_run(spec, world, diag);
+    else
+        (void)fail(diag, rc, "the run ended early: %s", rc_words(rc));
     if (rc == RC_OK) {
         *ret = (struct simulation_result){.simulated_seconds = seconds_of(world_now_ns(world))};
         world_result(world, &ret->world);
+        finish_result(spec, &in->spec.group[0].pool[0], &ret->world);
         (void)span_copy(span_from(world_violation(world)), ret->violation, sizeof(ret->violation));
-    } else {
-        (void)fail(diag, rc, "the run ended early: %s", rc_words(rc));
     }
     world_free(world);
     installation_free(in);
@@ -159,6 +187,7 @@ void simulation_print(const struct simulation_spec *spec, const struct simulatio
 {
     const struct world_result *r = &result->world;
     json_member_text(w, "policy", spec->config->pool[0]->core.policy->name);
+    json_member_bool(w, "synthesised", feed_synthesised(spec->feed));
     json_member_int(w, "seed", (int64_t)spec->seed);
     json_member_text(w, "version", SLUICE_VERSION);
     print_hash(w, "configHash", spec->config->hash);

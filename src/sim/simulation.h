@@ -4,7 +4,7 @@
 
 #include "base/mem.h"
 #include "config/config.h"
-#include "sim/trace.h"
+#include "sim/feed.h"
 #include "sim/world.h"
 
 /* After the last arrival the run goes on for so long, so that what waits can be answered. */
@@ -12,12 +12,12 @@
 
 struct simulation_spec {
     struct config *config; /* its only pool is the one simulated; see simulation_choose() */
-    const struct trace_row *row;
-    size_t row_count;
+    struct feed *feed;     /* at its begin */
+    int64_t score_from_ns;
     struct engine_profile profile;
     struct startup startup;
     double startup_sigma;
-    int64_t initial;
+    int64_t initial; /* replicas that are ready at the begin */
     uint64_t seed;
     bool chaos; /* starts are refused, fail or are slow, replicas crash */
 };

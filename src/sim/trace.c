@@ -31,6 +31,8 @@ struct trace {
     uint64_t rows;
     int64_t first_ns;
     int64_t last_ns;
+    struct trace_row first_row; /* read while looking for the kind */
+    bool first_row_kept;
     enum rc refused;
     struct diag why;
 };
@@ -73,7 +75,9 @@ void trace_feed_end(struct trace *trace)
 
 const char *trace_format_name(const struct trace *trace)
 {
-    return trace->layout.format != NULL ? trace->layout.format->name : "";
+    return trace->layout.format != NULL  ? trace->layout.format->name
+           : trace->layout.total != NULL ? trace->layout.total->name
+                                         : "";
 }
 
 static enum rc open_zip(struct trace *trace, struct diag *diag)
@@ -203,36 +207,58 @@ static struct span clean(struct span line, bool first)
     return span_trim(line);
 }
 
-/* Takes one line that is not empty. RC_AGAIN: it was a header. */
-static enum rc take_line(struct trace *trace, struct span line, struct trace_row *row,
-                         struct diag *diag)
+/* What one line gave. */
+struct item {
+    struct trace_row row;
+    struct trace_total total;
+};
+
+/* In order of time, counted from the first. */
+static enum rc place(struct trace *trace, int64_t *at_ns, bool from_first, struct diag *diag)
 {
-    if (trace->layout.format == NULL) {
+    if (trace->rows == 0)
+        trace->first_ns = *at_ns;
+    else if (*at_ns < trace->last_ns)
+        return fail(diag, RC_INVALID, "arrives before the line above it: sort the trace by time");
+    trace->last_ns = *at_ns;
+    if (from_first)
+        *at_ns -= trace->first_ns;
+    return RC_OK;
+}
+
+/* Takes one line that is not empty. RC_AGAIN: it was a header. */
+static enum rc take_line(struct trace *trace, struct span line, struct item *ret, struct diag *diag)
+{
+    struct trace_layout *layout = &trace->layout;
+    if (layout->format == NULL && layout->total == NULL) {
         bool header;
-        enum rc rc = trace_detect(line, &trace->layout, &header, diag);
+        const enum rc rc = trace_detect(line, layout, &header, diag);
         if (rc != RC_OK)
             return rc;
         if (header)
             return RC_AGAIN;
     }
-    enum rc rc = trace->layout.format->json
-                     ? trace_parse_json(&trace->layout, line, &trace->blocks, row, diag)
-                     : trace_parse_csv(&trace->layout, line, row, diag);
-    if (rc != RC_OK)
-        return rc;
-    if (trace->rows == 0)
-        trace->first_ns = row->arrival_ns;
-    else if (row->arrival_ns < trace->last_ns)
-        return fail(diag, RC_INVALID, "arrives before the line above it: sort the trace by time");
-    trace->last_ns = row->arrival_ns;
-    trace->rows++;
-    row->arrival_ns -= trace->first_ns;
-    return RC_OK;
+    enum rc rc;
+    if (layout->total != NULL) {
+        rc = trace_parse_total(layout, line, &ret->total, diag);
+        if (rc == RC_OK)
+            rc = place(trace, &ret->total.start_ns, false, diag);
+    } else {
+        rc = layout->format->json ? trace_parse_json(layout, line, &trace->blocks, &ret->row, diag)
+                                  : trace_parse_csv(layout, line, &ret->row, diag);
+        if (rc == RC_OK)
+            rc = place(trace, &ret->row.arrival_ns, true, diag);
+    }
+    trace->rows += rc == RC_OK;
+    return rc;
 }
 
-static enum rc pull(struct trace *trace, struct trace_row *ret, struct diag *diag)
+/* Until a line gives something, or (`header`) the kind of the file is known. */
+static enum rc pull(struct trace *trace, bool header, struct item *ret, struct diag *diag)
 {
     for (;;) {
+        if (header && (trace->layout.format != NULL || trace->layout.total != NULL))
+            return RC_OK;
         struct span line;
         enum rc rc = next_line(trace, &line, diag);
         if (rc == RC_NOT_FOUND && trace->rows == 0)
@@ -242,23 +268,26 @@ static enum rc pull(struct trace *trace, struct trace_row *ret, struct diag *dia
         line = clean(line, trace->line_number == 1);
         if (line.len == 0)
             continue;
-        struct trace_row row = {0};
-        rc = take_line(trace, line, &row, diag);
+        *ret = (struct item){.row = {0}};
+        rc = take_line(trace, line, ret, diag);
         if (rc == RC_AGAIN)
             continue;
         if (rc != RC_OK) {
             diag_position(diag, trace->line_number, 0);
             return rc;
         }
-        *ret = row;
+        if (header) { /* a format without a header: this line is the first one */
+            trace->first_row = ret->row;
+            trace->first_row_kept = true;
+        }
         return RC_OK;
     }
 }
 
-enum rc trace_next(struct trace *trace, struct trace_row *ret, struct diag *diag)
+static enum rc pull_item(struct trace *trace, bool header, struct item *ret, struct diag *diag)
 {
     if (trace->refused == RC_OK) {
-        enum rc rc = pull(trace, ret, &trace->why);
+        const enum rc rc = pull(trace, header, ret, &trace->why);
         if (rc == RC_OK || rc == RC_AGAIN || rc == RC_NOT_FOUND)
             return rc;
         trace->refused = rc;
@@ -266,6 +295,75 @@ enum rc trace_next(struct trace *trace, struct trace_row *ret, struct diag *diag
     if (diag != NULL)
         *diag = trace->why;
     return trace->refused;
+}
+
+enum rc trace_kind(struct trace *trace, enum trace_kind *ret, struct diag *diag)
+{
+    struct item item;
+    const enum rc rc = pull_item(trace, true, &item, diag);
+    if (rc == RC_OK)
+        *ret = trace->layout.total != NULL     ? TRACE_TOTALS
+               : trace->layout.format->lengths ? TRACE_LENGTHS
+                                               : TRACE_REQUESTS;
+    return rc;
+}
+
+static enum rc refuse_kind(struct trace *trace, const char *found, const char *wanted,
+                           struct diag *diag)
+{
+    trace->refused = fail(&trace->why, RC_UNSUPPORTED, "this holds %s, not %s", found, wanted);
+    diag_position(&trace->why, trace->line_number, 0);
+    if (diag != NULL)
+        *diag = trace->why;
+    return trace->refused;
+}
+
+/* Of a file that may hold requests (and, if so, lengths only). */
+static enum rc next_row(struct trace *trace, bool lengths, struct trace_row *ret, struct diag *diag)
+{
+    enum trace_kind kind;
+    enum rc rc = trace_kind(trace, &kind, diag);
+    if (rc != RC_OK)
+        return rc;
+    if (kind == TRACE_TOTALS)
+        return refuse_kind(trace, "totals", "requests: `sluice simulate` expands them", diag);
+    if (kind == TRACE_LENGTHS && !lengths)
+        return refuse_kind(trace, "lengths", "requests: give it as --lengths", diag);
+    if (trace->first_row_kept) {
+        trace->first_row_kept = false;
+        *ret = trace->first_row;
+        return RC_OK;
+    }
+    struct item item;
+    rc = pull_item(trace, false, &item, diag);
+    if (rc == RC_OK)
+        *ret = item.row;
+    return rc;
+}
+
+enum rc trace_next(struct trace *trace, struct trace_row *ret, struct diag *diag)
+{
+    return next_row(trace, false, ret, diag);
+}
+
+enum rc trace_next_length(struct trace *trace, struct trace_row *ret, struct diag *diag)
+{
+    return next_row(trace, true, ret, diag);
+}
+
+enum rc trace_next_total(struct trace *trace, struct trace_total *ret, struct diag *diag)
+{
+    enum trace_kind kind;
+    enum rc rc = trace_kind(trace, &kind, diag);
+    if (rc != RC_OK)
+        return rc;
+    if (kind != TRACE_TOTALS)
+        return refuse_kind(trace, "requests", "totals", diag);
+    struct item item;
+    rc = pull_item(trace, false, &item, diag);
+    if (rc == RC_OK)
+        *ret = item.total;
+    return rc;
 }
 
 enum rc trace_read_all(struct span bytes, size_t rows_max, struct trace_row **ret_rows,

@@ -6,6 +6,9 @@
  * Request tokens,Response tokens,...) and Mooncake's JSON lines (timestamp, input_length,
  * output_length, hash_ids). Each may be gzipped. Columns may stand in any order; unknown ones are
  * skipped. Errors carry the line. Rows must be in order of arrival: a trace that is not is refused.
+ * Files of totals per window (minute,requests,input_tokens,output_tokens; minute,requests,
+ * total_tokens; day,...; window_start_s,req_per_s,...) and lists of lengths (input_tokens,
+ * output_tokens) are read too, but give no requests: trace_kind() tells.
  *
  * Pure; one owner. Usage: trace_next() until it says RC_AGAIN, then trace_feed() the next piece, or
  * trace_feed_end(); RC_NOT_FOUND is the proper end. */
@@ -30,6 +33,16 @@ struct trace_row {
     uint64_t session;      /* 0: none */
 };
 
+/* Totals of one window of a file that holds no requests; NAN: not published. */
+struct trace_total {
+    int64_t start_ns; /* as written */
+    int64_t span_ns;
+    double requests;
+    double input_tokens;
+    double output_tokens;
+    double total_tokens; /* both, where they are not told apart */
+};
+
 struct trace;
 
 struct trace *trace_new(void); /* NULL when memory is out */
@@ -38,10 +51,18 @@ void trace_free(struct trace *trace);
  * taken. */
 void trace_feed(struct trace *trace, struct span bytes);
 void trace_feed_end(struct trace *trace);
+/* What the file holds. RC_AGAIN: feed first; errors as of trace_next(). */
+enum trace_kind { TRACE_REQUESTS, TRACE_TOTALS, TRACE_LENGTHS };
+enum rc trace_kind(struct trace *trace, enum trace_kind *ret, struct diag *diag) MUST_CHECK;
 /* RC_OK: *ret is a row. RC_AGAIN: feed. RC_NOT_FOUND: the trace is over. Else it is refused, with
  * words; the same refusal comes back from then on: RC_SYNTAX, RC_RANGE, RC_UNKNOWN (format),
  * RC_MISSING (no requests, a column), RC_CORRUPT (gzip), RC_INVALID (not in order), RC_LIMIT. */
 enum rc trace_next(struct trace *trace, struct trace_row *ret, struct diag *diag) MUST_CHECK;
+/* The same for a file of totals. */
+enum rc trace_next_total(struct trace *trace, struct trace_total *ret,
+                         struct diag *diag) MUST_CHECK;
+/* The same for a file of requests or of lengths; of the row only the lengths are set. */
+enum rc trace_next_length(struct trace *trace, struct trace_row *ret, struct diag *diag) MUST_CHECK;
 /* Name of the format: "sluice", "azure", "burstgpt", "mooncake"; "" before the first line. */
 const char *trace_format_name(const struct trace *trace);
 

@@ -22,18 +22,18 @@
 static const struct trace_format formats[] = {
     {"sluice", false, TRACE_TIME_MS,
      FIELDS("arrival_ms", "input_tokens", "output_tokens", "session_id", "ideal_cached_tokens"),
-     NULL},
+     NULL, false},
     {"azure", false, TRACE_TIME_DATE,
-     FIELDS("TIMESTAMP", "ContextTokens", "GeneratedTokens", NULL, NULL), NULL},
+     FIELDS("TIMESTAMP", "ContextTokens", "GeneratedTokens", NULL, NULL), NULL, false},
     {"burstgpt", false, TRACE_TIME_S,
-     FIELDS("Timestamp", "Request tokens", "Response tokens", "Session ID", NULL), NULL},
+     FIELDS("Timestamp", "Request tokens", "Response tokens", "Session ID", NULL), NULL, false},
     {"mooncake", true, TRACE_TIME_MS,
-     FIELDS("timestamp", "input_length", "output_length", "session_id", NULL), "hash_ids"},
+     FIELDS("timestamp", "input_length", "output_length", "session_id", NULL), "hash_ids", false},
+    {"lengths", false, TRACE_TIME_MS, FIELDS(NULL, "input_tokens", "output_tokens", NULL, NULL),
+     NULL, true},
 };
 
-/* Cuts the next field out of a CSV line; quotes around it are taken off. A quoted field holds no
- * line break. */
-static bool next_field(struct span *rest, bool *more, struct span *ret)
+bool trace_next_field(struct span *rest, bool *more, struct span *ret)
 {
     if (!*more)
         return false;
@@ -53,24 +53,22 @@ static bool next_field(struct span *rest, bool *more, struct span *ret)
     return true;
 }
 
-/* How many of the three needed columns the header has. */
-static int match_header(const struct trace_format *format, struct span header,
-                        struct trace_layout *ret)
+int trace_match_header(const char *const *field, size_t count, size_t needed, struct span header,
+                       uint32_t *ret_column)
 {
-    ret->format = format;
-    for (size_t i = 0; i < TRACE_FIELDS; i++)
-        ret->column[i] = TRACE_NO_COLUMN;
-    struct span field;
+    struct span name;
     bool more = true;
     int found = 0;
-    for (uint32_t index = 0; index < TRACE_COLUMNS_MAX && next_field(&header, &more, &field);
+    for (size_t i = 0; i < count; i++)
+        ret_column[i] = TRACE_NO_COLUMN;
+    for (uint32_t index = 0; index < TRACE_COLUMNS_MAX && trace_next_field(&header, &more, &name);
          index++) {
-        for (size_t i = 0; i < TRACE_FIELDS; i++) {
-            if (format->field[i] == NULL || !span_equal_text_nocase(field, format->field[i]) ||
-                ret->column[i] != TRACE_NO_COLUMN)
+        for (size_t i = 0; i < count; i++) {
+            if (field[i] == NULL || !span_equal_text_nocase(name, field[i]) ||
+                ret_column[i] != TRACE_NO_COLUMN)
                 continue;
-            ret->column[i] = index;
-            found += i <= COLUMN_OUTPUT ? 1 : 0;
+            ret_column[i] = index;
+            found += i < needed ? 1 : 0;
         }
     }
     return found;
@@ -80,11 +78,6 @@ static enum rc wrong_header(struct span line, int best, const struct trace_forma
                             struct diag *diag)
 {
     const int shown = line.len < 80 ? (int)line.len : 80;
-    if (span_starts_with(line, "minute,") || span_starts_with(line, "day,") ||
-        span_starts_with(line, "window_start_s,"))
-        return fail(diag, RC_UNSUPPORTED,
-                    "this holds totals ('%.*s'), not requests: expand it into requests first",
-                    shown, line.ptr);
     if (best > 0)
         return fail(diag, RC_MISSING, "the %s format needs the columns %s, %s and %s; found '%.*s'",
                     nearest->name, nearest->field[0], nearest->field[1], nearest->field[2], shown,
@@ -99,6 +92,11 @@ enum rc trace_detect(struct span line, struct trace_layout *ret, bool *ret_consu
 {
     const struct trace_format *nearest = &formats[0];
     int best = 0;
+    *ret_consumed = true;
+    *ret = (struct trace_layout){.format = NULL};
+    ret->total = trace_detect_total(line, ret->column);
+    if (ret->total != NULL)
+        return RC_OK;
     for (size_t i = 0; i < COUNT_OF(formats); i++) {
         struct trace_layout layout = {.format = &formats[i]};
         if (formats[i].json) {
@@ -108,10 +106,11 @@ enum rc trace_detect(struct span line, struct trace_layout *ret, bool *ret_consu
             *ret_consumed = false;
             return RC_OK;
         }
-        const int found = match_header(&formats[i], line, &layout);
-        if (found == 3) {
+        const int found = trace_match_header(formats[i].field, TRACE_FIELDS, COLUMN_OUTPUT + 1,
+                                             line, layout.column);
+        if (found == (formats[i].lengths ? 2 : 3) &&
+            (!formats[i].lengths || layout.column[COLUMN_INPUT] == 0)) {
             *ret = layout;
-            *ret_consumed = true;
             return RC_OK;
         }
         if (found > best) {
@@ -200,7 +199,7 @@ enum rc trace_parse_csv(const struct trace_layout *layout, struct span line, str
     struct span field;
     bool more = true;
     bool seen[TRACE_FIELDS] = {false};
-    for (uint32_t index = 0; next_field(&line, &more, &field); index++) {
+    for (uint32_t index = 0; trace_next_field(&line, &more, &field); index++) {
         for (size_t i = 0; i < TRACE_FIELDS; i++) {
             if (layout->column[i] != index)
                 continue;
@@ -211,7 +210,7 @@ enum rc trace_parse_csv(const struct trace_layout *layout, struct span line, str
         }
     }
     for (size_t i = 0; i <= COLUMN_OUTPUT; i++) {
-        if (!seen[i])
+        if (!seen[i] && layout->format->field[i] != NULL)
             return fail(diag, RC_SYNTAX, "the line has no field for %s", layout->format->field[i]);
     }
     *ret = row;

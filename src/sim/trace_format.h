@@ -22,11 +22,23 @@ struct trace_format {
     enum trace_time time;            /* of the arrival column */
     const char *field[TRACE_FIELDS]; /* column or member names by enum trace_column; NULL: none */
     const char *blocks;              /* member with the ids of the prompt's blocks, or NULL */
+    bool lengths;                    /* no arrivals */
 };
 
-/* What the first line told. */
+/* A format of totals per window. */
+#define TRACE_TOTAL_FIELDS 5 /* start, requests, input, output, both */
+struct total_format {
+    const char *name;
+    int64_t unit_ns; /* of the start */
+    int64_t span_ns;
+    bool rates; /* requests a second and mean lengths instead of sums */
+    const char *field[TRACE_TOTAL_FIELDS];
+};
+
+/* What the first line told: exactly one of the two is set. */
 struct trace_layout {
     const struct trace_format *format;
+    const struct total_format *total;
     uint32_t column[TRACE_FIELDS]; /* CSV: index of the column */
 };
 
@@ -36,6 +48,16 @@ enum rc trace_detect(struct span line, struct trace_layout *ret, bool *ret_consu
 /* Reads one line into a row; arrival_ns is absolute. */
 enum rc trace_parse_csv(const struct trace_layout *layout, struct span line, struct trace_row *ret,
                         struct diag *diag) MUST_CHECK;
+enum rc trace_parse_total(const struct trace_layout *layout, struct span line,
+                          struct trace_total *ret, struct diag *diag) MUST_CHECK;
+/* Cuts the next field out of a CSV line; quotes around it are taken off. A quoted field holds no
+ * line break. *more: the line goes on; false: there is none. */
+bool trace_next_field(struct span *rest, bool *more, struct span *ret);
+/* Finds the columns; returns how many of the first `needed` names the header has. */
+int trace_match_header(const char *const *field, size_t count, size_t needed, struct span header,
+                       uint32_t *ret_column);
+/* NULL: the line is no header of totals. */
+const struct total_format *trace_detect_total(struct span line, uint32_t *ret_column);
 enum rc trace_parse_json(const struct trace_layout *layout, struct span line,
                          struct block_set *blocks, struct trace_row *ret,
                          struct diag *diag) MUST_CHECK;

@@ -47,6 +47,7 @@ void world_tell(struct world *world, const struct up *up)
 static void give_event(struct world *world, const struct event *event)
 {
     struct diag diag = {0};
+    world->control_due = true;
     const enum rc rc =
         reconcile_event(world->reconcile, event, world->now_ns, world_wall_ns(world), &diag);
     if (rc == RC_NO_MEMORY)
@@ -65,6 +66,7 @@ static void give_snapshot(struct world *world, size_t pool, enum message_kind ki
 {
     if (world->silent)
         return;
+    fleet_sync(world, pool);
     dispatch_snapshot(world->front[pool], world->now_ns, &world->snapshot);
     world->snapshot.generation = world->generation;
     const struct message message = {.kind = kind,
@@ -142,6 +144,26 @@ static void act(struct world *world, const struct action *action)
     }
 }
 
+/* What control wants done; nothing changes for it but by events and its deadline. */
+static bool settle_control(struct world *world)
+{
+    struct action action;
+    bool moved = false;
+    if (!world->control_due)
+        return false;
+    while (reconcile_next(world->reconcile, world->now_ns, world_wall_ns(world), &action)) {
+        act(world, &action);
+        moved = true;
+    }
+    world->control_due = false;
+    const int64_t next_ns = reconcile_deadline(world->reconcile);
+    if (next_ns != TIME_NONE && (world->control_ns == TIME_NONE || next_ns < world->control_ns)) {
+        world->control_ns = next_ns;
+        world_plan(world, next_ns, HAPPENS_CONTROL, 0, 0);
+    }
+    return moved;
+}
+
 /* Until nobody has anything to say at this instant. */
 static void settle(struct world *world)
 {
@@ -159,16 +181,7 @@ static void settle(struct world *world)
             moved = true;
         }
         world->up_done = world->up_count = 0;
-        struct action action;
-        while (reconcile_next(world->reconcile, world->now_ns, world_wall_ns(world), &action)) {
-            act(world, &action);
-            moved = true;
-        }
-    }
-    const int64_t next_ns = reconcile_deadline(world->reconcile);
-    if (next_ns != TIME_NONE && (world->control_ns == TIME_NONE || next_ns < world->control_ns)) {
-        world->control_ns = next_ns;
-        world_plan(world, next_ns, HAPPENS_CONTROL, 0, 0);
+        moved |= settle_control(world);
     }
     check_counts(world);
 }
@@ -176,9 +189,6 @@ static void settle(struct world *world)
 static void happen(struct world *world, const struct agenda_item *item)
 {
     switch ((enum happening)item->kind) {
-    case HAPPENS_ARRIVAL:
-        front_arrive(world);
-        return;
     case HAPPENS_FRONT:
         if (world->front_ns[item->index] == item->at_ns) {
             world->front_ns[item->index] = TIME_NONE;
@@ -186,11 +196,12 @@ static void happen(struct world *world, const struct agenda_item *item)
         }
         return;
     case HAPPENS_CONTROL:
-        if (world->control_ns == item->at_ns)
+        if (world->control_ns == item->at_ns) {
             world->control_ns = TIME_NONE;
+            world->control_due = true;
+        }
         return;
     case HAPPENS_START:
-    case HAPPENS_ENGINE:
     case HAPPENS_CRASH:
     case HAPPENS_END:
         fleet_happens(world, item);
@@ -198,18 +209,56 @@ static void happen(struct world *world, const struct agenda_item *item)
     }
 }
 
+/* The first of what stands in the agenda, the engines and the arrivals, if it is not after
+ * until_ns: by time, then in the order in which it was planned. */
+static bool step(struct world *world, int64_t until_ns)
+{
+    const struct agenda_item *item = agenda_first(&world->agenda);
+    const struct timer *engine = timers_first(&world->engines);
+    int64_t at_ns = world->arrivals_left ? WORLD_BEGIN_NS + world->arrival.at_ns : INT64_MAX;
+    uint64_t sequence = world->arrival_sequence;
+    if (engine != NULL &&
+        (engine->at_ns < at_ns || (engine->at_ns == at_ns && engine->sequence < sequence))) {
+        at_ns = engine->at_ns;
+        sequence = engine->sequence;
+    } else {
+        engine = NULL;
+    }
+    if (item != NULL &&
+        (item->at_ns < at_ns || (item->at_ns == at_ns && item->sequence < sequence))) {
+        if (item->at_ns > until_ns)
+            return false;
+        const struct agenda_item taken = agenda_take(&world->agenda);
+        world->now_ns = taken.at_ns;
+        happen(world, &taken);
+        return true;
+    }
+    if (at_ns > until_ns)
+        return false;
+    world->now_ns = at_ns;
+    if (engine != NULL)
+        fleet_engine(world, engine->index);
+    else
+        front_arrive(world);
+    return true;
+}
+
+enum rc world_finish(struct world *world, int64_t rest_ns)
+{
+    settle(world);
+    while (world->rc == RC_OK && (world->arrivals_left || world->open > 0) &&
+           step(world, world->arrivals_left ? INT64_MAX - 1 : world->last_arrival_ns + rest_ns))
+        settle(world);
+    count_time(world);
+    return world->rc;
+}
+
 enum rc world_run(struct world *world, int64_t at_ns)
 {
     const int64_t until_ns = WORLD_BEGIN_NS + at_ns;
     settle(world);
-    for (const struct agenda_item *first = agenda_first(&world->agenda);
-         first != NULL && first->at_ns <= until_ns && world->rc == RC_OK;
-         first = agenda_first(&world->agenda)) {
-        const struct agenda_item item = agenda_take(&world->agenda);
-        world->now_ns = item.at_ns;
-        happen(world, &item);
+    while (world->rc == RC_OK && step(world, until_ns))
         settle(world);
-    }
     world->now_ns = until_ns > world->now_ns ? until_ns : world->now_ns;
     count_time(world);
     return world->rc;
@@ -219,6 +268,7 @@ enum rc world_run(struct world *world, int64_t at_ns)
 
 enum rc world_event(struct world *world, const struct event *event, struct diag *diag)
 {
+    world->control_due = true;
     return reconcile_event(world->reconcile, event, world->now_ns, world_wall_ns(world), diag);
 }
 
@@ -226,6 +276,7 @@ enum rc world_configure(struct world *world, const struct reconcile_spec *contro
 {
     const enum rc rc =
         reconcile_configure(world->reconcile, control, world->now_ns, world_wall_ns(world));
+    world->control_due = true;
     if (rc == RC_OK)
         world->spec.control = control;
     return rc;
@@ -317,10 +368,7 @@ static void begin(struct world *world)
     }
     const struct event scanned = {.kind = EVENT_SCANNED, .pool = ""};
     give_event(world, &scanned);
-    world->arrivals_left =
-        world->spec.next != NULL && world->spec.next(world->spec.source, &world->arrival);
-    if (world->arrivals_left)
-        world_plan(world, WORLD_BEGIN_NS + world->arrival.at_ns, HAPPENS_ARRIVAL, 0, 0);
+    front_next(world);
 }
 
 struct world *world_new(const struct world_spec *spec)
@@ -342,8 +390,10 @@ struct world *world_new(const struct world_spec *spec)
         return NULL;
     }
     memcpy(world->pool, spec->pool, spec->pool_count * sizeof(*spec->pool));
-    for (size_t i = 0; i < spec->pool_count; i++)
+    for (size_t i = 0; i < spec->pool_count; i++) {
         world->front_ns[i] = TIME_NONE;
+        world->desired[i] = spec->initial != NULL ? spec->initial[i] : 0;
+    }
     if (!make_fronts(world)) {
         world_free(world);
         return NULL;
@@ -362,6 +412,8 @@ void world_free(struct world *world)
         engine_free(world->body[i].engine);
     reconcile_free(world->reconcile);
     agenda_done(&world->agenda);
+    timers_done(&world->engines);
+    free(world->alive);
     free(world->pool);
     free(world->front);
     free(world->front_ns);

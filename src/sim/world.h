@@ -22,6 +22,7 @@
 #define WORLD_BEGIN_NS INT64_C(3600000000000)            /* of the axis of the groups */
 #define WORLD_WINDOW_NS INT64_C(600000000000)            /* of worst_window_attainment */
 #define WORLD_WINDOWS_MAX 20000
+#define WORLD_WINDOW_REQUESTS 200 /* fewer in a window do not make it the worst one */
 
 /* One arrival, at_ns since the begin of the run. */
 struct world_arrival {
@@ -61,6 +62,7 @@ struct world_spec {
     size_t pool_count;
     double gpus; /* all of them; INFINITY = not described */
     uint64_t seed;
+    int64_t score_from_ns;  /* what arrives or costs before is not counted */
     const int64_t *initial; /* replicas that are ready at the begin, by pool; NULL = none */
     world_next_fn *next;
     void *source;
@@ -73,6 +75,8 @@ struct world *world_new(const struct world_spec *spec);
 void world_free(struct world *world);
 /* Runs up to and including at_ns since the begin. RC_NO_MEMORY, RC_LIMIT end the run. */
 enum rc world_run(struct world *world, int64_t at_ns) MUST_CHECK;
+/* Runs until all arrivals came and all of them ended, at most rest_ns beyond the last arrival. */
+enum rc world_finish(struct world *world, int64_t rest_ns) MUST_CHECK;
 int64_t world_now_ns(const struct world *world); /* since the begin */
 
 /* ---- what an operator or fate may do ---- */

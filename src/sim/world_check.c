@@ -63,8 +63,8 @@ void check_drain(struct world *world, uint64_t replica)
     if (body->in_flight == 0 || world->silent || pool == NULL ||
         body->target_hash != pool->target_hash)
         return;
-    for (size_t i = 0; i < world->body_count; i++) {
-        const struct body *other = &world->body[i];
+    for (size_t i = 0; i < world->alive_count; i++) {
+        const struct body *other = &world->body[world->alive[i]];
         if (other->pool == body->pool && other->state == BODY_READY && other->in_flight == 0 &&
             other->drain_ns == TIME_NONE &&
             reconcile_replica(world->reconcile, other->id) != NULL &&

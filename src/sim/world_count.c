@@ -11,10 +11,18 @@
 
 void count_time(struct world *world)
 {
+    const int64_t from_ns = WORLD_BEGIN_NS + world->spec.score_from_ns;
+    if (world->counted_ns < from_ns)
+        world->counted_ns = world->now_ns < from_ns ? world->now_ns : from_ns;
     const double seconds = seconds_of(world->now_ns - world->counted_ns);
     world->result.replica_seconds += seconds * (double)world->holding;
     world->result.gpu_hours += seconds * world->gpus_used / 3600;
     world->counted_ns = world->now_ns;
+}
+
+bool count_scores(const struct world *world, int64_t at_ns)
+{
+    return at_ns - WORLD_BEGIN_NS >= world->spec.score_from_ns;
 }
 
 static void count_window(struct world *world, int64_t arrived_ns, bool good)
@@ -40,9 +48,15 @@ static bool meets(const struct world_pool *pool, const struct call *call, double
     return !(ttft_s > allowed_s) && !(itl_s > pool->itl_s) && !(e2e_s > pool->e2e_s);
 }
 
-void count_ended(struct world *world, const struct call *call, bool whole)
+void count_ended(struct world *world, const struct call *call, bool whole, bool refused)
 {
     bool good = false;
+    world->open--;
+    if (!count_scores(world, call->arrived_ns))
+        return;
+    world->result.ok += whole;
+    world->result.failed += !whole && !refused;
+    world->result.refused += !whole && refused;
     if (whole) {
         const double ttft_s = seconds_of(call->first_ns - call->arrived_ns);
         const double e2e_s = seconds_of(world->now_ns - call->arrived_ns);
@@ -71,6 +85,8 @@ static void count_change(struct world *world, size_t pool, int64_t desired)
     world->desired[pool] = desired;
     if (direction == 0)
         return;
+    if (!count_scores(world, world->now_ns))
+        return;
     world->result.scale_ups += direction > 0;
     world->result.scale_downs += direction < 0;
     if (world->direction[pool] == -direction &&
@@ -80,14 +96,29 @@ static void count_change(struct world *world, size_t pool, int64_t desired)
     world->direction_ns[pool] = world->now_ns;
 }
 
+/* Field by field: padding differs between compilers. */
+static uint64_t hash_decision(uint64_t hash, const struct decision *decision)
+{
+    hash = hash_u64(hash, (uint64_t)decision->desired);
+    hash = hash_u64(hash, (uint64_t)decision->previous);
+    hash = hash_u64(hash, (uint64_t)decision->proposal.replicas);
+    for (uint32_t i = 0; i < decision->trail_count; i++) {
+        const struct trail_entry *entry = &decision->trail[i];
+        hash = hash_u64(hash, (uint64_t)entry->stage << 32 | entry->reason);
+        hash = hash_u64(hash, (uint64_t)(uint32_t)entry->before << 32 | (uint32_t)entry->after);
+        hash = hash_bytes(hash, entry->number, sizeof(entry->number));
+    }
+    return hash;
+}
+
 void count_record(struct world *world, const struct tick_record *record)
 {
     const size_t first = first_pool(world, record->group);
     const size_t count = group_pool_count(record->spec);
     world->result.ticks++;
     for (size_t i = 0; i < count; i++) {
-        world->result.decision_hash = hash_bytes(world->result.decision_hash, &record->decision[i],
-                                                 sizeof(record->decision[i]));
+        world->result.decision_hash =
+            hash_decision(world->result.decision_hash, &record->decision[i]);
         count_change(world, first + i, record->decision[i].desired);
     }
 }
@@ -97,15 +128,20 @@ void world_result(const struct world *world, struct world_result *ret)
     *ret = world->result;
     ret->open = 0;
     for (size_t i = 0; i < world->call_count; i++)
-        ret->open += world->call[i].state != CALL_FREE;
+        ret->open +=
+            world->call[i].state != CALL_FREE && count_scores(world, world->call[i].arrived_ns);
     ret->lost = ret->requests - ret->ok - ret->failed - ret->refused - ret->open;
     const int64_t ended = ret->ok + ret->failed + ret->refused;
     ret->attainment = ended == 0 ? NAN : (double)ret->good / (double)ended;
     ret->worst_window_attainment = NAN;
+    int64_t least = 1; /* a window of few requests says little, unless there are no others */
+    for (size_t i = 0; i < world->window_count; i++)
+        if (world->window[i].ended >= WORLD_WINDOW_REQUESTS)
+            least = WORLD_WINDOW_REQUESTS;
     for (size_t i = 0; i < world->window_count; i++) {
         const struct window_count *window = &world->window[i];
         const double share = (double)window->good / (double)window->ended;
-        if (window->ended > 0 && !(share >= ret->worst_window_attainment))
+        if (window->ended >= least && !(share >= ret->worst_window_attainment))
             ret->worst_window_attainment = share;
     }
 }

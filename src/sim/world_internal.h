@@ -6,6 +6,7 @@
 
 #include "base/rng.h"
 #include "sim/agenda.h"
+#include "sim/timers.h"
 #include "sim/world.h"
 #include "traffic/lookup.h"
 
@@ -16,9 +17,7 @@
 #define WORLD_STOP_NS INT64_C(100000000) /* from the stop signal to the end of a process */
 
 enum happening {
-    HAPPENS_ARRIVAL,
     HAPPENS_START,   /* next phase of a starting replica */
-    HAPPENS_ENGINE,  /* next event of a replica's engine */
     HAPPENS_CRASH,   /* of a replica */
     HAPPENS_END,     /* of a stopping replica */
     HAPPENS_FRONT,   /* deadline of a pool's dispatcher */
@@ -37,7 +36,7 @@ struct body {
     int64_t ordered_ns;
     int64_t drain_ns; /* a drain was told; TIME_NONE */
     int64_t in_flight;
-    int64_t engine_ns; /* what the agenda holds for it; TIME_NONE */
+    int64_t engine_ns; /* what the timers hold for it; TIME_NONE */
     uint64_t version;  /* of its items in the agenda */
     uint64_t target_hash;
     bool fails;
@@ -54,6 +53,7 @@ struct call {
     uint64_t handle;    /* of the dispatcher */
     uint64_t engine_id; /* of this try */
     uint64_t replica;
+    uint32_t body; /* of the replica */
     int64_t arrived_ns;
     int64_t first_ns;
     int64_t prompt_tokens;
@@ -83,10 +83,12 @@ struct world {
     struct world_pool *pool; /* own copy: faults may change */
     struct reconcile *reconcile;
     struct agenda agenda;
+    struct timers engines; /* next event of each replica's engine */
     struct rng rng;
     int64_t now_ns; /* axis of the groups */
     int64_t wall_offset_ns;
     int64_t control_ns; /* what the agenda holds; TIME_NONE */
+    bool control_due;   /* something was told to control, or its time came */
     bool silent;
     enum rc rc; /* first failure of memory */
 
@@ -100,15 +102,21 @@ struct world {
     struct lookup body_by_id;
     size_t body_cap;
     size_t body_count;
+    uint32_t *alive; /* bodies that are not gone, in the order of their starts */
+    size_t alive_cap;
+    size_t alive_count;
     double gpus_used;
 
     struct call *call;
     size_t call_cap;
     size_t call_count;
+    int64_t open; /* of them: waiting or in flight */
     uint32_t call_free;
     uint64_t tries;
     struct world_arrival arrival; /* the next one */
+    uint64_t arrival_sequence;
     bool arrivals_left;
+    int64_t last_arrival_ns;
 
     struct up *up; /* ring is not needed: emptied in order, then reset */
     size_t up_cap;
@@ -144,12 +152,16 @@ void fleet_begin(struct world *world, size_t pool, int64_t count);
 void fleet_start(struct world *world, size_t pool, uint64_t id, uint16_t class_);
 void fleet_stop(struct world *world, uint64_t id, bool kill);
 void fleet_happens(struct world *world, const struct agenda_item *item);
+void fleet_engine(struct world *world, uint32_t body); /* its engine has an event now */
 /* Hands a request to an engine; false: the replica is not there. */
 bool fleet_submit(struct world *world, uint32_t call);
+/* Tells the gateway what tokens came so far. */
+void fleet_sync(struct world *world, size_t pool);
 void fleet_end(struct world *world, struct body *body, const char *why); /* it is dead now */
 int64_t fleet_room(const struct world *world, size_t pool);
 
 /* front.c */
+void front_next(struct world *world); /* fetches the next arrival */
 void front_arrive(struct world *world);
 void front_message(struct world *world, const struct message *message);
 /* Carries out what the dispatcher of a pool has to say. */
@@ -161,7 +173,8 @@ struct call *front_call(struct world *world, uint32_t index);
 
 /* world_count.c */
 void count_time(struct world *world); /* before what is held changes, and at the end */
-void count_ended(struct world *world, const struct call *call, bool whole);
+void count_ended(struct world *world, const struct call *call, bool whole, bool refused);
+bool count_scores(const struct world *world, int64_t at_ns); /* axis of the groups */
 void count_record(struct world *world, const struct tick_record *record);
 
 /* world_check.c */

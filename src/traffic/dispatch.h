@@ -49,6 +49,7 @@ struct dispatch_config {
     double retry_ratio;          /* retries allowed per arrival */
     double eject_share_max;      /* suspects above this share of the ready ones are used anyway */
     double ttft_s;               /* objectives of a good request; NAN or <= 0 = none */
+    double ttft_per_token_s;     /* allowed on top of ttft_s for each prompt token; >= 0 */
     double itl_s;
     double e2e_s;
     double tokens_per_s;

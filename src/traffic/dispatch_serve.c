@@ -50,7 +50,8 @@ static bool is_good(const struct dispatch *d, const struct request *request, int
     const int64_t gaps = request->output_tokens - 1;
     const double itl_s =
         gaps > 0 ? seconds_of(request->last_token_ns - request->first_token_ns) / (double)gaps : 0;
-    return within(ttft_s, c->ttft_s) && within(itl_s, c->itl_s);
+    const double ttft_most_s = c->ttft_s + c->ttft_per_token_s * (double)request->prompt_tokens;
+    return within(ttft_s, ttft_most_s) && within(itl_s, c->itl_s);
 }
 
 /* What the stream did not show one by one, usage tells at the end. */

@@ -1,0 +1,390 @@
+#include "sim/feed.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/duration.h"
+#include "base/mem.h"
+#include "base/rng.h"
+#include "sim/trace_totals.h"
+
+#define TOTALS_MAX ((size_t)10000000)
+#define GAP_NS SECOND_NS /* between two passes */
+
+enum feed_kind { FEED_STREAM, FEED_EXPANSION, FEED_COPIES };
+
+/* One shifted copy: from `first`, once around. */
+struct copy {
+    int64_t shift_ns; /* added to what the trace says, modulo its span */
+    size_t first;     /* row that comes first */
+    size_t done;
+    int64_t at_ns; /* of its next row; INT64_MAX: none is left */
+    double keep;   /* share of the rows; 1 but for a part of a copy */
+};
+
+struct feed {
+    struct feed_spec spec;
+    enum feed_kind kind;
+    const char *format;
+    struct trace *trace;
+    struct expansion expansion;
+    struct trace_total *total;
+    size_t total_count;
+    struct trace_row *row;
+    size_t row_count;
+    struct copy *copy;
+    size_t copy_count;
+    int64_t span_ns; /* of one pass; TIME_NONE: not known yet */
+    int64_t last_ns;
+    int64_t pass;
+    int64_t pass_ns; /* added to all arrivals of this pass */
+    enum rc rc;
+    struct diag why;
+};
+
+/* ---- the file ---- */
+
+typedef enum rc trace_step(struct trace *trace, void *ret, struct diag *diag);
+
+static enum rc step_kind(struct trace *trace, void *ret, struct diag *diag)
+{
+    return trace_kind(trace, ret, diag);
+}
+
+static enum rc step_row(struct trace *trace, void *ret, struct diag *diag)
+{
+    return trace_next(trace, ret, diag);
+}
+
+static enum rc step_total(struct trace *trace, void *ret, struct diag *diag)
+{
+    return trace_next_total(trace, ret, diag);
+}
+
+static enum rc step_length(struct trace *trace, void *ret, struct diag *diag)
+{
+    return trace_next_length(trace, ret, diag);
+}
+
+/* One step, with as many pieces of the file as it takes. */
+static enum rc pull(const struct feed_file *file, struct trace *trace, trace_step *step, void *ret,
+                    struct diag *diag)
+{
+    for (;;) {
+        enum rc rc = step(trace, ret, diag);
+        if (rc != RC_AGAIN)
+            return rc;
+        struct span piece = {0};
+        rc = file->read(file->user, &piece, diag);
+        if (rc != RC_OK)
+            return rc;
+        if (piece.len > 0)
+            trace_feed(trace, piece);
+        else
+            trace_feed_end(trace);
+    }
+}
+
+/* Everything of one kind into an array. */
+static enum rc pull_all(const struct feed_file *file, struct trace *trace, trace_step *step,
+                        size_t size, size_t max, void **ret, size_t *ret_count, struct diag *diag)
+{
+    union {
+        struct trace_row row;
+        struct trace_total total;
+    } item;
+    void *array = NULL;
+    size_t cap = 0;
+    size_t count = 0;
+    enum rc rc;
+    while ((rc = pull(file, trace, step, &item, diag)) == RC_OK) {
+        rc = mem_grow(&array, &cap, count + 1, size, max);
+        if (rc != RC_OK) {
+            (void)fail(diag, rc, "the trace has more than %zu lines", max);
+            break;
+        }
+        memcpy((char *)array + count++ * size, &item, size);
+    }
+    if (rc != RC_NOT_FOUND) {
+        free(array);
+        return rc;
+    }
+    *ret = array;
+    *ret_count = count;
+    return RC_OK;
+}
+
+enum rc feed_read_lengths(const struct feed_file *file, struct trace_row **ret, size_t *ret_count,
+                          struct diag *diag)
+{
+    struct trace *trace = trace_new();
+    if (trace == NULL)
+        return fail(diag, RC_NO_MEMORY, "out of memory");
+    void *rows = NULL;
+    const enum rc rc = pull_all(file, trace, step_length, sizeof(struct trace_row), FEED_ROWS_MAX,
+                                &rows, ret_count, diag);
+    if (rc == RC_OK)
+        *ret = rows;
+    trace_free(trace);
+    return rc;
+}
+
+/* ---- copies ---- */
+
+static void smear(struct feed *feed, struct rng *rng)
+{
+    for (size_t i = 0; i < feed->row_count; i++) {
+        struct trace_row row = feed->row[i];
+        row.arrival_ns += rng_range(rng, 0, feed->spec.smear_ns - 1);
+        size_t at = i; /* rows move by a few places only */
+        for (; at > 0 && feed->row[at - 1].arrival_ns > row.arrival_ns; at--)
+            feed->row[at] = feed->row[at - 1];
+        feed->row[at] = row;
+    }
+}
+
+static size_t first_at(const struct feed *feed, int64_t at_ns)
+{
+    size_t low = 0;
+    for (size_t high = feed->row_count; low < high;) {
+        const size_t middle = low + (high - low) / 2;
+        if (feed->row[middle].arrival_ns < at_ns)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low;
+}
+
+static void find_time(struct feed *feed, struct copy *copy)
+{
+    const size_t index = (copy->first + copy->done) % feed->row_count;
+    copy->at_ns = copy->done == feed->row_count
+                      ? INT64_MAX
+                      : (feed->row[index].arrival_ns + copy->shift_ns) % feed->span_ns;
+}
+
+static void restart_copies(struct feed *feed)
+{
+    for (size_t i = 0; i < feed->copy_count; i++) {
+        feed->copy[i].done = 0;
+        find_time(feed, &feed->copy[i]);
+    }
+}
+
+static enum rc make_copies(struct feed *feed, struct diag *diag)
+{
+    const double scale = feed->spec.scale;
+    struct rng rng;
+    rng_init(&rng, feed->spec.seed);
+    if (feed->spec.smear_ns > 0)
+        smear(feed, &rng);
+    feed->span_ns = feed->row[feed->row_count - 1].arrival_ns + 1;
+    feed->copy_count = (size_t)ceil(scale - 1e-9);
+    feed->copy = mem_new(feed->copy_count, sizeof(*feed->copy));
+    if (feed->copy == NULL)
+        return fail(diag, RC_NO_MEMORY, "out of memory");
+    const int64_t most_ns =
+        feed->spec.shift_ns < feed->span_ns ? feed->spec.shift_ns : feed->span_ns - 1;
+    for (size_t i = 0; i < feed->copy_count; i++) {
+        struct copy *copy = &feed->copy[i];
+        copy->shift_ns = i == 0 || most_ns <= 0 ? 0 : rng_range(&rng, 0, most_ns);
+        copy->first = first_at(feed, feed->span_ns - copy->shift_ns) % feed->row_count;
+        copy->keep = i + 1 < feed->copy_count ? 1 : scale - (double)(feed->copy_count - 1);
+    }
+    restart_copies(feed);
+    return RC_OK;
+}
+
+/* A part of a copy keeps the same rows in every pass. */
+static bool kept(const struct feed *feed, const struct copy *copy, size_t index)
+{
+    return copy->keep >= 1 - 1e-9 ||
+           (double)(hash_u64(feed->spec.seed, index) >> 11) * 0x1p-53 < copy->keep;
+}
+
+static bool next_copied(struct feed *feed, struct trace_row *ret)
+{
+    for (;;) {
+        struct copy *earliest = &feed->copy[0];
+        for (size_t i = 1; i < feed->copy_count; i++)
+            if (feed->copy[i].at_ns < earliest->at_ns)
+                earliest = &feed->copy[i];
+        const int64_t earliest_ns = earliest->at_ns;
+        if (earliest_ns == INT64_MAX)
+            return false;
+        const size_t index = (earliest->first + earliest->done++) % feed->row_count;
+        find_time(feed, earliest);
+        if (!kept(feed, earliest, index))
+            continue;
+        *ret = feed->row[index];
+        ret->arrival_ns = earliest_ns;
+        if (ret->session != 0) /* the callers of another copy are others */
+            ret->session = hash_u64(ret->session, (uint64_t)(earliest - feed->copy)) | 1;
+        return true;
+    }
+}
+
+/* ---- all ---- */
+
+static enum rc begin_expansion(struct feed *feed, struct diag *diag)
+{
+    const struct expansion_spec spec = {.total = feed->total,
+                                        .count = feed->total_count,
+                                        .pair = feed->spec.lengths,
+                                        .pair_count = feed->spec.length_count,
+                                        .scale = feed->spec.scale,
+                                        .cv = feed->spec.cv,
+                                        .seed = feed->spec.seed};
+    const enum rc rc = expansion_init(&feed->expansion, &spec, diag);
+    if (rc == RC_OK)
+        feed->span_ns = expansion_span_ns(&feed->expansion);
+    return rc;
+}
+
+static enum rc open_kind(struct feed *feed, struct diag *diag)
+{
+    const struct feed_file *file = &feed->spec.file;
+    enum trace_kind kind = TRACE_REQUESTS;
+    void *array = NULL;
+    enum rc rc = pull(file, feed->trace, step_kind, &kind, diag);
+    if (rc == RC_NOT_FOUND)
+        return fail(diag, RC_MISSING, "the trace holds no request");
+    if (rc != RC_OK)
+        return rc;
+    feed->format = trace_format_name(feed->trace);
+    if (kind == TRACE_TOTALS) {
+        feed->kind = FEED_EXPANSION;
+        rc = pull_all(file, feed->trace, step_total, sizeof(struct trace_total), TOTALS_MAX, &array,
+                      &feed->total_count, diag);
+        feed->total = array;
+        return rc == RC_OK ? begin_expansion(feed, diag) : rc;
+    }
+    if (feed->spec.scale == 1 && feed->spec.smear_ns <= 0 && feed->spec.passes <= 1)
+        return RC_OK;
+    feed->kind = FEED_COPIES;
+    rc = pull_all(file, feed->trace, step_row, sizeof(struct trace_row), FEED_ROWS_MAX, &array,
+                  &feed->row_count, diag);
+    feed->row = array;
+    return rc == RC_OK ? make_copies(feed, diag) : rc;
+}
+
+enum rc feed_open(const struct feed_spec *spec, struct feed **ret, struct diag *diag)
+{
+    if (!(spec->scale > 0 && spec->scale <= FEED_COPIES_MAX))
+        return fail(diag, RC_RANGE, "the scale must be above 0 and at most %d", FEED_COPIES_MAX);
+    struct feed *feed = mem_new(1, sizeof(*feed));
+    if (feed == NULL)
+        return fail(diag, RC_NO_MEMORY, "out of memory");
+    feed->spec = *spec;
+    feed->span_ns = TIME_NONE;
+    feed->format = "";
+    feed->trace = trace_new();
+    const enum rc rc =
+        feed->trace == NULL ? fail(diag, RC_NO_MEMORY, "out of memory") : open_kind(feed, diag);
+    if (rc != RC_OK) {
+        feed_close(feed);
+        return rc;
+    }
+    *ret = feed;
+    return RC_OK;
+}
+
+void feed_close(struct feed *feed)
+{
+    if (feed == NULL)
+        return;
+    trace_free(feed->trace);
+    free(feed->total);
+    free(feed->row);
+    free(feed->copy);
+    free(feed);
+}
+
+/* Back to the first arrival of a pass. */
+static enum rc restart(struct feed *feed, struct diag *diag)
+{
+    switch (feed->kind) {
+    case FEED_EXPANSION:
+        return begin_expansion(feed, diag);
+    case FEED_COPIES:
+        restart_copies(feed);
+        return RC_OK;
+    case FEED_STREAM:
+        break;
+    }
+    trace_free(feed->trace);
+    feed->trace = trace_new();
+    if (feed->trace == NULL)
+        return fail(diag, RC_NO_MEMORY, "out of memory");
+    return feed->spec.file.rewind(feed->spec.file.user, diag);
+}
+
+enum rc feed_again(struct feed *feed, struct diag *diag)
+{
+    feed->pass = feed->pass_ns = feed->last_ns = 0;
+    feed->rc = RC_OK;
+    return restart(feed, diag);
+}
+
+static bool next_of_pass(struct feed *feed, struct trace_row *ret)
+{
+    switch (feed->kind) {
+    case FEED_EXPANSION:
+        return expansion_next(&feed->expansion, ret);
+    case FEED_COPIES:
+        return next_copied(feed, ret);
+    case FEED_STREAM:
+        break;
+    }
+    const enum rc rc = pull(&feed->spec.file, feed->trace, step_row, ret, &feed->why);
+    if (rc != RC_OK && rc != RC_NOT_FOUND)
+        feed->rc = rc;
+    return rc == RC_OK;
+}
+
+bool feed_next(struct feed *feed, struct trace_row *ret)
+{
+    while (feed->rc == RC_OK) {
+        if (next_of_pass(feed, ret)) {
+            ret->arrival_ns += feed->pass_ns;
+            feed->last_ns = ret->arrival_ns;
+            return true;
+        }
+        if (feed->kind == FEED_STREAM && feed->rc == RC_OK)
+            feed->span_ns = feed->last_ns - feed->pass_ns + 1;
+        if (feed->rc != RC_OK || ++feed->pass >= feed->spec.passes)
+            return false;
+        feed->pass_ns += feed->span_ns + GAP_NS;
+        feed->rc = restart(feed, &feed->why);
+    }
+    return false;
+}
+
+enum rc feed_error(const struct feed *feed, struct diag *diag)
+{
+    if (feed->rc != RC_OK && diag != NULL)
+        *diag = feed->why;
+    return feed->rc;
+}
+
+int64_t feed_pass_ns(const struct feed *feed)
+{
+    return feed->span_ns + GAP_NS;
+}
+
+int64_t feed_span_ns(const struct feed *feed)
+{
+    return feed->span_ns;
+}
+
+bool feed_synthesised(const struct feed *feed)
+{
+    return feed->kind == FEED_EXPANSION;
+}
+
+const char *feed_format(const struct feed *feed)
+{
+    return feed->format;
+}
