@@ -1,5 +1,6 @@
 #include "sim/feed.h"
 
+#include <assert.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -9,7 +10,6 @@
 #include "base/rng.h"
 #include "sim/trace_totals.h"
 
-#define TOTALS_MAX ((size_t)10000000)
 #define GAP_NS SECOND_NS /* between two passes */
 
 enum feed_kind { FEED_STREAM, FEED_EXPANSION, FEED_COPIES };
@@ -86,33 +86,38 @@ static enum rc pull(const struct feed_file *file, struct trace *trace, trace_ste
     }
 }
 
-/* Everything of one kind into an array. */
-static enum rc pull_all(const struct feed_file *file, struct trace *trace, trace_step *step,
-                        size_t size, size_t max, void **ret, size_t *ret_count, struct diag *diag)
+/* Lines of one kind. */
+struct lines {
+    trace_step *step;
+    size_t size; /* of what a line becomes */
+    void *array;
+    size_t cap;
+    size_t count;
+};
+
+/* Everything into the array, which is empty after an error. */
+static enum rc pull_all(const struct feed_file *file, struct trace *trace, struct lines *lines,
+                        struct diag *diag)
 {
     union {
         struct trace_row row;
         struct trace_total total;
     } item;
-    void *array = NULL;
-    size_t cap = 0;
-    size_t count = 0;
     enum rc rc;
-    while ((rc = pull(file, trace, step, &item, diag)) == RC_OK) {
-        rc = mem_grow(&array, &cap, count + 1, size, max);
+    while ((rc = pull(file, trace, lines->step, &item, diag)) == RC_OK) {
+        rc = mem_grow(&lines->array, &lines->cap, lines->count + 1, lines->size, FEED_ROWS_MAX);
         if (rc != RC_OK) {
-            (void)fail(diag, rc, "the trace has more than %zu lines", max);
+            (void)fail(diag, rc, "the trace has more than %zu lines", FEED_ROWS_MAX);
             break;
         }
-        memcpy((char *)array + count++ * size, &item, size);
+        memcpy((char *)lines->array + lines->count++ * lines->size, &item, lines->size);
     }
-    if (rc != RC_NOT_FOUND) {
-        free(array);
-        return rc;
-    }
-    *ret = array;
-    *ret_count = count;
-    return RC_OK;
+    if (rc == RC_NOT_FOUND && lines->count > 0)
+        return RC_OK;
+    free(lines->array);
+    lines->array = NULL;
+    lines->count = 0;
+    return rc == RC_NOT_FOUND ? fail(diag, RC_MISSING, "the trace holds no request") : rc;
 }
 
 enum rc feed_read_lengths(const struct feed_file *file, struct trace_row **ret, size_t *ret_count,
@@ -121,11 +126,10 @@ enum rc feed_read_lengths(const struct feed_file *file, struct trace_row **ret, 
     struct trace *trace = trace_new();
     if (trace == NULL)
         return fail(diag, RC_NO_MEMORY, "out of memory");
-    void *rows = NULL;
-    const enum rc rc = pull_all(file, trace, step_length, sizeof(struct trace_row), FEED_ROWS_MAX,
-                                &rows, ret_count, diag);
-    if (rc == RC_OK)
-        *ret = rows;
+    struct lines lines = {.step = step_length, .size = sizeof(struct trace_row)};
+    const enum rc rc = pull_all(file, trace, &lines, diag);
+    *ret = lines.array;
+    *ret_count = lines.count;
     trace_free(trace);
     return rc;
 }
@@ -177,6 +181,7 @@ static enum rc make_copies(struct feed *feed, struct diag *diag)
 {
     const double scale = feed->spec.scale;
     struct rng rng;
+    assert(feed->row != NULL && feed->row_count > 0);
     rng_init(&rng, feed->spec.seed);
     if (feed->spec.smear_ns > 0)
         smear(feed, &rng);
@@ -247,7 +252,6 @@ static enum rc open_kind(struct feed *feed, struct diag *diag)
 {
     const struct feed_file *file = &feed->spec.file;
     enum trace_kind kind = TRACE_REQUESTS;
-    void *array = NULL;
     enum rc rc = pull(file, feed->trace, step_kind, &kind, diag);
     if (rc == RC_NOT_FOUND)
         return fail(diag, RC_MISSING, "the trace holds no request");
@@ -255,18 +259,20 @@ static enum rc open_kind(struct feed *feed, struct diag *diag)
         return rc;
     feed->format = trace_format_name(feed->trace);
     if (kind == TRACE_TOTALS) {
+        struct lines lines = {.step = step_total, .size = sizeof(struct trace_total)};
         feed->kind = FEED_EXPANSION;
-        rc = pull_all(file, feed->trace, step_total, sizeof(struct trace_total), TOTALS_MAX, &array,
-                      &feed->total_count, diag);
-        feed->total = array;
+        rc = pull_all(file, feed->trace, &lines, diag);
+        feed->total = lines.array;
+        feed->total_count = lines.count;
         return rc == RC_OK ? begin_expansion(feed, diag) : rc;
     }
     if (feed->spec.scale == 1 && feed->spec.smear_ns <= 0 && feed->spec.passes <= 1)
         return RC_OK;
     feed->kind = FEED_COPIES;
-    rc = pull_all(file, feed->trace, step_row, sizeof(struct trace_row), FEED_ROWS_MAX, &array,
-                  &feed->row_count, diag);
-    feed->row = array;
+    struct lines lines = {.step = step_row, .size = sizeof(struct trace_row)};
+    rc = pull_all(file, feed->trace, &lines, diag);
+    feed->row = lines.array;
+    feed->row_count = lines.count;
     return rc == RC_OK ? make_copies(feed, diag) : rc;
 }
 

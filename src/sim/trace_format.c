@@ -20,17 +20,17 @@
         __VA_ARGS__                                                                                \
     }
 static const struct trace_format formats[] = {
-    {"sluice", false, TRACE_TIME_MS,
+    {"sluice",
      FIELDS("arrival_ms", "input_tokens", "output_tokens", "session_id", "ideal_cached_tokens"),
-     NULL, false},
-    {"azure", false, TRACE_TIME_DATE,
-     FIELDS("TIMESTAMP", "ContextTokens", "GeneratedTokens", NULL, NULL), NULL, false},
-    {"burstgpt", false, TRACE_TIME_S,
-     FIELDS("Timestamp", "Request tokens", "Response tokens", "Session ID", NULL), NULL, false},
-    {"mooncake", true, TRACE_TIME_MS,
-     FIELDS("timestamp", "input_length", "output_length", "session_id", NULL), "hash_ids", false},
-    {"lengths", false, TRACE_TIME_MS, FIELDS(NULL, "input_tokens", "output_tokens", NULL, NULL),
-     NULL, true},
+     NULL, TRACE_TIME_MS, false, false},
+    {"azure", FIELDS("TIMESTAMP", "ContextTokens", "GeneratedTokens", NULL, NULL), NULL,
+     TRACE_TIME_DATE, false, false},
+    {"burstgpt", FIELDS("Timestamp", "Request tokens", "Response tokens", "Session ID", NULL), NULL,
+     TRACE_TIME_S, false, false},
+    {"mooncake", FIELDS("timestamp", "input_length", "output_length", "session_id", NULL),
+     "hash_ids", TRACE_TIME_MS, true, false},
+    {"lengths", FIELDS(NULL, "input_tokens", "output_tokens", NULL, NULL), NULL, TRACE_TIME_MS,
+     false, true},
 };
 
 bool trace_next_field(struct span *rest, bool *more, struct span *ret)

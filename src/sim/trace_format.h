@@ -18,10 +18,10 @@ enum trace_time { TRACE_TIME_MS, TRACE_TIME_S, TRACE_TIME_DATE };
 
 struct trace_format {
     const char *name;
-    bool json;                       /* JSON lines, no header */
-    enum trace_time time;            /* of the arrival column */
     const char *field[TRACE_FIELDS]; /* column or member names by enum trace_column; NULL: none */
     const char *blocks;              /* member with the ids of the prompt's blocks, or NULL */
+    enum trace_time time;            /* of the arrival column */
+    bool json;                       /* JSON lines, no header */
     bool lengths;                    /* no arrivals */
 };
 

@@ -126,21 +126,20 @@ bool expansion_next(struct expansion *e, struct trace_row *ret)
 {
     /* The gap is drawn in expected requests and spent along the rate of the windows. */
     double left = draw_gap(e);
-    for (; e->index < e->spec.count; e->index++, e->into_s = 0) {
+    for (; e->index < e->spec.count; e->index++) {
         const struct trace_total *total = &e->spec.total[e->index];
         const double span_s = seconds_of(total->span_ns);
         const double rate = requests_of(e, total) / span_s;
-        if (!(rate > 0))
-            continue;
         const double room = (span_s - e->into_s) * rate;
-        if (left < room) {
+        if (rate > 0 && left < room) {
             e->into_s += left / rate;
             *ret = (struct trace_row){.arrival_ns =
                                           total->start_ns - e->begin_ns + ns_of_seconds(e->into_s)};
             draw_lengths(e, total, ret);
             return true;
         }
-        left -= room;
+        left -= rate > 0 ? room : 0;
+        e->into_s = 0;
     }
     return false;
 }
