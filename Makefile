@@ -9,7 +9,7 @@ PACKAGES_BUILD := gcc libc6-dev meson ninja-build pkg-config git libuv1-dev libs
 	libyaml-dev libsqlite3-dev zlib1g-dev libcmocka-dev
 # Checkers and peers: what `make check` needs on top.
 PACKAGES_CHECK := clang clang-format clang-tidy cppcheck python3 binutils prometheus nodejs npm node-llhttp curl \
-	python3-prometheus-client
+	python3-prometheus-client zsh fish groff-base
 PACKAGES_LONG := libclang-rt-14-dev valgrind gcovr
 PACKAGES_BENCH := haproxy nginx-light wrk python3 util-linux
 

@@ -208,6 +208,7 @@ void api_audit(struct api_call *call, const char *what, const char *pool, const 
 {
     log_event(call->api->log, LOG_OPERATED, LOG_TEXT("who", call->who), LOG_TEXT("what", what),
               LOG_TEXT("pool", pool), LOG_TEXT("text", text));
+    control_audit(call->api->control, call->who, what, pool, text);
 }
 
 /* ---- what control tells ---- */

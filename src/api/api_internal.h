@@ -39,7 +39,7 @@ void api_read_begin(struct api_call *call, work_fn *work, work_done_fn *done, vo
 /* In `done`: as api_wait_ended(). */
 bool api_read_ended(struct api_call *call);
 void api_unlist(struct api_call *call);
-/* A line for what control does not write down itself. */
+/* A line and a record for what control does not write down itself. */
 void api_audit(struct api_call *call, const char *what, const char *pool, const char *text);
 
 #endif

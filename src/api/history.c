@@ -16,6 +16,7 @@ struct history {
     char pool[NAME_SIZE]; /* or group; "" = all */
     struct store_query query;
     int64_t from_ns;
+    bool audit; /* only what people ordered */
     enum rc rc;
     struct diag diag;
 };
@@ -170,26 +171,60 @@ static bool print_event(void *context, const struct store_event *event)
     return !history->call->out.failed;
 }
 
+/* A member of the details, which only live while the row is shown. */
+static const char *detail(struct arena *arena, const struct tree *json, const char *name)
+{
+    struct span text = {0};
+    if (!tree_string(tree_get(json, name), &text))
+        return NULL;
+    return arena_copy(arena, text).ptr; /* NULL without memory: not known */
+}
+
+static bool print_audit(void *context, const struct store_event *event)
+{
+    struct history *history = context;
+    struct arena arena;
+    const struct tree *json = NULL;
+    const bool has_pool = event->pool != NULL && event->pool[0] != '\0';
+    arena_init(&arena, 1U << 20);
+    if (json_read(&arena, event->json, NULL, &json, NULL) == RC_OK)
+        shape_print(&shape_audit_line,
+                    &(struct audit_view){.seq = event->seq,
+                                         .wall_ns = event->wall_ns,
+                                         .pool = has_pool ? event->pool : NULL,
+                                         .who = detail(&arena, json, "who"),
+                                         .what = detail(&arena, json, "what"),
+                                         .reason = detail(&arena, json, "reason"),
+                                         .outcome = detail(&arena, json, "outcome"),
+                                         .details = event->json},
+                    &history->call->w);
+    arena_done(&arena);
+    return !history->call->out.failed;
+}
+
 static void read_events(void *user)
 {
     struct history *history = user;
     struct json_writer *w = &history->call->w;
     struct store *store = NULL;
+    const struct store_event_query query = {.pool = history->pool[0] != '\0' ? history->pool : NULL,
+                                            .code = history->audit ? "operated" : NULL,
+                                            .from_ns = history->from_ns,
+                                            .limit = history->query.limit};
     history->rc = store_open_reading(history->path, &store, &history->diag);
     if (history->rc != RC_OK)
         return;
     json_object(w);
-    json_key(w, "events");
+    json_key(w, history->audit ? "audit" : "events");
     json_array(w);
-    history->rc =
-        store_events(store, history->pool[0] != '\0' ? history->pool : NULL, history->from_ns,
-                     history->query.limit, print_event, history, &history->diag);
+    history->rc = store_events(store, &query, history->audit ? print_audit : print_event, history,
+                               &history->diag);
     json_array_end(w);
     json_object_end(w);
     store_close(store);
 }
 
-void handle_events(struct api_call *call)
+static void answer_events(struct api_call *call, bool audit)
 {
     int64_t from_ns = INT64_MIN;
     int64_t limit = API_ROWS_DEFAULT;
@@ -200,9 +235,20 @@ void handle_events(struct api_call *call)
     struct history *history = history_new(call);
     if (history == NULL)
         return;
+    history->audit = audit;
     history->from_ns = from_ns;
     history->query.limit = limit;
     if (pool != NULL)
         (void)span_copy(span_from(pool), history->pool, sizeof(history->pool));
     api_read_begin(call, read_events, read_done, history);
+}
+
+void handle_events(struct api_call *call)
+{
+    answer_events(call, false);
+}
+
+void handle_audit(struct api_call *call)
+{
+    answer_events(call, true);
 }

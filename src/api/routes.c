@@ -30,6 +30,11 @@ const struct api_param params_why[] = {
      "The decision in force at this time; or 10m: ten minutes ago."},
     PARAMS_END,
 };
+const struct api_param params_diagnosis[] = {
+    {"from", "string", "30m",
+     "Since when: a time, or so long ago; an hour when not said, two are recorded in full."},
+    PARAMS_END,
+};
 const struct api_param params_events[] = {
     {"from", "string", "1h", "Not before this time."},
     {"limit", "integer", "20", "At most so many; 100 when not said."},

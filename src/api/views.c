@@ -221,6 +221,24 @@ static const struct shape_row events_rows[] = {
 SHAPE_OF(shape_events, "EventList", events_view, events_rows,
          "Events of replicas, pools and operators.");
 
+static const struct shape_row audit_rows[] = {
+    ROW(INT, audit_view, seq, "seq", 0, "", "Number in the store."),
+    ROW(TIME, audit_view, wall_ns, "at", 0, "", "When."),
+    ROW(TEXT, audit_view, pool, "pool", SHAPE_NULL, "", "Null: the whole installation."),
+    ROW(TEXT, audit_view, who, "who", SHAPE_NULL, "", "Address and user agent."),
+    ROW(TEXT, audit_view, what, "what", SHAPE_NULL, "", "The order: pin, pause, reload, ..."),
+    ROW(TEXT, audit_view, reason, "reason", SHAPE_NULL, "", "What the person said."),
+    ROW(TEXT, audit_view, outcome, "outcome", SHAPE_NULL, "", "ok, or why it was refused."),
+    ROW(JSON, audit_view, details, "details", SHAPE_NULL, "", "Its own members: replicas, ..."),
+};
+SHAPE_OF(shape_audit_line, "AuditLine", audit_view, audit_rows, "An order that a person gave.");
+
+static const struct shape_row audit_list_rows[] = {
+    PART(LIST, audit_list_view, audit, "audit", 0, &shape_audit_line, "Newest first."),
+};
+SHAPE_OF(shape_audit, "AuditList", audit_list_view, audit_list_rows,
+         "Every manual change, those that were refused included.");
+
 static const struct shape_row condition_rows[] = {
     ROW(TEXT, condition_view, name, "name", 0, "", "Stable name."),
     ROW(TEXT, condition_view, pool, "pool", SHAPE_NULL, "", "Null: the whole installation."),

@@ -184,6 +184,16 @@ struct event_view {
     const char *code;
     struct span details;
 };
+struct audit_view {
+    int64_t seq;
+    int64_t wall_ns;
+    const char *pool;
+    const char *who, *what, *reason, *outcome;
+    struct span details;
+};
+struct audit_list_view {
+    struct shape_rows audit;
+};
 struct events_view {
     struct shape_rows events;
 };
@@ -279,5 +289,6 @@ extern const struct shape shape_pool, shape_pools, shape_replica, shape_replicas
     shape_options, shape_done, shape_health, shape_error, shape_scale_body, shape_webhook_body,
     shape_pause_body, shape_signals_body, shape_reason_body, shape_change, shape_note, shape_tick,
     shape_event;
+extern const struct shape shape_diagnosis, shape_audit, shape_audit_line;
 
 #endif

@@ -10,11 +10,17 @@
 struct why_config {
     struct client_options client;
     const char *at;
+    bool diagnose;
+    const char *from;
 };
 
 static const struct cli_opt why_options[] = {
     CLI_OPT(TEXT, struct why_config, at, "at", "TIME", NULL, 0, 0,
             "The decision in force then: 2026-11-24T08:15:00Z, or 10m for ten minutes ago."),
+    CLI_SWITCH(struct why_config, diagnose, "diagnose",
+               "Instead: which stage held it how often, and the one setting that would change it."),
+    CLI_OPT(TEXT, struct why_config, from, "from", "TIME", NULL, 0, 0,
+            "With --diagnose: since when; an hour ago if not given."),
     CLIENT_ROWS,
 };
 
@@ -176,6 +182,95 @@ static void show(void *user, const struct tree *json)
     buf_done(&out);
 }
 
+/* ---- diagnosis ---- */
+
+static const struct table_column hold_columns[] = {
+    {"STAGE", false}, {"REASON", false},  {"HELD", false},    {"TICKS", true},    {"TIME", true},
+    {"SHARE", true},  {"REPLICAS", true}, {"SETTING", false}, {"IN FORCE", false}};
+
+static void put_share(struct table *table, double share)
+{
+    char text[16];
+    (void)snprintf(text, sizeof(text), "%.1f%%", 100 * share);
+    table_text(table, text);
+}
+
+static void put_setting(struct table *table, const struct tree *json)
+{
+    const struct span setting = client_text(json, "setting");
+    const struct span value = client_text(json, "value");
+    table_span(table, setting.len > 0 ? setting : span_from("-"));
+    table_span(table, value.len > 0 ? value : span_from("-"));
+}
+
+static void put_holds(struct buf *out, const struct tree *holds)
+{
+    struct table table;
+    if (holds == NULL || holds->first == NULL)
+        return;
+    table_init(&table, hold_columns, COUNT_OF(hold_columns));
+    for (const struct tree *hold = holds->first; hold != NULL; hold = hold->next) {
+        table_span(&table, client_text(hold, "stage"));
+        table_span(&table, client_text(hold, "reason"));
+        table_span(&table, client_text(hold, "direction"));
+        table_int(&table, client_int(hold, "ticks"));
+        table_seconds(&table, client_number(hold, "seconds"));
+        put_share(&table, client_number(hold, "share"));
+        table_int(&table, client_int(hold, "replicas"));
+        put_setting(&table, hold);
+    }
+    buf_text(out, "\nWhat held it:\n");
+    table_print(&table, out);
+    table_done(&table);
+}
+
+static void put_finding(struct buf *out, const struct tree *finding)
+{
+    const struct span setting = client_text(finding, "setting");
+    const struct span value = client_text(finding, "value");
+    buf_byte(out, '\n');
+    table_put_safe(out, client_text(finding, "case"));
+    buf_text(out, ": ");
+    table_put_safe(out, client_text(finding, "text"));
+    buf_byte(out, '\n');
+    if (setting.len == 0)
+        return;
+    buf_text(out, "  setting: ");
+    table_put_safe(out, setting);
+    if (value.len > 0) {
+        buf_text(out, ", now ");
+        table_put_safe(out, value);
+    }
+    if (!span_equal_text(client_text(finding, "change"), "other")) {
+        buf_text(out, "; a ");
+        table_put_safe(out, client_text(finding, "change"));
+        buf_text(out, " value would change it");
+    }
+    buf_byte(out, '\n');
+}
+
+static void show_diagnosis(void *user, const struct tree *json)
+{
+    struct buf out;
+    const struct tree *findings = tree_get(json, "findings");
+    (void)user;
+    buf_init(&out, (size_t)16 << 20);
+    table_put_safe(&out, client_text(json, "pool"));
+    buf_printf(&out, ": %lld decisions since ", (long long)client_int(json, "ticks"));
+    table_put_safe(&out, client_text(json, "from"));
+    buf_printf(&out, ", %lld up, %lld down, %lld turns\n", (long long)client_int(json, "ups"),
+               (long long)client_int(json, "downs"), (long long)client_int(json, "turns"));
+    if (findings == NULL || findings->first == NULL) {
+        table_put_safe(&out, client_text(json, "sentence"));
+        buf_byte(&out, '\n');
+    }
+    for (const struct tree *f = findings != NULL ? findings->first : NULL; f != NULL; f = f->next)
+        put_finding(&out, f);
+    put_holds(&out, tree_get(json, "holds"));
+    (void)fwrite(out.ptr, 1, out.len, stdout); /* main looks at stdout */
+    buf_done(&out);
+}
+
 static int run(int argc, char **argv);
 
 const struct command_ops command_why = {
@@ -184,7 +279,9 @@ const struct command_ops command_why = {
     .usage = "[OPTION]... POOL",
     .about = "The last decision, or the one in force at a time: what the policy asked for, each\n"
              "stage that changed or held it, the signals with their ages, and what would change\n"
-             "it. Exit code: 0 told, 1 nothing is known or not reached, 2 wrong usage.",
+             "it. With --diagnose instead what held the pool back within the last hour, for the\n"
+             "three troubles: it scales too often, too late, or never down. Exit code: 0 told, 1 "
+             "nothing is known or not reached, 2 wrong usage.",
     .options = why_options,
     .option_count = COUNT_OF(why_options),
     .run = run,
@@ -200,16 +297,22 @@ static int run(int argc, char **argv)
         return usage;
     if (args.count != 1)
         return command_usage_error(&command_why, "one pool is wanted");
+    if (config.from != NULL && !config.diagnose)
+        return command_usage_error(&command_why, "--from goes with --diagnose");
+    if (config.at != NULL && config.diagnose)
+        return command_usage_error(&command_why, "--at is a decision, --diagnose a time: one of "
+                                                 "them is wanted");
     buf_init(&path, 8192);
     buf_text(&path, "/api/v1/pools/");
     client_encode(&path, args.operand[0]);
-    buf_text(&path, "/why");
-    if (config.at != NULL) {
-        buf_text(&path, "?at=");
-        client_encode(&path, config.at);
+    buf_text(&path, config.diagnose ? "/diagnosis" : "/why");
+    const char *time = config.diagnose ? config.from : config.at;
+    if (time != NULL) {
+        buf_text(&path, config.diagnose ? "?from=" : "?at=");
+        client_encode(&path, time);
     }
     const int code = client_run(&command_why, &config.client, "GET", buf_cstr(&path),
-                                (struct span){0}, show, NULL);
+                                (struct span){0}, config.diagnose ? show_diagnosis : show, NULL);
     buf_done(&path);
     return code;
 }

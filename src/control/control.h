@@ -60,6 +60,10 @@ void control_shutdown(struct control *control, bool keep_engines, int64_t drain_
 enum rc control_operate(struct control *control, const struct event *event, const char *who,
                         struct diag *diag) MUST_CHECK;
 
+/* Writes down an order that does not go through control_operate(), as a reload. */
+void control_audit(struct control *control, const char *who, const char *what, const char *pool,
+                   const char *text);
+
 /* ---- reading: for the API ---- */
 const struct reconcile *control_reconcile(const struct control *control);
 const struct config *control_config(const struct control *control);

@@ -156,6 +156,23 @@ void history_audit(struct control *control, const struct event *event, const cha
     buf_done(&json);
 }
 
+void control_audit(struct control *control, const char *who, const char *what, const char *pool,
+                   const char *text)
+{
+    struct buf json;
+    struct json_writer w;
+    buf_init(&json, 4096);
+    json_init(&w, &json);
+    json_object(&w);
+    json_member_text(&w, "who", who);
+    json_member_text(&w, "what", what);
+    json_member_text(&w, "reason", text);
+    json_member_text(&w, "outcome", rc_name(RC_OK));
+    json_object_end(&w);
+    put_event(control, pool, "operated", &json);
+    buf_done(&json);
+}
+
 static void print_record(struct control *control, const struct tick_record *record)
 {
     struct json_writer w;

@@ -32,10 +32,13 @@ enum rc store_tick(struct store *store, const struct store_tick *tick, struct di
     return store_run(store, s, diag);
 }
 
-static enum rc read_tick(struct store *store, sqlite3_stmt *s, struct store_tick *ret,
-                         struct diag *diag)
+static enum rc read_tick(struct store *store, sqlite3_stmt *s, bool decisions_only,
+                         struct store_tick *ret, struct diag *diag)
 {
     for (int i = 0; i < (int)COUNT_OF(store->inflated); i++) {
+        buf_clear(&store->inflated[i]);
+        if (decisions_only && i < (int)COUNT_OF(store->inflated) - 1)
+            continue;
         const enum rc rc = store_column_inflated(s, 7 + i, &store->inflated[i], diag);
 
         if (rc != RC_OK)
@@ -57,11 +60,17 @@ static enum rc read_tick(struct store *store, sqlite3_stmt *s, struct store_tick
     return RC_OK;
 }
 
+static enum store_sql tick_list(const struct store_query *query)
+{
+    if (query->group != NULL)
+        return query->newest_first ? STORE_SQL_TICK_LIST_GROUP_NEWEST : STORE_SQL_TICK_LIST_GROUP;
+    return query->newest_first ? STORE_SQL_TICK_LIST_NEWEST : STORE_SQL_TICK_LIST;
+}
+
 enum rc store_ticks(struct store *store, const struct store_query *query, store_tick_fn *each,
                     void *context, struct diag *diag)
 {
-    sqlite3_stmt *s = store_statement(
-        store, query->newest_first ? STORE_SQL_TICK_LIST_NEWEST : STORE_SQL_TICK_LIST, diag);
+    sqlite3_stmt *s = store_statement(store, tick_list(query), diag);
     enum rc rc = RC_OK;
     int code;
 
@@ -75,7 +84,7 @@ enum rc store_ticks(struct store *store, const struct store_query *query, store_
     while ((code = sqlite3_step(s)) == SQLITE_ROW) {
         struct store_tick tick;
 
-        rc = read_tick(store, s, &tick, diag);
+        rc = read_tick(store, s, query->decisions_only, &tick, diag);
         if (rc != RC_OK || !each(context, &tick))
             break;
     }
@@ -239,17 +248,29 @@ enum rc store_event(struct store *store, const struct store_event *event, struct
     return store_run(store, s, diag);
 }
 
-enum rc store_events(struct store *store, const char *pool, int64_t from_ns, int64_t limit,
+/* One statement for each kind of question: every one has its index, so that a read costs what it
+ * answers. */
+static enum store_sql event_list(const struct store_event_query *query)
+{
+    if (query->code != NULL)
+        return STORE_SQL_EVENT_LIST_CODE;
+    return query->pool != NULL ? STORE_SQL_EVENT_LIST_POOL : STORE_SQL_EVENT_LIST;
+}
+
+enum rc store_events(struct store *store, const struct store_event_query *query,
                      store_event_fn *each, void *context, struct diag *diag)
 {
-    sqlite3_stmt *s = store_statement(store, STORE_SQL_EVENT_LIST, diag);
+    sqlite3_stmt *s = store_statement(store, event_list(query), diag);
     int code;
 
     if (s == NULL)
         return RC_IO;
-    bind_text(s, 1, pool);
-    (void)sqlite3_bind_int64(s, 2, from_ns);
-    (void)sqlite3_bind_int64(s, 3, limit > 0 ? limit : -1);
+    if (query->pool != NULL)
+        bind_text(s, 1, query->pool);
+    (void)sqlite3_bind_int64(s, 2, query->from_ns);
+    (void)sqlite3_bind_int64(s, 3, query->limit > 0 ? query->limit : -1);
+    if (query->code != NULL)
+        bind_text(s, 4, query->code);
     while ((code = sqlite3_step(s)) == SQLITE_ROW) {
         const struct store_event event = {
             .seq = sqlite3_column_int64(s, 0),

@@ -25,8 +25,10 @@ static const char schema[] =
     "now_ns INTEGER, grp TEXT,"
     " config INTEGER, cause INTEGER, changed INTEGER, state BLOB, samples BLOB, observation BLOB, "
     "decision BLOB);"
-    "CREATE INDEX IF NOT EXISTS tick_group ON tick(grp, seq);"
-    "CREATE INDEX IF NOT EXISTS tick_changed ON tick(changed, seq);"
+    "DROP INDEX IF EXISTS tick_group;"
+    "CREATE INDEX IF NOT EXISTS tick_find ON tick(grp, seq, wall_ns, changed);"
+    "DROP INDEX IF EXISTS tick_changed;"
+    "CREATE INDEX IF NOT EXISTS tick_kind ON tick(changed, seq, wall_ns);"
     "CREATE TABLE IF NOT EXISTS config(hash INTEGER PRIMARY KEY, name TEXT, text BLOB);"
     "CREATE TABLE IF NOT EXISTS state(grp TEXT PRIMARY KEY, config INTEGER, now_ns INTEGER, bytes "
     "BLOB);"
@@ -34,7 +36,9 @@ static const char schema[] =
     "WITHOUT ROWID;"
     "CREATE TABLE IF NOT EXISTS event(seq INTEGER PRIMARY KEY AUTOINCREMENT, wall_ns INTEGER, pool "
     "TEXT, code TEXT,"
-    " json TEXT);";
+    " json TEXT);"
+    "CREATE INDEX IF NOT EXISTS event_pool ON event(pool, seq, wall_ns);"
+    "CREATE INDEX IF NOT EXISTS event_code ON event(code, seq, wall_ns);";
 
 enum rc store_failed(struct store *store, const char *what, struct diag *diag)
 {
@@ -177,7 +181,8 @@ static bool is_sound(sqlite3 *db)
 
 enum opening { OPENED, DAMAGED, NEWER, UNWRITABLE };
 
-static enum opening try_open(struct store *store, const char *path, int flags)
+/* whole: every page is looked at, which takes as long as the file is large. */
+static enum opening try_open(struct store *store, const char *path, int flags, bool whole)
 {
     char format[40];
 
@@ -191,6 +196,8 @@ static enum opening try_open(struct store *store, const char *path, int flags)
                    : UNWRITABLE;
     if (meta_get(store->db, "format", format) && strtol(format, NULL, 10) > STORE_FORMAT)
         return NEWER;
+    if (!whole)
+        return OPENED;
     if (!is_sound(store->db))
         return DAMAGED;
     if ((flags & SQLITE_OPEN_READONLY) != 0)
@@ -252,16 +259,16 @@ enum rc store_open(const char *path, struct store **ret, struct store_opening *o
         return fail(diag, RC_NO_MEMORY, "no memory for the store");
     for (size_t i = 0; i < COUNT_OF(store->inflated); i++)
         buf_init(&store->inflated[i], BLOB_BYTES_MAX + 16);
-    how = try_open(store, path, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE);
+    how = try_open(store, path, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, true);
     if (how == DAMAGED) {
         close_db(store);
         opening->renamed_aside = move_aside(path, opening->aside_path);
-        how = try_open(store, path, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE);
+        how = try_open(store, path, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, true);
     }
     if (how == NEWER || how == UNWRITABLE) {
         close_db(store);
         store->read_only = true;
-        how = try_open(store, path, SQLITE_OPEN_READONLY);
+        how = try_open(store, path, SQLITE_OPEN_READONLY, true);
     }
     if (how != OPENED && how != NEWER) {
         const enum rc rc = fail(diag, RC_IO, "state file \"%s\" cannot be opened: %s", path,
@@ -290,7 +297,7 @@ enum rc store_open_reading(const char *path, struct store **ret, struct diag *di
     for (size_t i = 0; i < COUNT_OF(store->inflated); i++)
         buf_init(&store->inflated[i], BLOB_BYTES_MAX + 16);
     store->read_only = true;
-    how = try_open(store, path, SQLITE_OPEN_READONLY);
+    how = try_open(store, path, SQLITE_OPEN_READONLY, false);
     if (how == DAMAGED)
         rc = fail(diag, RC_CORRUPT, "\"%s\" is no sound state file", path);
     else if (how == UNWRITABLE)

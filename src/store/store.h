@@ -40,8 +40,9 @@ struct store_opening {
 /* path ":memory:" keeps everything in memory. Returns RC_IO when no file can be had at all. */
 enum rc store_open(const char *path, struct store **ret, struct store_opening *opening,
                    struct diag *diag) MUST_CHECK;
-/* For tools beside a running daemon: nothing is made, moved or written. RC_NOT_FOUND without a
- * file, RC_CORRUPT for a damaged one, RC_IO. A newer format is read as far as it can be. */
+/* For reads beside a running daemon: nothing is made, moved or written, and the file is not looked
+ * through: what is damaged shows as RC_CORRUPT when it is read. RC_NOT_FOUND without a file,
+ * RC_CORRUPT for what is no such file, RC_IO. A newer format is read as far as it can be. */
 enum rc store_open_reading(const char *path, struct store **ret, struct diag *diag) MUST_CHECK;
 void store_close(struct store *store);
 bool store_read_only(const struct store *store);
@@ -79,7 +80,8 @@ struct store_query {
     int64_t to_ns;     /* wall, inclusive */
     bool changed_only;
     bool newest_first;
-    int64_t limit; /* rows; 0 = all */
+    int64_t limit;       /* rows; 0 = all */
+    bool decisions_only; /* state, samples and observation stay empty: many rows are cheap then */
 };
 enum rc store_ticks(struct store *store, const struct store_query *query, store_tick_fn *each,
                     void *context, struct diag *diag) MUST_CHECK;
@@ -123,7 +125,14 @@ struct store_event {
 enum rc store_event(struct store *store, const struct store_event *event,
                     struct diag *diag) MUST_CHECK;
 typedef bool store_event_fn(void *context, const struct store_event *event);
-enum rc store_events(struct store *store, const char *pool, int64_t from_ns, int64_t limit,
+struct store_event_query {
+    const char *pool; /* NULL = all */
+    const char *code; /* NULL = all */
+    int64_t from_ns;  /* wall, inclusive */
+    int64_t limit;    /* rows; 0 = all */
+};
+/* Newest first. */
+enum rc store_events(struct store *store, const struct store_event_query *query,
                      store_event_fn *each, void *context, struct diag *diag) MUST_CHECK;
 
 /* Removes what is older or more than the bounds above. */

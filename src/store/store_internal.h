@@ -7,6 +7,14 @@
 
 #include "store/store.h"
 
+/* What is asked of ticks stands in an index of its own: rows are long, and only those of the answer
+ * are read. "+seq" keeps SQLite from walking the rows in their own order instead. */
+#define STORE_TICK_COLUMNS                                                                         \
+    "SELECT seq, wall_ns, now_ns, grp, config, cause, changed, state, samples, observation, "      \
+    "decision FROM tick "
+#define STORE_TICK_FILTER "wall_ns BETWEEN ?2 AND ?3 AND changed >= ?4 "
+#define STORE_EVENT_COLUMNS "SELECT seq, wall_ns, pool, code, json FROM event "
+
 /* One row a statement: prepared at first use, kept until close. */
 #define STORE_SQL_MAP(X)                                                                           \
     X(BEGIN, "BEGIN IMMEDIATE")                                                                    \
@@ -14,15 +22,17 @@
     X(TICK_PUT, "INSERT INTO tick(wall_ns, now_ns, grp, config, cause, changed, state, samples, "  \
                 "observation, "                                                                    \
                 "decision) VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)")                       \
-    X(TICK_LIST,                                                                                   \
-      "SELECT seq, wall_ns, now_ns, grp, config, cause, changed, state, samples, observation, "    \
-      "decision "                                                                                  \
-      "FROM tick WHERE (?1 IS NULL OR grp = ?1) AND wall_ns BETWEEN ?2 AND ?3 AND changed >= ?4 "  \
-      "ORDER BY seq LIMIT ?5")                                                                     \
+    X(TICK_LIST, STORE_TICK_COLUMNS "WHERE seq IN (SELECT seq FROM tick WHERE " STORE_TICK_FILTER  \
+                                    "ORDER BY +seq LIMIT ?5) ORDER BY seq")                        \
     X(TICK_LIST_NEWEST,                                                                            \
-      "SELECT seq, wall_ns, now_ns, grp, config, cause, changed, state, samples, observation, "    \
-      "decision FROM tick WHERE (?1 IS NULL OR grp = ?1) AND wall_ns BETWEEN ?2 AND ?3 AND "       \
-      "changed >= ?4 ORDER BY seq DESC LIMIT ?5")                                                  \
+      STORE_TICK_COLUMNS "WHERE seq IN (SELECT seq FROM tick WHERE " STORE_TICK_FILTER             \
+                         "ORDER BY +seq DESC LIMIT ?5) ORDER BY seq DESC")                         \
+    X(TICK_LIST_GROUP, STORE_TICK_COLUMNS                                                          \
+      "WHERE seq IN (SELECT seq FROM tick WHERE grp = ?1 AND " STORE_TICK_FILTER                   \
+      "ORDER BY seq LIMIT ?5) ORDER BY seq")                                                       \
+    X(TICK_LIST_GROUP_NEWEST, STORE_TICK_COLUMNS                                                   \
+      "WHERE seq IN (SELECT seq FROM tick WHERE grp = ?1 AND " STORE_TICK_FILTER                   \
+      "ORDER BY seq DESC LIMIT ?5) ORDER BY seq DESC")                                             \
     X(CONFIG_PUT, "INSERT OR IGNORE INTO config(hash, name, text) VALUES(?1, ?2, ?3)")             \
     X(CONFIG_GET, "SELECT name, text FROM config WHERE hash = ?1")                                 \
     X(STATE_PUT,                                                                                   \
@@ -34,10 +44,13 @@
     X(DOCUMENT_DELETE, "DELETE FROM document WHERE kind = ?1 AND key = ?2")                        \
     X(DOCUMENT_LIST, "SELECT key, json FROM document WHERE kind = ?1 ORDER BY key")                \
     X(EVENT_PUT, "INSERT INTO event(wall_ns, pool, code, json) VALUES(?1, ?2, ?3, ?4)")            \
-    X(EVENT_LIST,                                                                                  \
-      "SELECT seq, wall_ns, pool, code, json FROM event WHERE (?1 IS NULL OR pool = ?1) AND "      \
-      "wall_ns >= ?2 ORDER BY seq DESC LIMIT ?3")                                                  \
-    X(PRUNE_OLD, "DELETE FROM tick WHERE (changed = 0 AND wall_ns < ?1) OR wall_ns < ?2")          \
+    X(EVENT_LIST, STORE_EVENT_COLUMNS "WHERE wall_ns >= ?2 ORDER BY seq DESC LIMIT ?3")            \
+    X(EVENT_LIST_POOL, STORE_EVENT_COLUMNS "WHERE pool = ?1 AND "                                  \
+                                           "wall_ns >= ?2 ORDER BY seq DESC LIMIT ?3")             \
+    X(EVENT_LIST_CODE, STORE_EVENT_COLUMNS "WHERE code = ?4 AND (?1 IS NULL OR pool = ?1) "        \
+                                           "AND wall_ns >= ?2 ORDER BY seq DESC LIMIT ?3")         \
+    X(PRUNE_OLD, "DELETE FROM tick WHERE seq IN (SELECT seq FROM tick WHERE "                      \
+                 "(changed = 0 AND wall_ns < ?1) OR wall_ns < ?2)")                                \
     X(PRUNE_TICKS,                                                                                 \
       "DELETE FROM tick WHERE changed = 0 AND seq <= (SELECT seq FROM tick WHERE changed = 0 "     \
       "ORDER BY seq DESC LIMIT 1 OFFSET ?1)")                                                      \

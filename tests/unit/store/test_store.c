@@ -15,6 +15,8 @@
 
 #include <sqlite3.h>
 
+#include "store/store_internal.h"
+
 #include <cmocka.h>
 
 static char folder[] = "/tmp/sluice-test-store-XXXXXX";
@@ -288,11 +290,77 @@ static void events_are_listed_newest_first_and_by_pool(void **state)
 
         assert_int_equal(store_event(store, &event, NULL), RC_OK);
     }
-    assert_int_equal(store_events(store, "a", 0, 0, count_event, &count, NULL), RC_OK);
+    assert_int_equal(
+        store_events(store, &(struct store_event_query){.pool = "a"}, count_event, &count, NULL),
+        RC_OK);
     assert_int_equal(count, 5);
     count = 0;
-    assert_int_equal(store_events(store, NULL, 7, 2, count_event, &count, NULL), RC_OK);
+    assert_int_equal(store_events(store, &(struct store_event_query){.from_ns = 7, .limit = 2},
+                                  count_event, &count, NULL),
+                     RC_OK);
     assert_int_equal(count, 2);
+    store_close(store);
+}
+
+/* Long rows stay unread: what is asked stands in an index, whatever the question is. */
+static void reads_of_ticks_and_events_walk_an_index(void **state)
+{
+    static const struct {
+        enum store_sql sql;
+        const char *index;
+    } cases[] = {
+        {STORE_SQL_TICK_LIST, "COVERING INDEX tick_"},
+        {STORE_SQL_TICK_LIST_NEWEST, "COVERING INDEX tick_"},
+        {STORE_SQL_TICK_LIST_GROUP, "COVERING INDEX tick_find (grp=?)"},
+        {STORE_SQL_TICK_LIST_GROUP_NEWEST, "COVERING INDEX tick_find (grp=?)"},
+        {STORE_SQL_PRUNE_OLD, "COVERING INDEX tick_"},
+        {STORE_SQL_EVENT_LIST_POOL, "INDEX event_pool (pool=?)"},
+        {STORE_SQL_EVENT_LIST_CODE, "INDEX event_code (code=?)"},
+    };
+    struct store *store = open_store(":memory:", NULL);
+
+    (void)state;
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        char *sql = sqlite3_mprintf("EXPLAIN QUERY PLAN %s",
+                                    sqlite3_sql(store_statement(store, cases[i].sql, NULL)));
+        sqlite3_stmt *plan = NULL;
+        bool found = false;
+
+        assert_int_equal(sqlite3_prepare_v2(store->db, sql, -1, &plan, NULL), SQLITE_OK);
+        while (sqlite3_step(plan) == SQLITE_ROW)
+            found = found || strstr((const char *)sqlite3_column_text(plan, 3), cases[i].index);
+        if (!found)
+            print_message("no %s: %s\n", cases[i].index, sql);
+        assert_true(found);
+        (void)sqlite3_finalize(plan);
+        sqlite3_free(sql);
+    }
+    store_close(store);
+}
+
+static bool see_sizes(void *context, const struct store_tick *tick)
+{
+    size_t *sizes = context;
+
+    sizes[0] = tick->state.len;
+    sizes[1] = tick->decision.len;
+    return false;
+}
+
+static void a_read_asks_only_for_decisions_when_told_to(void **state)
+{
+    struct store *store = open_store(":memory:", NULL);
+    size_t sizes[2] = {0};
+
+    (void)state;
+    put_ticks(store, 2);
+    assert_int_equal(
+        store_ticks(store,
+                    &(struct store_query){.to_ns = INT64_MAX, .limit = 1, .decisions_only = true},
+                    see_sizes, sizes, NULL),
+        RC_OK);
+    assert_int_equal(sizes[0], 0);
+    assert_true(sizes[1] > 0);
     store_close(store);
 }
 
@@ -306,6 +374,8 @@ int main(void)
         cmocka_unit_test(fault_78_a_newer_format_is_read_and_never_written),
         cmocka_unit_test(fault_76_a_full_disk_is_an_error_with_words_and_can_be_tried_again),
         cmocka_unit_test(events_are_listed_newest_first_and_by_pool),
+        cmocka_unit_test(reads_of_ticks_and_events_walk_an_index),
+        cmocka_unit_test(a_read_asks_only_for_decisions_when_told_to),
     };
 
     return cmocka_run_group_tests(tests, make_folder, remove_folder);
