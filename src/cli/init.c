@@ -113,10 +113,11 @@ static void pool_name(const char *text, size_t len, char ret[NAME_SIZE])
 {
     size_t n = 0;
     for (size_t i = 0; i < len && n < NAME_SIZE - 4; i++) {
-        const char c = text[i];
-        const char low = c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c;
-        if ((low >= 'a' && low <= 'z') || (low >= '0' && low <= '9'))
-            ret[n++] = low;
+        static const char from[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
+        static const char into[] = "abcdefghijklmnopqrstuvwxyzabcdefghijklmnopqrstuvwxyz0123456789";
+        const char *known = strchr(from, text[i]);
+        if (known != NULL)
+            ret[n++] = into[known - from];
         else if (n > 0 && ret[n - 1] != '-')
             ret[n++] = '-';
     }
