@@ -44,7 +44,7 @@ void world_tell(struct world *world, const struct up *up)
 
 /* ---- between the parts ---- */
 
-static void give_event(struct world *world, const struct event *event)
+void world_give(struct world *world, const struct event *event)
 {
     struct diag diag = {0};
     world->control_due = true;
@@ -59,7 +59,7 @@ static void give_event(struct world *world, const struct event *event)
 static void give_message(struct world *world, const struct message *message)
 {
     const struct event event = {.kind = EVENT_MESSAGE, .message = message};
-    give_event(world, &event);
+    world_give(world, &event);
 }
 
 static void give_snapshot(struct world *world, size_t pool, enum message_kind kind)
@@ -67,6 +67,7 @@ static void give_snapshot(struct world *world, size_t pool, enum message_kind ki
     if (world->silent)
         return;
     fleet_sync(world, pool);
+    scrape_engines(world, pool);
     dispatch_snapshot(world->front[pool], world->now_ns, &world->snapshot);
     world->snapshot.generation = world->generation;
     const struct message message = {.kind = kind,
@@ -97,7 +98,7 @@ static void give_up(struct world *world, const struct up *up)
     }
     case UP_NEWS: {
         const struct event event = {.kind = EVENT_NEWS, .news = &up->news};
-        give_event(world, &event);
+        world_give(world, &event);
         return;
     }
     case UP_ROOM: {
@@ -107,7 +108,7 @@ static void give_up(struct world *world, const struct up *up)
                                     .pool = status.name,
                                     .count = fleet_room(world, up->pool),
                                     .gpus_free = world->spec.gpus - world->gpus_used};
-        give_event(world, &event);
+        world_give(world, &event);
         return;
     }
     }
@@ -354,7 +355,7 @@ static bool make_fronts(struct world *world)
 static void begin(struct world *world)
 {
     const struct event gateway = {.kind = EVENT_GATEWAY, .up = true};
-    give_event(world, &gateway);
+    world_give(world, &gateway);
     for (size_t i = 0; i < world->spec.pool_count; i++) {
         fleet_begin(world, i, world->spec.initial == NULL ? 0 : world->spec.initial[i]);
         world_tell(world, &(struct up){.kind = UP_ROOM, .pool = i});
@@ -364,10 +365,10 @@ static void begin(struct world *world)
     world->up_count = 0;
     for (size_t i = 0; i < world->spec.control->group_count; i++) {
         const struct event source = {.kind = EVENT_SOURCE, .group = i, .up = true};
-        give_event(world, &source);
+        world_give(world, &source);
     }
     const struct event scanned = {.kind = EVENT_SCANNED, .pool = ""};
-    give_event(world, &scanned);
+    world_give(world, &scanned);
     front_next(world);
 }
 

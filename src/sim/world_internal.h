@@ -144,6 +144,7 @@ int64_t world_wall_ns(const struct world *world);
 /* Puts something on the agenda; a failure ends the run. */
 void world_plan(struct world *world, int64_t at_ns, enum happening what, size_t index,
                 uint64_t version);
+void world_give(struct world *world, const struct event *event); /* to control, now */
 void world_tell(struct world *world, const struct up *up);
 
 /* fleet.c */
@@ -159,6 +160,9 @@ bool fleet_submit(struct world *world, uint32_t call);
 void fleet_sync(struct world *world, size_t pool);
 void fleet_end(struct world *world, struct body *body, const char *why); /* it is dead now */
 int64_t fleet_room(const struct world *world, size_t pool);
+
+/* scrape.c */
+void scrape_engines(struct world *world, size_t pool);
 
 /* front.c */
 void front_next(struct world *world); /* fetches the next arrival */
