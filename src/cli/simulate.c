@@ -108,6 +108,8 @@ static void print_words(const struct simulation_spec *spec, const struct simulat
     const struct world_result *r = &result->world;
     printf("policy %s, seed %llu: %.0f s simulated\n", spec->config->pool[0]->core.policy->name,
            (unsigned long long)spec->seed, result->simulated_seconds);
+    if (feed_synthesised(spec->feed))
+        printf("the trace holds totals: its requests are synthesised\n");
     printf("requests %lld  ok %lld  failed %lld  refused %lld  open %lld  lost %lld\n",
            (long long)r->requests, (long long)r->ok, (long long)r->failed, (long long)r->refused,
            (long long)r->open, (long long)r->lost);

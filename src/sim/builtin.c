@@ -48,6 +48,7 @@ void builtin_print(const struct builtin_spec *spec, struct buf *ret)
     buf_printf(ret, "    autoscaling: {policy: %s", spec->policy);
     if (spec->policy_options != NULL)
         buf_printf(ret, ", %s: %s", spec->policy, spec->policy_options);
+    buf_span(ret, spec->autoscaling);
     buf_text(ret, "}\n");
 }
 

@@ -20,6 +20,7 @@ struct builtin_spec {
     const struct engine_profile *profile;
     const char *policy;
     const char *policy_options; /* YAML flow mapping like "{replicas: 3}"; NULL: none */
+    struct span autoscaling;    /* further members of `autoscaling`: ", NAME: VALUE" */
     struct builtin_slo slo;
     int64_t replicas_min;
     int64_t replicas_max;

@@ -136,6 +136,19 @@ enum rc feed_read_lengths(const struct feed_file *file, struct trace_row **ret, 
 
 /* ---- copies ---- */
 
+/* What all arrivals are multiples of. */
+static int64_t rounding_ns(const struct feed *feed)
+{
+    int64_t common = 0;
+    for (size_t i = 0; i < feed->row_count && common != 1; i++)
+        for (int64_t rest = feed->row[i].arrival_ns; rest != 0;) {
+            const int64_t next = common % rest;
+            common = rest;
+            rest = next;
+        }
+    return common >= SECOND_NS ? common : 0;
+}
+
 static void smear(struct feed *feed, struct rng *rng)
 {
     for (size_t i = 0; i < feed->row_count; i++) {
@@ -183,6 +196,8 @@ static enum rc make_copies(struct feed *feed, struct diag *diag)
     struct rng rng;
     assert(feed->row != NULL && feed->row_count > 0);
     rng_init(&rng, feed->spec.seed);
+    if (feed->spec.smear_ns == FEED_SMEAR_AUTO)
+        feed->spec.smear_ns = rounding_ns(feed);
     if (feed->spec.smear_ns > 0)
         smear(feed, &rng);
     feed->span_ns = feed->row[feed->row_count - 1].arrival_ns + 1;

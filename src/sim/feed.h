@@ -28,11 +28,12 @@ struct feed_spec {
     struct feed_file file;
     const struct trace_row *lengths; /* pairs for totals; borrowed */
     size_t length_count;
-    double scale;     /* > 0: copies of the trace, or factor on totals */
-    double cv;        /* of gaps when totals are expanded */
-    int64_t shift_ns; /* copies are shifted in a circle by at most so much */
-    int64_t smear_ns; /* arrivals are spread over the time after them */
-    int64_t passes;   /* >= 1; the trace is played so often */
+    double scale;            /* > 0: copies of the trace, or factor on totals */
+    double cv;               /* of gaps when totals are expanded */
+    int64_t shift_ns;        /* copies are shifted in a circle by at most so much */
+    int64_t smear_ns;        /* arrivals are spread over the time after them */
+#define FEED_SMEAR_AUTO (-1) /* as much as arrivals are rounded to, if that is a second or more */
+    int64_t passes;          /* >= 1; the trace is played so often */
     uint64_t seed;
 };
 

@@ -51,9 +51,7 @@ void scrape_engines(struct world *world, size_t pool)
                                     .expected = ready,
                                     .value = told[i].value,
                                     .weight = 1};
-    const struct event event = {.kind = EVENT_SAMPLES,
-                                .group = group,
-                                .samples = sample,
-                                .sample_count = ENGINE_SIGNALS};
+    const struct event event = {
+        .kind = EVENT_SAMPLES, .group = group, .samples = sample, .sample_count = ENGINE_SIGNALS};
     world_give(world, &event);
 }

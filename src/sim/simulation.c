@@ -186,7 +186,8 @@ void simulation_print(const struct simulation_spec *spec, const struct simulatio
                       struct json_writer *w)
 {
     const struct world_result *r = &result->world;
-    json_member_text(w, "policy", spec->config->pool[0]->core.policy->name);
+    json_member_text(w, "policy",
+                     spec->label != NULL ? spec->label : spec->config->pool[0]->core.policy->name);
     json_member_bool(w, "synthesised", feed_synthesised(spec->feed));
     json_member_int(w, "seed", (int64_t)spec->seed);
     json_member_text(w, "version", SLUICE_VERSION);

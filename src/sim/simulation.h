@@ -19,7 +19,8 @@ struct simulation_spec {
     double startup_sigma;
     int64_t initial; /* replicas that are ready at the begin */
     uint64_t seed;
-    bool chaos; /* starts are refused, fail or are slow, replicas crash */
+    const char *label; /* name of the policy in the result; NULL: its own */
+    bool chaos;        /* starts are refused, fail or are slow, replicas crash */
 };
 
 struct simulation_result {

@@ -1,0 +1,253 @@
+#include "cli/comparison.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "base/duration.h"
+#include "base/num.h"
+#include "cli/workers.h"
+
+#define CALIBRATED 0.999 /* of ten times the fleet */
+#define CALIBRATION_FLEETS 10
+#define LOAD_AT_START 0.5 /* of full use, by the work of the first minutes */
+#define REPLICAS_SPARE 4
+
+enum round { ROUND_CELLS, ROUND_FREE, ROUND_KNOBS };
+
+/* ---- a family ---- */
+
+static enum rc sweep_family(struct player *player, struct family *family, double floor)
+{
+    const struct baseline *b = family->baseline;
+    player_choose(player, family->policy, b);
+    for (size_t v = 0; v < (b != NULL ? baseline_variants(b) : 1); v++) {
+        const struct sweep_spec spec = {.knob = b != NULL ? b->knob : KNOB_NONE,
+                                        .low = b != NULL ? b->low : 0,
+                                        .high = b != NULL ? b->high : 0,
+                                        .variant = v,
+                                        .play = player_play,
+                                        .user = player};
+        const enum rc rc = sweep_to_floor(&family->sweep, &spec, floor);
+        if (rc != RC_OK)
+            return rc;
+    }
+    return RC_OK;
+}
+
+/* To every floor, and to what the policies without a knob attained: there they are compared. */
+static void play_family(const struct comparison *c, struct compared *cell, struct family *family,
+                        struct player *player)
+{
+    enum rc rc = RC_OK;
+    for (size_t i = 0; rc == RC_OK && i < c->floor_count; i++)
+        rc = sweep_family(player, family, c->floor[i]);
+    for (size_t i = 0; rc == RC_OK && family->baseline != NULL && i < c->policy_count; i++) {
+        const struct family *other = &cell->family[i];
+        if (other->baseline == NULL && other->sweep.count > 0 && !other->failed &&
+            other->sweep.point[0].attainment >= c->floor[c->floor_count - 1] - 0.05)
+            rc = sweep_family(player, family, other->sweep.point[0].attainment);
+    }
+    if (rc == RC_OK)
+        return;
+    family->failed = true;
+    family->why = *player_why(player);
+}
+
+/* ---- a cell ---- */
+
+static enum rc calibrate(struct player *player, struct cell *cell)
+{
+    const struct baseline *fixed = baseline_find(span_from("static"));
+    player_choose(player, "static", fixed);
+    for (int attempt = 0; attempt < 2; attempt++) {
+        struct sweep_point point = {
+            .knob = fmax(CALIBRATION_FLEETS, ceil(CALIBRATION_FLEETS * cell->demand / 0.5))};
+        cell->loose = attempt > 0;
+        player_set(player, cell);
+        const enum rc rc = player_play(player, &point);
+        if (rc != RC_OK)
+            return rc;
+        cell->uncalibrated = point.attainment < CALIBRATED;
+        if (!cell->uncalibrated)
+            return RC_OK;
+    }
+    return RC_OK;
+}
+
+/* Length, work, objectives, the fixed fleet that meets the highest floor: from this follow the
+ * bounds and the first count of all policies. */
+static enum rc prepare(const struct comparison *c, struct compared *cell, struct player **ret)
+{
+    struct cell *own = &cell->cell;
+    enum rc rc = player_new(&c->options, own, ret, &cell->why);
+    if (rc != RC_OK)
+        return rc;
+    rc = player_measure(*ret, own, &cell->why);
+    if (rc != RC_OK)
+        return rc;
+    rc = calibrate(*ret, own);
+    struct family fixed = {.policy = "static", .baseline = baseline_find(span_from("static"))};
+    const struct sweep_point *best = NULL;
+    if (rc == RC_OK)
+        rc = sweep_family(*ret, &fixed, c->floor[0]);
+    if (rc != RC_OK) {
+        cell->why = *player_why(*ret);
+        return rc;
+    }
+    best = sweep_best(&fixed.sweep, c->floor[0]);
+    const int64_t peak = best != NULL ? num_to_int(best->knob, 1, REPLICAS_MAX) : 1;
+    const int64_t wanted = num_to_int(ceil(own->demand / LOAD_AT_START) + 1, 1, peak);
+    own->replicas_max = 2 * peak + REPLICAS_SPARE;
+    own->initial = own->warm ? peak : wanted;
+    player_set(*ret, own);
+    return RC_OK;
+}
+
+/* Leaves the results in the folder of results; played again from there they cost nothing. */
+static void play_cell(const struct comparison *c, struct compared *cell, int round, size_t policy)
+{
+    struct player *player = NULL;
+    const enum rc rc = prepare(c, cell, &player);
+    cell->failed = rc != RC_OK;
+    for (size_t i = 0; rc == RC_OK && i < c->policy_count; i++) {
+        struct family *family = &cell->family[i];
+        const bool free_of_knobs = family->baseline == NULL;
+        if (free_of_knobs ? round >= ROUND_FREE && (policy == i || round == ROUND_KNOBS)
+                          : round == ROUND_KNOBS && policy == i)
+            play_family(c, cell, family, player);
+    }
+    player_free(player);
+}
+
+/* ---- all, on all cores ---- */
+
+struct task {
+    size_t cell;
+    size_t policy;
+};
+
+struct rounds {
+    struct comparison *comparison;
+    int round;
+    struct task task[4096];
+    size_t count;
+};
+
+static void play_task(void *user, size_t index)
+{
+    const struct rounds *rounds = user;
+    struct comparison *c = rounds->comparison;
+    const struct task *task = &rounds->task[index];
+    play_cell(c, &c->cell[task->cell], rounds->round, task->policy);
+}
+
+static void tell_progress(void *user, size_t ended, size_t count)
+{
+    static const char *const names[] = {"fixed fleets", "policies without a knob", "baselines"};
+    const struct rounds *rounds = user;
+    if (rounds->comparison->progress)
+        (void)fprintf(stderr, "\r%s: %zu of %zu %s", names[rounds->round], ended, count,
+                      ended == count ? "\n" : "");
+}
+
+static void add_task(struct rounds *rounds, size_t cell, size_t policy)
+{
+    if (rounds->count < COUNT_OF(rounds->task))
+        rounds->task[rounds->count++] = (struct task){.cell = cell, .policy = policy};
+}
+
+static bool same_load(const struct cell *a, const struct cell *b)
+{
+    return strcmp(a->trace, b->trace) == 0 && a->scale == b->scale;
+}
+
+static void run_round(struct comparison *c, int round)
+{
+    struct rounds rounds = {.comparison = c, .round = round};
+    for (size_t i = 0; i < c->cell_count; i++) {
+        bool first = true;
+        for (size_t j = 0; j < i; j++)
+            first &= !same_load(&c->cell[i].cell, &c->cell[j].cell);
+        if (round == ROUND_CELLS && first)
+            add_task(&rounds, i, 0);
+        for (size_t p = 0; round != ROUND_CELLS && p < c->policy_count; p++)
+            if ((c->cell[i].family[p].baseline == NULL) == (round == ROUND_FREE))
+                add_task(&rounds, i, p);
+    }
+    const struct workers workers = {.task = play_task, .ended = tell_progress, .user = &rounds};
+    workers_run(&workers, rounds.count, c->processes);
+}
+
+static void make_families(struct comparison *c)
+{
+    for (size_t i = 0; i < c->cell_count; i++)
+        for (size_t p = 0; p < c->policy_count; p++)
+            c->cell[i].family[p] = (struct family){
+                .policy = c->policy[p], .baseline = baseline_find(span_from(c->policy[p]))};
+}
+
+void comparison_run(struct comparison *c)
+{
+    make_families(c);
+    if (c->options.cache != NULL)
+        for (int round = ROUND_CELLS; round <= ROUND_KNOBS; round++)
+            run_round(c, round);
+    /* Here everything is read back; what no process could do is done now. */
+    for (size_t i = 0; i < c->cell_count; i++) {
+        struct compared *cell = &c->cell[i];
+        struct player *player = NULL;
+        cell->failed = prepare(c, cell, &player) != RC_OK;
+        for (int knobs = 0; !cell->failed && knobs < 2; knobs++)
+            for (size_t p = 0; p < c->policy_count; p++)
+                if ((cell->family[p].baseline != NULL) == (knobs == 1))
+                    play_family(c, cell, &cell->family[p], player);
+        player_free(player);
+    }
+}
+
+/* ---- what it adds up to ---- */
+
+const struct sweep_point *comparison_best(const struct family *family, double floor)
+{
+    return family->failed ? NULL : sweep_best(&family->sweep, floor);
+}
+
+double comparison_peers_at(const struct comparison *c, const struct compared *cell,
+                           const struct family *family, double attainment, const char **ret_policy)
+{
+    double best = NAN;
+    *ret_policy = "";
+    for (size_t i = 0; i < c->policy_count; i++) {
+        const struct family *other = &cell->family[i];
+        if (other == family || other->baseline == NULL || other->failed ||
+            strcmp(other->policy, "static") == 0)
+            continue;
+        const double cost = sweep_cost_at(&other->sweep, attainment);
+        if (cost < best || isnan(best)) {
+            best = cost;
+            *ret_policy = isnan(cost) ? *ret_policy : other->policy;
+        }
+    }
+    return best;
+}
+
+size_t comparison_failures(const struct comparison *c, FILE *out)
+{
+    size_t failures = 0;
+    for (size_t i = 0; i < c->cell_count; i++) {
+        const struct compared *cell = &c->cell[i];
+        if (cell->failed) {
+            (void)fprintf(out, "sluice compare: %s: %s\n", cell->cell.trace, cell->why.text);
+            failures++;
+            continue;
+        }
+        for (size_t p = 0; p < c->policy_count; p++) {
+            if (!cell->family[p].failed)
+                continue;
+            (void)fprintf(out, "sluice compare: %s, policy %s: %s\n", cell->cell.trace,
+                          cell->family[p].policy, cell->family[p].why.text);
+            failures++;
+        }
+    }
+    return failures;
+}

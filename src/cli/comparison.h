@@ -1,0 +1,54 @@
+/* comparison.h - policies against each other on traces: every cell (trace, scale, start-up time)
+ * with every policy swept to every floor, and what that adds up to. */
+#ifndef SLUICE_CLI_COMPARISON_H
+#define SLUICE_CLI_COMPARISON_H
+
+#include <stdio.h>
+
+#include "cli/player.h"
+
+#define COMPARISON_POLICIES_MAX 32
+#define COMPARISON_FLOORS_MAX 4
+
+struct family {
+    const char *policy;
+    const struct baseline *baseline; /* NULL: no knob */
+    struct sweep sweep;
+    bool failed;
+    struct diag why;
+};
+
+/* A cell with its families, in the order of the policies. */
+struct compared {
+    struct cell cell;
+    struct family family[COMPARISON_POLICIES_MAX];
+    bool failed;
+    struct diag why;
+};
+
+struct comparison {
+    struct player_options options;
+    struct compared *cell;
+    size_t cell_count;
+    const char *policy[COMPARISON_POLICIES_MAX];
+    size_t policy_count;
+    double floor[COMPARISON_FLOORS_MAX]; /* shares */
+    size_t floor_count;
+    size_t processes;
+    bool progress;
+};
+
+/* Plays everything; what failed is marked in its cell or family. */
+void comparison_run(struct comparison *comparison);
+/* Cheapest point of a family that meets a floor; NULL: none. */
+const struct sweep_point *comparison_best(const struct family *family, double floor);
+/* Least cost of all other policies with a knob at this attainment; NAN: none reaches it. */
+double comparison_peers_at(const struct comparison *comparison, const struct compared *cell,
+                           const struct family *family, double attainment, const char **ret_policy);
+size_t comparison_failures(const struct comparison *comparison, FILE *out);
+
+void comparison_table(const struct comparison *comparison, FILE *out);
+enum rc comparison_json(const struct comparison *comparison, struct buf *ret) MUST_CHECK;
+void comparison_html(const struct comparison *comparison, struct buf *ret);
+
+#endif

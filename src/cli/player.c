@@ -1,0 +1,378 @@
+#include "cli/player.h"
+
+#include <inttypes.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "base/duration.h"
+#include "base/num.h"
+#include "base/rng.h"
+#include "config/config.h"
+#include "io/clock.h"
+#include "io/file.h"
+#include "sim/simulation.h"
+
+#define RESULT_BYTES_MAX ((size_t)1 << 20)
+#define CONFIG_TEXT_MAX ((size_t)64 << 10)
+#define DEMAND_NS (5 * MINUTE_NS)
+
+struct player {
+    struct player_options options;
+    struct cell cell;
+    struct trace_file *file;
+    struct trace_row *pair;
+    size_t pair_count;
+    struct feed *feed[PLAYER_SEEDS_MAX]; /* by seed, opened when needed */
+    struct trace_file *seed_file[PLAYER_SEEDS_MAX];
+    char policy[NAME_SIZE];
+    const struct baseline *baseline;
+    double wall_s; /* of the last run */
+    struct diag why;
+};
+
+/* ---- arrivals ---- */
+
+static enum rc open_feed(struct player *p, size_t seed)
+{
+    if (p->feed[seed] != NULL)
+        return feed_again(p->feed[seed], &p->why);
+    enum rc rc = trace_file_open(p->cell.trace, &p->seed_file[seed], &p->why);
+    if (rc != RC_OK)
+        return rc;
+    const struct feed_spec spec = {.file = trace_file_feed(p->seed_file[seed]),
+                                   .lengths = p->pair,
+                                   .length_count = p->pair_count,
+                                   .scale = p->cell.scale,
+                                   .cv = p->options.cv,
+                                   .shift_ns = p->options.shift_ns,
+                                   .smear_ns = FEED_SMEAR_AUTO,
+                                   .passes = p->cell.warm ? 2 : 1,
+                                   .seed = seed + 1};
+    rc = feed_open(&spec, &p->feed[seed], &p->why);
+    if (rc != RC_OK)
+        diag_at(&p->why, "%s", p->cell.trace);
+    return rc;
+}
+
+static void close_feeds(struct player *p)
+{
+    for (size_t i = 0; i < PLAYER_SEEDS_MAX; i++) {
+        feed_close(p->feed[i]);
+        trace_file_close(p->seed_file[i]);
+        p->feed[i] = NULL;
+        p->seed_file[i] = NULL;
+    }
+}
+
+enum rc player_new(const struct player_options *options, const struct cell *cell,
+                   struct player **ret, struct diag *diag)
+{
+    struct player *p = mem_new(1, sizeof *p);
+    if (p == NULL)
+        return fail(diag, RC_NO_MEMORY, "out of memory");
+    p->options = *options;
+    p->cell = *cell;
+    const enum rc rc = options->lengths == NULL
+                           ? RC_OK
+                           : trace_file_lengths(options->lengths, &p->pair, &p->pair_count, diag);
+    if (rc != RC_OK) {
+        player_free(p);
+        return rc;
+    }
+    *ret = p;
+    return RC_OK;
+}
+
+void player_free(struct player *p)
+{
+    if (p == NULL)
+        return;
+    close_feeds(p);
+    free(p->pair);
+    free(p);
+}
+
+void player_set(struct player *p, const struct cell *cell)
+{
+    if (p->cell.warm != cell->warm)
+        close_feeds(p); /* another number of passes */
+    p->cell = *cell;
+}
+
+const struct diag *player_why(const struct player *p)
+{
+    return &p->why;
+}
+
+/* Replica-seconds that a request takes of a full batch. */
+static double work_of(const struct engine_profile *profile, const struct trace_row *row)
+{
+    const double out = (double)row->output_tokens;
+    const double in = (double)row->input_tokens;
+    return profile->prompt_s * in +
+           out * (profile->sequence_s + profile->context_s * (in + out / 2));
+}
+
+/* The fluid bound: all work at the largest useful share of an iteration. */
+enum rc player_measure(struct player *p, struct cell *cell, struct diag *diag)
+{
+    const struct engine_profile *profile = p->options.profile;
+    const struct builtin_slo usual = builtin_slo_of(profile);
+    const double itl_s =
+        seconds_of(p->options.slo.itl_ns > 0 ? p->options.slo.itl_ns : usual.itl_ns);
+    const double useful = fmax(0.05, 1 - profile->iteration_s / itl_s);
+    struct trace_row row;
+    double all = 0;
+    double first = 0;
+    int64_t last_ns = 0;
+    enum rc rc = open_feed(p, 0);
+    while (rc == RC_OK && feed_next(p->feed[0], &row)) {
+        const double work = work_of(profile, &row);
+        all += work;
+        first += row.arrival_ns < DEMAND_NS ? work : 0;
+        last_ns = row.arrival_ns;
+    }
+    if (rc == RC_OK)
+        rc = feed_error(p->feed[0], &p->why);
+    if (rc != RC_OK) {
+        *diag = p->why;
+        return rc;
+    }
+    cell->warm = last_ns <= PLAYER_WARM_SPAN_NS;
+    cell->demand = first / seconds_of(last_ns < DEMAND_NS ? last_ns + SECOND_NS : DEMAND_NS);
+    cell->fluid_hours = all / useful / 3600 * (double)profile->gpus;
+    player_set(p, cell);
+    return RC_OK;
+}
+
+/* ---- one run ---- */
+
+void player_choose(struct player *p, const char *name, const struct baseline *baseline)
+{
+    (void)span_copy(span_from(name), p->policy, sizeof p->policy);
+    p->baseline = baseline;
+}
+
+static int64_t doubled(int64_t ns, bool twice)
+{
+    return ns > 0 && twice ? 2 * ns : ns;
+}
+
+static void print_config(const struct player *p, const struct sweep_point *point, struct buf *ret)
+{
+    const struct baseline *b = p->baseline;
+    const enum baseline_knob knob = b != NULL ? b->knob : KNOB_NONE;
+    const int64_t count = num_to_int(point->knob, 1, REPLICAS_MAX);
+    const struct builtin_slo usual = builtin_slo_of(p->options.profile);
+    const struct builtin_slo *asked = &p->options.slo;
+    struct buf more;
+    buf_init(&more, CONFIG_TEXT_MAX);
+    if (b != NULL)
+        baseline_print(b, point->variant, point->knob, &more);
+    const struct builtin_spec spec = {
+        .profile = p->options.profile,
+        .policy = b != NULL ? b->policy : p->policy,
+        .slo = {.ttft_ns =
+                    doubled(asked->ttft_ns > 0 ? asked->ttft_ns : usual.ttft_ns, p->cell.loose),
+                .ttft_per_token_ns = asked->ttft_per_token_ns,
+                .itl_ns = doubled(asked->itl_ns > 0 ? asked->itl_ns : usual.itl_ns, p->cell.loose),
+                .attainment_percent = asked->attainment_percent},
+        .replicas_min = knob == KNOB_COUNT || knob == KNOB_LEAST ? count : 1,
+        .replicas_max =
+            knob == KNOB_COUNT || p->cell.replicas_max < count ? count : p->cell.replicas_max,
+        .autoscaling = buf_view(&more),
+    };
+    builtin_print(&spec, ret);
+    buf_done(&more);
+}
+
+static int64_t initial_of(const struct player *p, const struct sweep_point *point)
+{
+    const enum baseline_knob knob = p->baseline != NULL ? p->baseline->knob : KNOB_NONE;
+    const int64_t count = num_to_int(point->knob, 1, REPLICAS_MAX);
+    if (knob == KNOB_COUNT)
+        return count;
+    return knob == KNOB_LEAST && count > p->cell.initial ? count : p->cell.initial;
+}
+
+/* A fixed fleet starts nothing: its runs serve all start-up times. */
+static int64_t startup_of(const struct player *p)
+{
+    return p->baseline != NULL && p->baseline->knob == KNOB_COUNT ? 0 : p->cell.startup_ns;
+}
+
+/* The name of a run: everything that its result depends on, the program included. */
+static uint64_t run_key(const struct player *p, struct span config, int64_t initial, size_t seed)
+{
+    struct stat about = {0};
+    struct stat program = {0};
+    struct buf text;
+    buf_init(&text, CONFIG_TEXT_MAX + 4096);
+    (void)stat(p->cell.trace, &about); /* a file that is gone fails when it is opened */
+    (void)stat("/proc/self/exe", &program);
+    buf_printf(&text, "%s %lld %lld %s %lld %lld ", SLUICE_VERSION, (long long)program.st_size,
+               (long long)program.st_mtime, p->cell.trace, (long long)about.st_size,
+               (long long)about.st_mtime);
+    buf_number(&text, p->cell.scale);
+    buf_printf(&text, " %lld %lld %d %lld %zu %s ", (long long)startup_of(p), (long long)initial,
+               p->cell.warm, (long long)p->options.shift_ns, seed,
+               p->options.lengths != NULL ? p->options.lengths : "");
+    buf_number(&text, p->options.cv);
+    buf_byte(&text, ' ');
+    buf_number(&text, p->options.spread);
+    buf_text(&text, p->options.profile->name);
+    buf_span(&text, config);
+    const uint64_t key = hash_span(1, buf_view(&text));
+    buf_done(&text);
+    return key;
+}
+
+static enum rc read_numbers(struct span json, struct sweep_point *ret)
+{
+    struct arena arena;
+    arena_init(&arena, 4 * RESULT_BYTES_MAX);
+    const struct tree *object = NULL;
+    const struct json_limits limits = {.depth_max = 8};
+    double attainment = 0;
+    double hours = 0;
+    enum rc rc = json_read(&arena, json, &limits, &object, NULL);
+    if (rc == RC_OK && (!tree_number(tree_get(object, "attainment"), &attainment) ||
+                        !tree_number(tree_get(object, "gpuHours"), &hours)))
+        rc = RC_CORRUPT;
+    if (rc == RC_OK) {
+        ret->attainment += attainment;
+        ret->gpu_hours += hours;
+    }
+    arena_done(&arena);
+    return rc;
+}
+
+static void print_result(const struct player *p, const struct simulation_spec *spec,
+                         const struct simulation_result *result, const struct sweep_point *point,
+                         struct buf *ret)
+{
+    struct json_writer w;
+    json_init(&w, ret);
+    json_object(&w);
+    json_member_text(&w, "trace", p->cell.trace);
+    json_member_number(&w, "scale", p->cell.scale);
+    json_member_number(&w, "startup", seconds_of(startup_of(p)));
+    if (p->baseline != NULL && p->baseline->knob != KNOB_NONE)
+        json_member_number(&w, "knob", point->knob);
+    json_member_int(&w, "variant", (int64_t)point->variant);
+    json_member_bool(&w, "warm", p->cell.warm);
+    json_member_int(&w, "initial", spec->initial);
+    simulation_print(spec, result, &w);
+    json_member_number(&w, "wallSeconds", p->wall_s);
+    json_object_end(&w);
+}
+
+static const char *first_error(const struct problem_list *problems)
+{
+    for (size_t i = 0; i < problems->count; i++)
+        if (problems->item[i].severity == PROBLEM_ERROR)
+            return problems->item[i].text;
+    return "out of memory";
+}
+
+static enum rc simulate_one(struct player *p, const struct sweep_point *point, struct span text,
+                            int64_t initial, size_t seed, struct buf *ret)
+{
+    struct problem_list problems;
+    struct simulation_result result;
+    problem_list_init(&problems);
+    struct config *config = config_read("built-in", text, NULL, &problems);
+    enum rc rc = config != NULL ? open_feed(p, seed)
+                                : fail(&p->why, RC_INVALID, "policy %s: %s", p->policy,
+                                       first_error(&problems));
+    if (rc == RC_OK) {
+        const struct simulation_spec spec = {.config = config,
+                                             .feed = p->feed[seed],
+                                             .score_from_ns =
+                                                 p->cell.warm ? feed_pass_ns(p->feed[seed]) : 0,
+                                             .profile = *p->options.profile,
+                                             .startup = startup_of_total(startup_of(p)),
+                                             .startup_sigma = p->options.spread,
+                                             .initial = initial,
+                                             .seed = seed + 1,
+                                             .label = p->policy};
+        const int64_t begin_ns = clock_monotonic_ns();
+        rc = simulation_run(&spec, &result, &p->why);
+        if (rc == RC_OK && (result.violation[0] != '\0' || result.world.lost != 0))
+            rc = fail(&p->why, RC_STATE, "broken: %s",
+                      result.violation[0] != '\0' ? result.violation : "a request was lost");
+        p->wall_s = seconds_of(clock_monotonic_ns() - begin_ns);
+        if (rc == RC_OK)
+            print_result(p, &spec, &result, point, ret);
+    }
+    config_free(config);
+    problem_list_done(&problems);
+    return rc;
+}
+
+static void kept_path(const struct player *p, uint64_t key, char *ret, size_t size)
+{
+    (void)snprintf(ret, size, "%s/%016llx.json", p->options.cache, (unsigned long long)key);
+}
+
+/* The result of a setting with one seed: from the folder, or played and put there. */
+static enum rc result_of(struct player *p, const struct sweep_point *point, size_t seed,
+                         struct buf *ret)
+{
+    char path[4096];
+    struct buf config;
+    buf_init(&config, CONFIG_TEXT_MAX);
+    print_config(p, point, &config);
+    const int64_t initial = initial_of(p, point);
+    kept_path(p, run_key(p, buf_view(&config), initial, seed), path, sizeof path);
+    struct sweep_point ignored = {0};
+    if (p->options.cache != NULL && file_read(path, RESULT_BYTES_MAX, ret, NULL) == RC_OK &&
+        read_numbers(buf_view(ret), &ignored) == RC_OK) {
+        buf_done(&config);
+        return RC_OK;
+    }
+    buf_clear(ret);
+    enum rc rc = simulate_one(p, point, buf_view(&config), initial, seed, ret);
+    if (rc == RC_OK && p->options.cache != NULL)
+        rc = file_replace(path, buf_view(ret), 0644, &p->why);
+    buf_done(&config);
+    return rc;
+}
+
+enum rc player_play(void *user, struct sweep_point *point)
+{
+    struct player *p = user;
+    enum rc rc = RC_OK;
+    point->attainment = point->gpu_hours = 0;
+    for (size_t seed = 0; rc == RC_OK && seed < (size_t)p->options.seeds; seed++) {
+        struct buf text;
+        buf_init(&text, RESULT_BYTES_MAX);
+        rc = result_of(p, point, seed, &text);
+        if (rc == RC_OK)
+            rc = read_numbers(buf_view(&text), point);
+        buf_done(&text);
+    }
+    point->attainment /= (double)p->options.seeds;
+    point->gpu_hours /= (double)p->options.seeds;
+    return rc;
+}
+
+enum rc player_print(struct player *p, const struct sweep_point *point, bool *first,
+                     struct buf *ret)
+{
+    enum rc rc = RC_OK;
+    for (size_t seed = 0; rc == RC_OK && seed < (size_t)p->options.seeds; seed++) {
+        struct buf text;
+        buf_init(&text, RESULT_BYTES_MAX);
+        rc = result_of(p, point, seed, &text);
+        if (!*first)
+            buf_byte(ret, ',');
+        *first = false;
+        buf_span(ret, buf_view(&text));
+        buf_done(&text);
+    }
+    return rc;
+}

@@ -1,0 +1,62 @@
+/* player.h - plays settings of one cell of a comparison (a trace at a scale, a start-up time) and
+ * keeps what came out in a folder, so that nothing is played twice. */
+#ifndef SLUICE_CLI_PLAYER_H
+#define SLUICE_CLI_PLAYER_H
+
+#include "cli/trace_file.h"
+#include "model/profile.h"
+#include "sim/builtin.h"
+#include "sim/sweep.h"
+
+#define PLAYER_SEEDS_MAX 32
+#define PLAYER_WARM_SPAN_NS INT64_C(7200000000000) /* shorter traces are played twice */
+
+/* What all cells share. */
+struct player_options {
+    const struct engine_profile *profile;
+    struct builtin_slo slo;
+    const char *config; /* text of a configuration with one pool to be varied; NULL: built in */
+    const char *lengths;
+    const char *cache; /* folder; NULL: nothing is kept */
+    double cv;
+    int64_t shift_ns;
+    int64_t seeds;
+    double spread; /* of the start-up time */
+};
+
+struct cell {
+    const char *trace;
+    double scale;
+    int64_t startup_ns;
+    /* Found on the way: */
+    int64_t replicas_max;
+    int64_t initial;
+    bool loose; /* objectives were doubled: the usual ones cannot be met here */
+    bool warm;
+    bool uncalibrated; /* not even ten times the fleet meets them */
+    double demand;     /* replicas that the first five minutes need at full use */
+    double fluid_hours;
+};
+
+struct player;
+
+/* Opens the trace. */
+enum rc player_new(const struct player_options *options, const struct cell *cell,
+                   struct player **ret, struct diag *diag) MUST_CHECK;
+void player_free(struct player *player);
+/* Fills what is found on the way but for replicas_max and initial: length, work, fluid bound. */
+enum rc player_measure(struct player *player, struct cell *cell, struct diag *diag) MUST_CHECK;
+/* Cell values found meanwhile. */
+void player_set(struct player *player, const struct cell *cell);
+
+/* Chooses what is played next. */
+void player_choose(struct player *player, const char *name, const struct baseline *baseline);
+/* For sweep_spec.play: the mean over the seeds; user is the player. */
+enum rc player_play(void *player, struct sweep_point *point);
+const struct diag *player_why(const struct player *player); /* of the last error */
+/* The result of a setting as JSON members, one object a seed, from what is kept: appended, with
+ * commas between. */
+enum rc player_print(struct player *player, const struct sweep_point *point, bool *first,
+                     struct buf *ret) MUST_CHECK;
+
+#endif
