@@ -39,6 +39,8 @@ struct hpa_config {
     int64_t cpu_init_ns;
     int64_t readiness_delay_ns;
     bool behave; /* `behavior` is there, be it empty */
+    bool up_paused; /* no change in this direction, whatever is written in it (policy keda) */
+    bool down_paused;
     struct hpa_direction up;
     struct hpa_direction down;
     struct hpa_metric metric[METRICS_PER_POOL_MAX];
@@ -86,10 +88,28 @@ struct hpa_parts {
 };
 struct hpa_parts hpa_parts_of(const struct pool_spec *pool, const struct hpa_config *config,
                               struct hpa_state *state);
+/* The same for a loop whose metrics are not listed in `config`. */
+struct hpa_parts hpa_parts_at(const struct hpa_config *config, size_t metric_count,
+                              struct hpa_state *state);
+size_t hpa_parts_size(const struct hpa_config *config, size_t metric_count);
+void hpa_parts_init(const struct hpa_config *config, size_t metric_count, struct hpa_state *state);
+bool hpa_parts_valid(const struct hpa_config *config, size_t metric_count,
+                     const struct hpa_state *state);
+struct hpa_carry {
+    const struct hpa_config *old_config;
+    size_t old_metric_count;
+    const struct hpa_state *old_state;
+    const struct hpa_config *config;
+    size_t metric_count;
+    struct hpa_state *state;
+};
+void hpa_parts_carry(const struct hpa_carry *carry);
 const struct hpa_metric_state *hpa_metric_states(const struct hpa_state *state);
 
 /* How many metrics there are: its own, or those of the pool. */
 size_t hpa_metric_count(const struct pool_spec *pool, const struct hpa_config *config);
+/* It damps by its directions; otherwise in the old simple way. */
+bool hpa_behaves(const struct hpa_config *config);
 /* One direction of `behavior` with its defaults. */
 struct hpa_direction hpa_direction_of(const struct hpa_config *config, bool up);
 

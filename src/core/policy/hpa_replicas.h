@@ -24,6 +24,7 @@ enum hpa_error {
     HPA_NO_READY_POD_METRICS,
     HPA_MISSING_REQUEST,
     HPA_NO_MATCHING_METRICS,
+    HPA_NOT_ASKED, /* no metric of the loop */
 };
 
 struct hpa_terms {
