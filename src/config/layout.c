@@ -143,11 +143,11 @@ static const struct opt autoscaling_template[] = {
              "Signals and targets, for policies that follow metrics."),
     ROW_ENUM("strategy", pool_config, core.combine, LIVE, combine_choices, COMBINE_MAX,
              "How the answers of several metrics become one."),
-    ROW_TEXT(
-        "formula", pool_config, core.formula_text, 0, LIVE, "",
-        "For strategy formula: replicas out of the needs of the metrics by name, as "
-        "\"max(queue, 2 * kv)\"; + - * / %, min, max, ceil, floor, round, abs, comparisons and "
-        "a ? b : c."),
+    ROW_TEXT("formula", pool_config, core.formula_text, 0, LIVE, "",
+             "For strategy formula: replicas out of the needs of the metrics by name, as "
+             "\"max(queue, 2 * kv)\"; + - * / %, min, max, sum, mean, ceil, floor, round, abs, a "
+             "?? b, comparisons and "
+             "a ? b : c."),
     ROW_STRUCT("sloTarget", offsetof(struct pool_config, core.slo_target), slo_target_options, 0,
                "Answer to missed objectives."),
     ROW_LIST("schedules", pool_config, core.schedule, core.schedule_count, schedule_options, 0,

@@ -149,13 +149,6 @@ static enum rc place_windows(struct compiler *c, struct pool_plan *plan)
     return RC_OK;
 }
 
-/* Zero of a demand signal is a proof; for an imitation its own external metric is one too. */
-static bool is_demand(const struct pool_spec *pool, const struct series_need *need)
-{
-    return signal_row(need->signal.id)->demand ||
-           (need->signal.id == SIGNAL_EXTERNAL && pool->policy->imitation);
-}
-
 static enum rc link_needs(struct compiler *c, struct pool_plan *plan)
 {
     const size_t n = c->need_count > 0 ? c->need_count : 1;
@@ -172,7 +165,7 @@ static enum rc link_needs(struct compiler *c, struct pool_plan *plan)
                 offset[i] = plan->window[w].offset;
         if (need[i].required)
             required[plan->required_count++] = i;
-        if (is_demand(plan->spec, &need[i]))
+        if (plan_is_demand(plan->spec, &need[i]))
             demand[plan->demand_count++] = i;
     }
     plan->need = need;

@@ -195,7 +195,7 @@ static enum signal_id failed_signal(const struct pool_plan *plan, const struct g
             series_state(need, state_at_const(state, plan->need_offset[n]), now_ns);
         if (known == SIGNAL_FAILED)
             return need->signal.id;
-        if (known == SIGNAL_ABSENT && signal_row(need->signal.id)->demand)
+        if (known == SIGNAL_ABSENT && plan_is_demand(plan->spec, need))
             absent = need->signal.id;
     }
     if (absent == SIGNAL_COUNT || gateway_zero(o))

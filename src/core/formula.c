@@ -15,6 +15,7 @@ enum code {
     OP_MULTIPLY,
     OP_DIVIDE,
     OP_REST,
+    OP_KNOWN,
     OP_LESS,
     OP_LESS_EQUAL,
     OP_GREATER,
@@ -28,6 +29,8 @@ enum code {
     OP_CHOOSE,
     OP_MIN,
     OP_MAX,
+    OP_SUM,
+    OP_MEAN,
     OP_CEIL,
     OP_FLOOR,
     OP_ROUND,
@@ -57,16 +60,18 @@ static const struct operator_row {
     {"*", 4, OP_MULTIPLY, TYPE_NUMBER, TYPE_NUMBER},
     {"/", 4, OP_DIVIDE, TYPE_NUMBER, TYPE_NUMBER},
     {"%", 4, OP_REST, TYPE_NUMBER, TYPE_NUMBER},
+    {"??", 5, OP_KNOWN, TYPE_NUMBER, TYPE_NUMBER},
 };
-#define LEVELS 5
+#define LEVELS 6
 
 static const struct {
     const char *name;
     uint8_t code;
     bool many; /* two or more arguments; otherwise one */
 } functions[] = {
-    {"min", OP_MIN, true},      {"max", OP_MAX, true},      {"ceil", OP_CEIL, false},
-    {"floor", OP_FLOOR, false}, {"round", OP_ROUND, false}, {"abs", OP_ABS, false},
+    {"min", OP_MIN, true},      {"max", OP_MAX, true},    {"sum", OP_SUM, true},
+    {"mean", OP_MEAN, true},    {"ceil", OP_CEIL, false}, {"floor", OP_FLOOR, false},
+    {"round", OP_ROUND, false}, {"abs", OP_ABS, false},
 };
 
 struct parser {
@@ -154,6 +159,7 @@ static enum rc parse_constant(struct parser *p, enum type *ret)
 
 static enum rc parse_call(struct parser *p, size_t function, size_t begin)
 {
+    const bool list = functions[function].many && take(p, "[");
     size_t arguments = 0;
     do {
         enum type type = TYPE_NUMBER;
@@ -165,6 +171,8 @@ static enum rc parse_call(struct parser *p, size_t function, size_t begin)
             return rc;
         arguments++;
     } while (take(p, ","));
+    if (list && !take(p, "]"))
+        return wrong(p, p->at, RC_SYNTAX, "a \"]\" or \",\" is wanted");
     if (!take(p, ")"))
         return wrong(p, p->at, RC_SYNTAX, "a \")\" or \",\" is wanted");
     if (functions[function].many ? arguments < 2 : arguments != 1)
@@ -284,7 +292,7 @@ static enum rc parse_choice(struct parser *p, enum type *ret)
     if (++p->depth > FORMULA_DEPTH_MAX)
         return wrong(p, begin, RC_LIMIT, "it is nested too deep");
     enum rc rc = parse_level(p, 0, ret);
-    if (rc == RC_OK && take(p, "?")) {
+    if (rc == RC_OK && take(p, "?")) { /* "??" was taken as an operator */
         rc = expect_type(p, begin, *ret, TYPE_TRUTH);
         if (rc == RC_OK)
             rc = parse_choice(p, ret);
@@ -339,9 +347,28 @@ static double extreme_of(const double *values, size_t n, bool largest)
     return extreme;
 }
 
+static double sum_of(const double *values, size_t n)
+{
+    double sum = 0;
+    for (size_t i = 0; i < n; i++)
+        sum += values[i];
+    return sum;
+}
+
+static double apply_many(enum code code, const double *values, size_t n)
+{
+    if (code == OP_SUM)
+        return sum_of(values, n);
+    if (code == OP_MEAN)
+        return sum_of(values, n) / (double)n;
+    return extreme_of(values, n, code == OP_MAX);
+}
+
 static double apply_two(enum code code, double a, double b)
 {
     const bool unknown = isnan(a) || isnan(b);
+    if (code == OP_KNOWN)
+        return isnan(a) ? b : a;
     if (unknown)
         return NAN;
     if (code == OP_ADD)
@@ -398,8 +425,8 @@ static size_t apply(const struct formula *f, struct formula_op op, const double 
         *ret = isnan(top[-3]) ? (double)NAN : top[-3] > 0 ? top[-2] : top[-1];
         return 3;
     }
-    if (code == OP_MIN || code == OP_MAX) {
-        *ret = extreme_of(top - op.arg, op.arg, code == OP_MAX);
+    if (code >= OP_MIN && code <= OP_MEAN) {
+        *ret = apply_many(code, top - op.arg, op.arg);
         return op.arg;
     }
     if (code >= OP_ADD && code <= OP_OR) {

@@ -1,7 +1,9 @@
 /* formula.h - a small typed expression over named numbers, as a fixed-size program.
  *
- * Numbers: + - * / %, min(a, b, ...), max(a, b, ...), ceil, floor, round, abs. Conditions: < <= >
- * >= == != && || ! true false. Choice: condition ? a : b, both of one type. The whole is a number.
+ * Numbers: + - * / %, a ?? b (a where it is known, else b), min, max, sum and mean of (a, b, ...)
+ * or
+ * ([a, b, ...]), ceil, floor, round, abs. Conditions: < <= > >= == != && || ! true false. Choice:
+ * condition ? a : b, both of one type. The whole is a number.
  * Types are checked when it is read, so evaluation cannot fail; it allocates nothing and takes
  * bounded time. */
 #ifndef SLUICE_CORE_FORMULA_H

@@ -125,6 +125,13 @@ plan_table(const struct pool_plan *plan, const struct group_state *state, struct
     };
 }
 
+/* Zero of a demand signal is a proof; for an imitation its own external metric is one too. */
+static inline bool plan_is_demand(const struct pool_spec *pool, const struct series_need *need)
+{
+    return signal_row(need->signal.id)->demand ||
+           (need->signal.id == SIGNAL_EXTERNAL && pool->policy->imitation);
+}
+
 /* A fresh policy and its last proposal: none yet, due at once. */
 void policy_state_init(const struct pool_plan *plan, const struct policy_plan *policy,
                        struct group_state *state, int64_t now_ns, int64_t desired);

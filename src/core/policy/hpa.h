@@ -38,7 +38,7 @@ struct hpa_config {
     int64_t down_window_ns; /* of the controller */
     int64_t cpu_init_ns;
     int64_t readiness_delay_ns;
-    bool behave; /* `behavior` is there, be it empty */
+    bool behave;    /* `behavior` is there, be it empty */
     bool up_paused; /* no change in this direction, whatever is written in it (policy keda) */
     bool down_paused;
     struct hpa_direction up;

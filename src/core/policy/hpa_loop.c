@@ -46,8 +46,7 @@ static void damp_simply(struct hpa_loop *t)
                                      t->desired);
     t->state->able =
         holds(true, t->stable == t->desired ? HPA_READY_FOR_NEW_SCALE : HPA_SCALE_DOWN_STABILIZED);
-    const struct hpa_count limited =
-        hpa_limit_simple(t->current, t->stable, t->min, t->max);
+    const struct hpa_count limited = hpa_limit_simple(t->current, t->stable, t->min, t->max);
     t->out = limited.replicas;
     t->state->limited = holds(t->out != t->stable, limited.reason);
 }

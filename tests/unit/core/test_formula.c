@@ -39,6 +39,13 @@ static void values_are_those_of_school(void **state)
         {"1.5k + 500m", 1500.5},
         {"max(ttft_p95, 2 * queue)", 10},
         {"max ( queue , kv )", 4},
+        {"sum(queue, kv, 1) + mean([queue, 2])", 10.5},
+        {"max([queue, kv])", 4},
+        {"queue ?? 7", 4},
+        {"0 / 0 ?? 7", NAN}, /* it binds tighter than any other */
+        {"(0 / 0) ?? 7", 7},
+        {"(0 / 0) ?? (0 / 0) ?? kv + 1", 3.5},
+        {"queue > 3 ? (0 / 0) ?? 1 : 2", 1},
         {"1 / 0", NAN},
         {"0 / 0", NAN},
         {"1 / 0 > 5 ? 1 : 2", 1},
