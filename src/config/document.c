@@ -39,6 +39,8 @@ static const struct {
     {"metrics[].type", "tokens-in-queue"},
     {"metrics[].target", "\"1000\""},
     {".cron", "0 8 * * 1-5"},
+    {"events[].from", "2026-12-24T00:00:00+01:00"},
+    {"events[].until", "2026-12-27T00:00:00+01:00"},
     {"gpus[].name", "\"0\""},
     {"keys[].name", "team-a"},
     {".sha256", "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"},

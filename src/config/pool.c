@@ -212,6 +212,36 @@ static void read_formula(struct reader *r, struct pool_config *pool)
     reader_up(r, up);
 }
 
+/* "events[3]" or "signal" of the forecast. */
+static const struct tree *forecast_place(struct reader *r, const struct tree *predictive,
+                                         const char *where)
+{
+    const char *bracket = strchr(where, '[');
+    const size_t len = bracket ? (size_t)(bracket - where) : strlen(where);
+    (void)reader_down(r, span_of(where, len));
+    const struct tree *node =
+        tree_get(predictive, strncmp(where, "events", len) == 0 ? "events" : where);
+    size_t index = 0;
+    for (; bracket && bracket[1] >= '0' && bracket[1] <= '9'; bracket++)
+        index = 10 * index + (size_t)(bracket[1] - '0');
+    if (strchr(where, '[') == NULL)
+        return node;
+    (void)reader_down_index(r, index);
+    return tree_at(node, index);
+}
+
+static void read_forecast(struct reader *r, struct pool_config *pool)
+{
+    struct diag diag = {.code = RC_OK};
+    if (pool_spec_resolve_forecast(&pool->core, &diag) == RC_OK)
+        return;
+    const struct tree *predictive = tree_path(pool->source, "autoscaling.predictive");
+    const size_t up = go(r, (const char *const[]){"autoscaling", "predictive", NULL});
+    const struct tree *node = forecast_place(r, predictive, diag.where);
+    reader_error(r, node ? node : predictive, diag.code, "%s", diag.text);
+    reader_up(r, up);
+}
+
 struct pool_config *pool_read(struct arena *arena, const struct layout *layout, const char *file,
                               const char *path, struct span name, const struct tree *body,
                               struct problem_list *problems)
@@ -245,6 +275,8 @@ struct pool_config *pool_read(struct arena *arena, const struct layout *layout, 
         read_policies(&r, arena, layout, pool);
         read_metrics(&r, pool);
         read_formula(&r, pool);
+        if (problems->errors == errors)
+            read_forecast(&r, pool);
         pool_check(&r, layout, pool, problems->errors > errors);
     }
     pool->target_hash = target_spec_hash(&pool->target);

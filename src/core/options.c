@@ -142,6 +142,19 @@ const struct opt warm_options[] = {
     BOOL_OPT("useWarmPool", warm_spec, use, 1, "Raises take warm replicas first."),
 };
 
+static const struct opt_choice event_choices[] = {
+    {"event", FORECAST_KIND_EVENT, "happens once: nothing is learned from it"},
+    {"holiday", FORECAST_KIND_HOLIDAY,
+     "comes again: the calendar predictor learns what it is like"},
+    {NULL, 0, NULL},
+};
+static const struct opt event_options[] = {
+    TEXT_OPT("from", forecast_event_spec, from_text, OPT_FLAG_REQUIRED, "",
+             "Begin, as 2026-12-24T00:00:00+01:00."),
+    TEXT_OPT("until", forecast_event_spec, until_text, OPT_FLAG_REQUIRED, "", "End."),
+    ENUM_OPT("kind", forecast_event_spec, kind, event_choices, FORECAST_KIND_EVENT,
+             "Whether it comes again."),
+};
 const struct opt forecast_options[] = {
     BOOL_OPT("enabled", forecast_spec, enabled, 0, "Raises to what a forecast needs."),
     DURATION_OPT("lookbackWindow", forecast_spec, lookback_ns, 3600, 90 * DAY_S, 7 * DAY_S,
@@ -150,6 +163,11 @@ const struct opt forecast_options[] = {
                  "How far it looks ahead; the time of a start is a good choice."),
     NUMBER_OPT("minConfidence", forecast_spec, min_confidence, 0, 1, 0.7, "ratio",
                "Forecasts are not followed while 1 - usual error / usual level is less."),
+    TEXT_OPT("signal", forecast_spec, signal, 0, "",
+             "Signal that brings the forecast of a model of your own, in replicas one horizon "
+             "ahead, as \"external:NAME\"; it is scored beside the others."),
+    LIST_OPT("events", forecast_spec, event, event_count, event_options,
+             "Dated times that are not like others: seasons do not learn from them."),
 };
 
 static const struct opt_choice action_choices[] = {

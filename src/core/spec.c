@@ -109,6 +109,45 @@ static enum rc metric_name(const struct metric_spec *metric, char ret[NAME_SIZE]
     return RC_OK;
 }
 
+static enum rc resolve_event(struct forecast_event_spec *event, struct diag *diag)
+{
+    const struct {
+        const char *name;
+        const char *text;
+        int64_t *ret_ns;
+    } ends[] = {{"from", event->from_text, &event->from_ns},
+                {"until", event->until_text, &event->until_ns}};
+    for (size_t i = 0; i < COUNT_OF(ends); i++)
+        if (time_parse_rfc3339(span_from(ends[i].text), ends[i].ret_ns) != RC_OK)
+            return fail(diag, RC_SYNTAX,
+                        "%s is \"%s\": a time is written as 2026-12-24T00:00:00+01:00",
+                        ends[i].name, ends[i].text);
+    if (event->until_ns <= event->from_ns)
+        return fail(diag, RC_RANGE, "until \"%s\" is not after from \"%s\"", event->until_text,
+                    event->from_text);
+    return RC_OK;
+}
+
+enum rc pool_spec_resolve_forecast(struct pool_spec *spec, struct diag *diag)
+{
+    struct signal_ref signal;
+    struct forecast_spec *f = &spec->forecast;
+    for (size_t i = 0; i < f->event_count; i++) {
+        const enum rc rc = resolve_event(&f->event[i], diag);
+        if (rc != RC_OK) {
+            diag_at(diag, "events[%zu]", i);
+            return rc;
+        }
+    }
+    if (f->signal[0] == '\0' || (signal_parse(span_from(f->signal), &signal, NULL) == RC_OK &&
+                                 signal.id == SIGNAL_EXTERNAL))
+        return RC_OK;
+    (void)fail(diag, RC_INVALID, "\"%s\" is no signal of a source: \"external:NAME\" is",
+               f->signal);
+    diag_at(diag, "signal");
+    return RC_INVALID;
+}
+
 enum rc pool_spec_resolve_formula(struct pool_spec *spec, struct diag *diag)
 {
     char text[METRICS_PER_POOL_MAX][NAME_SIZE];

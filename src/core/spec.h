@@ -112,11 +112,25 @@ struct warm_spec {
     bool use;
 };
 
+enum forecast_event_kind { FORECAST_KIND_EVENT, FORECAST_KIND_HOLIDAY };
+#define FORECAST_EVENTS_MAX 16
+/* A time that is not like others: seasons do not learn from it. */
+struct forecast_event_spec {
+    char from_text[NAME_SIZE]; /* as a person writes it, RFC 3339 */
+    char until_text[NAME_SIZE];
+    int64_t from_ns; /* since 1970, made of the texts */
+    int64_t until_ns;
+    int kind; /* enum forecast_event_kind */
+};
+
 struct forecast_spec {
     bool enabled;
     int64_t lookback_ns;
     int64_t horizon_ns;
     double min_confidence;
+    char signal[NAME_SIZE]; /* that brings the forecast of the user's own model; "" = none */
+    struct forecast_event_spec event[FORECAST_EVENTS_MAX];
+    size_t event_count;
 };
 
 enum budget_action { BUDGET_SCALE_TO_MIN, BUDGET_FALLBACK_MODEL, BUDGET_ENABLE_SPOT };
@@ -190,6 +204,10 @@ enum rc metric_spec_resolve(struct metric_spec *metric, struct diag *diag) MUST_
 /* Makes `formula` out of `formula_text` and the names of the metrics, which must be different.
  * RC_MISSING without a text; errors of formula_parse(), RC_DUPLICATE, RC_INVALID for names. */
 enum rc pool_spec_resolve_formula(struct pool_spec *spec, struct diag *diag) MUST_CHECK;
+/* Makes the times of the forecast's events out of their texts. RC_SYNTAX, and RC_RANGE when one
+ * ends before it begins, with its place; RC_INVALID when `signal` names no signal that a source of
+ * the user's can bring ("external:NAME"). */
+enum rc pool_spec_resolve_forecast(struct pool_spec *spec, struct diag *diag) MUST_CHECK;
 /* Rows of the `autoscaling`-side members; the file layout of a pool is config's business. */
 extern const struct opt metric_options[], pace_options[], behavior_options[], slo_options[],
     slo_target_options[], schedule_options[], last_replica_options[], warm_options[],

@@ -19,10 +19,9 @@ enum { LOW, HIGH, UPPER };
 
 /* NOLINTBEGIN(bugprone-macro-parentheses): designators cannot stand in parentheses. */
 #define MODEL_FIELDS(i)                                                                            \
-    FIELD_ARRAY(F64, forecaster, model[i].memory, FORECAST_MEMORY),                                \
-        FIELD(F64, forecaster, model[i].scale),                                                    \
-        FIELD_ARRAY(F64, forecaster, model[i].quantile, 3), FIELD(F64, forecaster, model[i].loss), \
-        FIELD(F64, forecaster, model[i].error), FIELD(F64, forecaster, model[i].scored),           \
+    FIELD(F64, forecaster, model[i].scale), FIELD_ARRAY(F64, forecaster, model[i].quantile, 3),    \
+        FIELD(F64, forecaster, model[i].loss), FIELD(F64, forecaster, model[i].error),             \
+        FIELD(F64, forecaster, model[i].scored),                                                   \
         FIELD_ARRAY(I64, forecaster, model[i].due_step, FORECAST_OPEN_MAX),                        \
         FIELD_ARRAY(F64, forecaster, model[i].point, FORECAST_OPEN_MAX),                           \
         FIELD_ARRAY(F64, forecaster, model[i].upper, FORECAST_OPEN_MAX)
@@ -34,6 +33,7 @@ const struct field forecaster_fields[FORECASTER_FIELD_COUNT] = {
     FIELD(F64, forecaster, value),
     FIELD(F64, forecaster, level),
     FIELD(I64, forecaster, chosen),
+    FIELD_ARRAY(F64, forecaster, memory, FORECAST_MEMORY),
     FIELD(I64, forecaster, history.granularity_ns),
     FIELD(I64, forecaster, history.newest),
     FIELD(F64, forecaster, history.sum),
@@ -44,72 +44,12 @@ const struct field forecaster_fields[FORECASTER_FIELD_COUNT] = {
     MODEL_FIELDS(2),
     MODEL_FIELDS(3),
     MODEL_FIELDS(4),
+    MODEL_FIELDS(5),
+    MODEL_FIELDS(6),
+    MODEL_FIELDS(7),
+    MODEL_FIELDS(8),
 };
-static_assert(FORECAST_MODELS_MAX == 5, "one MODEL_FIELDS line each");
-
-/* ---- history ---- */
-
-static size_t place_of(int64_t number)
-{
-    const int64_t place = number % FORECAST_BUCKETS;
-    return (size_t)(place < 0 ? place + FORECAST_BUCKETS : place);
-}
-
-static void history_clear(struct forecast_history *h, int64_t granularity_ns)
-{
-    h->granularity_ns = granularity_ns;
-    h->newest = INT64_MIN;
-    h->sum = 0;
-    h->weight = 0;
-    for (size_t i = 0; i < FORECAST_BUCKETS; i++)
-        h->bucket[i] = FORECAST_UNKNOWN;
-}
-
-static int64_t bucket_of(const struct forecast_history *h, int64_t wall_ns)
-{
-    return wall_ns / h->granularity_ns - (wall_ns % h->granularity_ns < 0);
-}
-
-/* A clock that was set back writes over what it comes by again; one that jumped far begins anew. */
-static void history_add(struct forecast_history *h, int64_t granularity_ns, int64_t wall_ns,
-                        double value)
-{
-    if (h->granularity_ns != granularity_ns)
-        history_clear(h, granularity_ns);
-    const int64_t number = bucket_of(h, wall_ns);
-    if (h->newest != INT64_MIN &&
-        (number <= h->newest - FORECAST_BUCKETS || number >= h->newest + FORECAST_BUCKETS))
-        history_clear(h, granularity_ns);
-    if (number != h->newest) {
-        for (int64_t n = h->newest + 1; h->newest != INT64_MIN && n < number; n++)
-            h->bucket[place_of(n)] = FORECAST_UNKNOWN;
-        h->newest = number;
-        h->sum = 0;
-        h->weight = 0;
-    }
-    h->sum += value;
-    h->weight += 1;
-    h->bucket[place_of(number)] =
-        (uint32_t)num_to_int(rint(1000 * h->sum / h->weight), 0, FORECAST_UNKNOWN - 1);
-}
-
-double forecast_history_mean(const struct forecast_history *h, int64_t at_wall_ns, int64_t width_ns)
-{
-    if (h->newest == INT64_MIN)
-        return NAN;
-    const int64_t first = bucket_of(h, at_wall_ns - width_ns / 2);
-    const int64_t last = bucket_of(h, at_wall_ns + width_ns / 2);
-    double sum = 0;
-    int64_t known = 0;
-    for (int64_t n = first; n <= last; n++) {
-        if (n > h->newest || n <= h->newest - FORECAST_BUCKETS ||
-            h->bucket[place_of(n)] == FORECAST_UNKNOWN)
-            continue;
-        sum += (double)h->bucket[place_of(n)] / 1000;
-        known++;
-    }
-    return 2 * known > last - first ? sum / (double)known : (double)NAN;
-}
+static_assert(FORECAST_MODELS_MAX == 9, "one MODEL_FIELDS line each");
 
 /* ---- scores ---- */
 
@@ -189,24 +129,50 @@ static void choose(struct forecaster *f)
     }
 }
 
+static struct forecast_input input_of(const struct forecaster *f,
+                                      const struct forecast_times *times, double value)
+{
+    return (struct forecast_input){.value = value,
+                                   .wall_ns = times->wall_ns,
+                                   .ahead_ns = times->horizon_ns,
+                                   .day = times->day,
+                                   .day_ahead = times->day_ahead,
+                                   .given = times->given,
+                                   .history = &f->history};
+}
+
+static const double *memory_of(const struct forecaster *f, size_t model)
+{
+    const double *memory = f->memory;
+    for (size_t i = 0; i < model; i++)
+        memory += forecast_at(i)->memory_count;
+    return memory;
+}
+
+/* A level is neither negative nor without end. */
+static double usable(double point)
+{
+    return isfinite(point) ? fmin(fmax(point, 0), FORECAST_VALUE_MAX) : (double)NAN;
+}
+
 static void end_minute(struct forecaster *f, const struct forecast_times *times)
 {
     const double value = f->sum / f->weight;
     const bool first = isnan(f->value);
-    const struct forecast_input input = {.value = value,
-                                         .wall_ns = times->wall_ns,
-                                         .ahead_ns = times->horizon_ns,
-                                         .history = &f->history};
+    const struct forecast_input input = input_of(f, times, value);
     f->value = value;
     follow(&f->level, value, FOLLOW, first ? 0 : f->model[0].scored);
+    double *memory = f->memory;
     for (size_t i = 0; forecast_at(i) != NULL; i++) {
         const struct forecast_ops *ops = forecast_at(i);
         struct forecast_model *m = &f->model[i];
         score_due(m, f->step, value);
         if (ops->learn != NULL)
-            ops->learn(m->memory, value, first);
-        open_one(m, f->step, steps_of(times->horizon_ns), ops->predict(m->memory, &input));
+            ops->learn(memory, &input, first);
+        open_one(m, f->step, steps_of(times->horizon_ns), usable(ops->predict(memory, &input)));
+        memory += ops->memory_count;
     }
+    assert(memory <= f->memory + FORECAST_MEMORY);
     choose(f);
 }
 
@@ -215,7 +181,7 @@ static void end_minute(struct forecaster *f, const struct forecast_times *times)
 void forecaster_init(struct forecaster *f)
 {
     *f = (struct forecaster){.step = INT64_MIN, .value = NAN};
-    history_clear(&f->history, 0);
+    forecast_history_clear(&f->history, 0);
     for (size_t i = 0; i < FORECAST_MODELS_MAX; i++)
         for (size_t k = 0; k < FORECAST_OPEN_MAX; k++)
             f->model[i].due_step[k] = INT64_MIN;
@@ -242,23 +208,29 @@ void forecaster_add(struct forecaster *f, const struct forecast_times *times, do
     }
     f->sum += level;
     f->weight += 1;
-    history_add(&f->history, granularity_of(times->lookback_ns), times->wall_ns, level);
+    forecast_history_add(&f->history, granularity_of(times->lookback_ns), times, level);
+}
+
+/* What the model says; NAN while it has not been scored often enough, or says nothing. */
+static double said_by(const struct forecaster *f, const struct forecast_times *times, size_t model)
+{
+    if (forecast_at(model) == NULL || isnan(f->value) || f->model[model].scored < SCORED_MIN)
+        return NAN;
+    const struct forecast_input input = input_of(f, times, f->value);
+    return usable(forecast_at(model)->predict(memory_of(f, model), &input));
 }
 
 struct forecast forecaster_ask(const struct forecaster *f, const struct forecast_times *times)
 {
     struct forecast forecast = {.model = (size_t)num_clamp(f->chosen, 0, FORECAST_MODELS_MAX - 1)};
-    const struct forecast_ops *ops = forecast_at(forecast.model);
-    const struct forecast_model *m = &f->model[forecast.model];
-    if (ops == NULL || isnan(f->value) || m->scored < SCORED_MIN)
-        return forecast;
-    const struct forecast_input input = {.value = f->value,
-                                         .wall_ns = times->wall_ns,
-                                         .ahead_ns = times->horizon_ns,
-                                         .history = &f->history};
-    forecast.point = ops->predict(m->memory, &input);
+    forecast.point = said_by(f, times, forecast.model);
+    if (isnan(forecast.point)) {
+        forecast.model = 0; /* the last value always says something */
+        forecast.point = said_by(f, times, 0);
+    }
     if (isnan(forecast.point))
-        return forecast;
+        return (struct forecast){0};
+    const struct forecast_model *m = &f->model[forecast.model];
     forecast.known = true;
     forecast.low = fmax(forecast.point + m->scale * m->quantile[LOW], 0);
     forecast.high = fmax(forecast.point + m->scale * m->quantile[HIGH], 0);

@@ -3,12 +3,12 @@
 
 #define WEIGHT 0.2 /* of a new minute */
 
-static void learn(double memory[FORECAST_MEMORY], double value, bool first)
+static void learn(double *memory, const struct forecast_input *in, bool first)
 {
-    memory[0] = first ? value : memory[0] + WEIGHT * (value - memory[0]);
+    memory[0] = first ? in->value : memory[0] + WEIGHT * (in->value - memory[0]);
 }
 
-static double predict(const double memory[FORECAST_MEMORY], const struct forecast_input *in)
+static double predict(const double *memory, const struct forecast_input *in)
 {
     (void)in;
     return memory[0];
@@ -17,6 +17,7 @@ static double predict(const double memory[FORECAST_MEMORY], const struct forecas
 const struct forecast_ops forecast_level = {
     .name = "level",
     .summary = "Exponentially weighted mean of the last minutes.",
+    .memory_count = 1,
     .learn = learn,
     .predict = predict,
 };

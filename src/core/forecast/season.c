@@ -11,13 +11,12 @@
 #define RATIO_MIN 0.4
 #define RATIO_MAX 3.0
 
-static void learn(double memory[FORECAST_MEMORY], double value, bool first)
+static void learn(double *memory, const struct forecast_input *in, bool first)
 {
-    memory[0] = first ? value : memory[0] + WEIGHT * (value - memory[0]);
+    memory[0] = first ? in->value : memory[0] + WEIGHT * (in->value - memory[0]);
 }
 
-static double predict_lag(const double memory[FORECAST_MEMORY], const struct forecast_input *in,
-                          int64_t lag_ns)
+static double predict_lag(const double *memory, const struct forecast_input *in, int64_t lag_ns)
 {
     const int64_t then_ns = in->wall_ns - lag_ns;
     const double before = forecast_history_mean(in->history, then_ns, NEAR_NS);
@@ -29,12 +28,12 @@ static double predict_lag(const double memory[FORECAST_MEMORY], const struct for
     return memory[0] * fmin(fmax((after + guard) / (before + guard), RATIO_MIN), RATIO_MAX);
 }
 
-static double predict_day(const double memory[FORECAST_MEMORY], const struct forecast_input *in)
+static double predict_day(const double *memory, const struct forecast_input *in)
 {
     return predict_lag(memory, in, DAY_NS);
 }
 
-static double predict_week(const double memory[FORECAST_MEMORY], const struct forecast_input *in)
+static double predict_week(const double *memory, const struct forecast_input *in)
 {
     return predict_lag(memory, in, 7 * DAY_NS);
 }
@@ -42,12 +41,14 @@ static double predict_week(const double memory[FORECAST_MEMORY], const struct fo
 const struct forecast_ops forecast_day = {
     .name = "day",
     .summary = "The present level, changing as it did a day ago.",
+    .memory_count = 1,
     .learn = learn,
     .predict = predict_day,
 };
 const struct forecast_ops forecast_week = {
     .name = "week",
     .summary = "The present level, changing as it did a week ago.",
+    .memory_count = 1,
     .learn = learn,
     .predict = predict_week,
 };

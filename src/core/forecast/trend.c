@@ -5,19 +5,19 @@
 #define TREND_WEIGHT 0.05
 #define DAMPING 0.9 /* of the trend, per minute: it adds nine minutes of itself at most */
 
-static void learn(double memory[FORECAST_MEMORY], double value, bool first)
+static void learn(double *memory, const struct forecast_input *in, bool first)
 {
     const double level = memory[0];
     const double trend = DAMPING * memory[1];
     if (first) {
-        memory[0] = value;
+        memory[0] = in->value;
         return;
     }
-    memory[0] = LEVEL_WEIGHT * value + (1 - LEVEL_WEIGHT) * (level + trend);
+    memory[0] = LEVEL_WEIGHT * in->value + (1 - LEVEL_WEIGHT) * (level + trend);
     memory[1] = TREND_WEIGHT * (memory[0] - level) + (1 - TREND_WEIGHT) * trend;
 }
 
-static double predict(const double memory[FORECAST_MEMORY], const struct forecast_input *in)
+static double predict(const double *memory, const struct forecast_input *in)
 {
     double value = memory[0];
     double trend = memory[1];
@@ -31,6 +31,7 @@ static double predict(const double memory[FORECAST_MEMORY], const struct forecas
 const struct forecast_ops forecast_trend = {
     .name = "trend",
     .summary = "Holt's linear method with a damped trend.",
+    .memory_count = 2,
     .learn = learn,
     .predict = predict,
 };

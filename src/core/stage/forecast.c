@@ -9,6 +9,8 @@
 #include "core/forecast/forecast.h"
 #include "core/stage.h"
 
+#define GIVEN_AGE_NS (5 * MINUTE_NS) /* an older forecast is of another time */
+
 static bool used(const struct pool_spec *pool)
 {
     return pool->forecast.enabled;
@@ -22,15 +24,46 @@ static void state_init(const struct pool_spec *pool, void *state, int64_t now_ns
     forecaster_init(state);
 }
 
+static size_t series(const struct pool_spec *pool, struct series_need *ret, size_t max)
+{
+    struct series_need need = {.kind = SERIES_LAST, .max_age_ns = GIVEN_AGE_NS};
+    if (pool->forecast.signal[0] == '\0' ||
+        signal_parse(span_from(pool->forecast.signal), &need.signal, NULL) != RC_OK)
+        return 0;
+    if (max > 0)
+        ret[0] = need;
+    return 1;
+}
+
+static enum forecast_day day_of(const struct forecast_spec *spec, int64_t wall_ns)
+{
+    for (size_t i = 0; i < spec->event_count; i++)
+        if (wall_ns >= spec->event[i].from_ns && wall_ns < spec->event[i].until_ns)
+            return spec->event[i].kind == FORECAST_KIND_HOLIDAY ? FORECAST_HOLIDAY : FORECAST_EVENT;
+    return FORECAST_USUAL;
+}
+
+static double given(const struct stage_context *c)
+{
+    if (c->pool->forecast.signal[0] == '\0')
+        return NAN;
+    const struct reading reading = series_read(c->input, 0);
+    return reading.state == SIGNAL_VALUE ? reading.value : (double)NAN;
+}
+
 static void apply(struct stage_context *c)
 {
     struct forecaster *f = c->state;
     const struct forecast_spec *spec = &c->pool->forecast;
     const struct proposal *p = &c->decision->proposal;
+    const int64_t then_ns = num_add_sat(c->wall_ns, spec->horizon_ns);
     const struct forecast_times times = {.now_ns = c->now_ns,
                                          .wall_ns = c->wall_ns,
                                          .lookback_ns = spec->lookback_ns,
-                                         .horizon_ns = spec->horizon_ns};
+                                         .horizon_ns = spec->horizon_ns,
+                                         .day = day_of(spec, c->wall_ns),
+                                         .day_ahead = day_of(spec, then_ns),
+                                         .given = given(c)};
     if (!p->abstain && c->decision->evaluated)
         forecaster_add(f, &times, isfinite(p->exact) ? p->exact : (double)p->replicas);
     const struct forecast forecast = forecaster_ask(f, &times);
@@ -55,6 +88,7 @@ const struct stage_ops stage_forecast = {
     .field_count = FORECASTER_FIELD_COUNT,
     .state_size = sizeof(struct forecaster),
     .used = used,
+    .series = series,
     .state_init = state_init,
     .apply = apply,
 };

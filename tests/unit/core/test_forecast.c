@@ -1,6 +1,7 @@
 /* Predictors in their rolling back-test: made series, recorded ones, and the stage that follows. */
 #include "world.h"
 
+#include "base/date.h"
 #include "base/rng.h"
 #include "core/forecast/forecast.h"
 
@@ -13,7 +14,8 @@ static void begin(int64_t horizon_ns)
     times = (struct forecast_times){.now_ns = WORLD_T0,
                                     .wall_ns = WORLD_WALL,
                                     .lookback_ns = 7 * DAY_NS,
-                                    .horizon_ns = horizon_ns};
+                                    .horizon_ns = horizon_ns,
+                                    .given = NAN};
 }
 
 static struct forecast minute(double value)
@@ -66,6 +68,116 @@ static void a_ramp_is_drawn_on(void **state)
     for (int i = 0; i < 300; i++)
         forecast = minute(i * 1.0);
     assert_true(forecast.point > 300 || forecast.upper > 300);
+}
+
+static size_t index_of(const char *name)
+{
+    size_t i = 0;
+    while (strcmp(forecast_at(i)->name, name) != 0)
+        i++;
+    return i;
+}
+
+static bool is_weekend(int64_t wall_ns)
+{
+    const int weekday = date_weekday(wall_ns / DAY_NS);
+    return weekday == 0 || weekday == 6;
+}
+
+/* Two weeks of a working day that the sun does not know: the rule is learned, not the day before.
+ */
+static void the_calendar_tells_weekends_from_working_days(void **state)
+{
+    (void)state;
+    const size_t calendar = index_of("calendar");
+    const size_t day = index_of("day");
+    begin(60 * MINUTE_NS);
+    for (int i = 0; i < 21 * 1440; i++) {
+        const int64_t at_ns = times.wall_ns + MINUTE_NS;
+        const int64_t hour = at_ns % DAY_NS / HOUR_NS;
+        (void)minute(is_weekend(at_ns) ? 3 : hour >= 8 && hour < 18 ? 20 : 6);
+    }
+    assert_true(f.model[calendar].loss < f.model[day].loss);
+    assert_true(f.model[calendar].loss < f.model[index_of("last")].loss);
+}
+
+static void autoregression_learns_what_comes_back_to_its_mean(void **state)
+{
+    (void)state;
+    struct rng rng;
+    double value = 50;
+    rng_init(&rng, 12);
+    double error_of_ar = 0, error_of_last = 0;
+    begin(20 * MINUTE_NS);
+    for (int i = 0; i < 10 * 1440; i++) {
+        value = 50 + 0.95 * (value - 50) + rng_normal(&rng);
+        (void)minute(value);
+        if (i < 1440 || i % 300 != 0)
+            continue;
+        error_of_ar += f.model[index_of("ar")].error;
+        error_of_last += f.model[index_of("last")].error;
+    }
+    assert_true(error_of_ar < 0.9 * error_of_last);
+}
+
+static void a_kalman_filter_follows_a_ramp_through_noise(void **state)
+{
+    (void)state;
+    struct rng rng;
+    rng_init(&rng, 13);
+    begin(10 * MINUTE_NS);
+    for (int i = 0; i < 1440; i++)
+        (void)minute(20 + 0.5 * i + 2 * rng_normal(&rng));
+    assert_true(f.model[index_of("kalman")].error < 0.7 * f.model[index_of("last")].error);
+}
+
+/* The last value as it will be, which nobody else can know. */
+static void a_model_of_the_users_own_is_followed_while_it_is_the_best(void **state)
+{
+    (void)state;
+    static double value[2000];
+    struct rng rng;
+    struct forecast forecast = {0};
+    rng_init(&rng, 14);
+    for (size_t i = 0; i < COUNT_OF(value); i++)
+        value[i] = 5 + 20 * rng_unit(&rng);
+    begin(10 * MINUTE_NS);
+    for (size_t i = 0; i < COUNT_OF(value) - 12; i++) {
+        times.given = value[i + 9]; /* told while minute i - 1 ends */
+        forecast = minute(value[i]);
+    }
+    assert_string_equal(forecast_at(forecast.model)->name, "given");
+    for (size_t i = 0; i < 1000; i++) { /* it turns to nonsense: others are followed again */
+        times.given = i % 2 == 0 ? 1e5 : (double)NAN;
+        forecast = minute(value[i]);
+    }
+    assert_string_not_equal(forecast_at(forecast.model)->name, "given");
+    assert_true(forecast.upper < 100);
+}
+
+/* A sale of one evening must not be expected again a day later. */
+static void seasons_do_not_learn_from_an_event(void **state)
+{
+    (void)state;
+    double expected[2];
+    for (int told = 0; told < 2; told++) {
+        begin(30 * MINUTE_NS);
+        for (int i = 0; i < 3 * 1440; i++) {
+            const bool sale = i >= 1440 + 1200 && i < 1440 + 1320;
+            times.day = told && sale ? FORECAST_EVENT : FORECAST_USUAL;
+            (void)minute(sale ? 90 : 10 + i % 3);
+            if (i == 2 * 1440 + 1190) {
+                const struct forecast_input in = {.value = 10,
+                                                  .wall_ns = times.wall_ns,
+                                                  .ahead_ns = times.horizon_ns,
+                                                  .history = &f.history};
+                const double memory[1] = {10};
+                expected[told] = forecast_at(index_of("day"))->predict(memory, &in);
+            }
+        }
+    }
+    assert_true(expected[0] > 25);
+    assert_true(isnan(expected[1]) || expected[1] < 15); /* nothing is known of that day */
 }
 
 static void a_history_that_was_interrupted_scores_nothing_for_the_gap(void **state)
@@ -177,6 +289,8 @@ static void recorded_weeks_are_forecast_better_than_by_their_last_value(void **s
             skip(); /* the recorded weeks are not here */
         }
         const double ratio = q.loss / q.loss_of_last;
+        print_message("%s: loss %.3f of that of the last value, %.1f %% inside\n", weeks[i].name,
+                      ratio, 100 * q.inside);
         assert_true(ratio <= weeks[i].most);
         if (i == 0)
             assert_true(q.inside >= 0.65 && q.inside <= 0.75);
@@ -247,6 +361,11 @@ int main(void)
         cmocka_unit_test(nothing_is_said_before_enough_was_scored),
         cmocka_unit_test(a_day_that_repeats_is_seen_coming),
         cmocka_unit_test(a_ramp_is_drawn_on),
+        cmocka_unit_test(the_calendar_tells_weekends_from_working_days),
+        cmocka_unit_test(autoregression_learns_what_comes_back_to_its_mean),
+        cmocka_unit_test(a_kalman_filter_follows_a_ramp_through_noise),
+        cmocka_unit_test(a_model_of_the_users_own_is_followed_while_it_is_the_best),
+        cmocka_unit_test(seasons_do_not_learn_from_an_event),
         cmocka_unit_test(a_history_that_was_interrupted_scores_nothing_for_the_gap),
         cmocka_unit_test(wall_clocks_that_jump_and_absurd_levels_are_survived),
         cmocka_unit_test(recorded_weeks_are_forecast_better_than_by_their_last_value),
