@@ -5,60 +5,9 @@
 #include <string.h>
 
 #include "base/num.h"
+#include "config/groups.h"
 
 #define INSTALLATION_BYTES_MAX (256U << 20)
-
-static const char *group_name_of(const struct pool_config *pool)
-{
-    return pool->group[0] == '\0' ? pool->core.name : pool->group;
-}
-
-/* ---- pools into groups ---- */
-
-/* Index of the group of that name among those found so far; they hold pools in `first`. */
-struct grouping {
-    size_t count;
-    size_t *first; /* index in config of a group's first pool */
-    size_t *size;
-};
-
-static enum rc check_grouping(const struct config *config, const struct grouping *g,
-                              struct diag *diag)
-{
-    for (size_t i = 0; i < g->count; i++) {
-        const struct pool_config *first = config->pool[g->first[i]];
-        if (g->size[i] > POOLS_PER_GROUP_MAX)
-            return fail(diag, RC_LIMIT, "group %s has %zu pools, at most %d are decided together",
-                        group_name_of(first), g->size[i], POOLS_PER_GROUP_MAX);
-        if (g->size[i] == 1)
-            continue;
-        for (size_t j = 0; j < config->pool_count; j++)
-            if (config->pool[j]->group[0] == '\0' &&
-                strcmp(config->pool[j]->core.name, group_name_of(first)) == 0)
-                return fail(diag, RC_DUPLICATE,
-                            "group %s has the name of a pool that does not belong to it",
-                            group_name_of(first));
-    }
-    return RC_OK;
-}
-
-static enum rc find_groups(struct arena *arena, const struct config *config, struct grouping *ret)
-{
-    *ret = (struct grouping){.first = arena_array(arena, config->pool_count, sizeof(size_t)),
-                             .size = arena_array(arena, config->pool_count, sizeof(size_t))};
-    if (config->pool_count > 0 && (ret->first == NULL || ret->size == NULL))
-        return RC_NO_MEMORY;
-    for (size_t i = 0; i < config->pool_count; i++) {
-        size_t g = 0;
-        while (g < ret->count && strcmp(group_name_of(config->pool[ret->first[g]]),
-                                        group_name_of(config->pool[i])) != 0)
-            g++;
-        if (g == ret->count)
-            ret->first[ret->count++] = i;
-        ret->size[g]++;
-    }
-    return RC_OK;
-}
 
 /* ---- one pool ---- */
 
@@ -109,44 +58,36 @@ static void fill_pool(const struct config *config, const struct pool_config *poo
                              .queue_timeout_ns = pool->queue.timeout_ns};
 }
 
-static enum rc fill_group(struct installation *in, const struct grouping *g, size_t index,
+static enum rc fill_group(struct installation *in, const struct config_group *from,
                           struct reconcile_group *ret, struct diag *diag)
 {
-    const struct config *config = in->config;
-    const char *name = group_name_of(config->pool[g->first[index]]);
     const struct pool_spec *core[POOLS_PER_GROUP_MAX];
-    struct reconcile_pool *pool = arena_array(&in->arena, g->size[index], sizeof(*pool));
+    struct reconcile_pool *pool = arena_array(&in->arena, from->count, sizeof(*pool));
     if (pool == NULL)
         return fail(diag, RC_NO_MEMORY, "no memory left");
-    size_t n = 0;
-    for (size_t i = g->first[index]; i < config->pool_count && n < g->size[index]; i++) {
-        if (strcmp(group_name_of(config->pool[i]), name) != 0)
-            continue;
-        core[n] = &config->pool[i]->core;
-        fill_pool(config, config->pool[i], &pool[n]);
-        in->pool[in->pool_count++] = config->pool[i];
-        n++;
+    for (size_t i = 0; i < from->count; i++) {
+        core[i] = &from->pool[i]->core;
+        fill_pool(in->config, from->pool[i], &pool[i]);
+        in->pool[in->pool_count++] = from->pool[i];
     }
     ret->pool = pool;
-    return group_compile_kept(&in->arena, name, core, n, &ret->group, diag);
+    return group_compile_kept(&in->arena, from->name, core, from->count, &ret->group, diag);
 }
 
 static enum rc fill_groups(struct installation *in, struct diag *diag)
 {
-    struct grouping g;
-    enum rc rc = find_groups(&in->arena, in->config, &g);
-    if (rc == RC_OK)
-        rc = check_grouping(in->config, &g, diag);
+    struct config_groups groups;
+    enum rc rc = config_groups_of(in->config, &in->arena, &groups, diag);
     if (rc != RC_OK)
         return rc;
-    struct reconcile_group *group = arena_array(&in->arena, g.count, sizeof(*group));
+    struct reconcile_group *group = arena_array(&in->arena, groups.count, sizeof(*group));
     in->pool = arena_array(&in->arena, in->config->pool_count, sizeof(struct pool_config *));
-    if (g.count > 0 && (group == NULL || in->pool == NULL))
+    if (groups.count > 0 && (group == NULL || in->pool == NULL))
         return fail(diag, RC_NO_MEMORY, "no memory left");
-    for (size_t i = 0; i < g.count && rc == RC_OK; i++)
-        rc = fill_group(in, &g, i, &group[i], diag);
+    for (size_t i = 0; i < groups.count && rc == RC_OK; i++)
+        rc = fill_group(in, &groups.item[i], &group[i], diag);
     in->spec.group = group;
-    in->spec.group_count = g.count;
+    in->spec.group_count = groups.count;
     return rc;
 }
 
