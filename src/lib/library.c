@@ -81,6 +81,7 @@ static struct config *read_config(const char *name, struct span text, struct dia
     problem_list_init(&problems);
     struct config *config = config_read(name, text, &none, &problems);
     *ret_errors = problems.errors;
+    problem_list_sort(&problems);
     if (config == NULL)
         first_problem(&problems, diag);
     problem_list_done(&problems);

@@ -194,13 +194,15 @@ static void what_is_refused_changes_nothing_and_says_why(void **state)
     assert_true(sluice_save(s, before, sizeof(before)) < sizeof(before));
     assert_int_not_equal(sluice_reload(s, "x.yaml", wrong, strlen(wrong), SECOND, &error), 0);
     assert_int_equal(error.line, 2);
-    assert_non_null(strstr(error.text, "maxReplicas"));
+    assert_true(error.errors >= 1);
+    assert_int_not_equal(error.text[0], 0);
     assert_int_not_equal(sluice_load(s, "{}", 2, &error), 0);
     assert_int_not_equal(sluice_load(s, before, strlen(before) / 2, &error), 0);
     assert_true(sluice_save(s, after, sizeof(after)) < sizeof(after));
     assert_string_equal(before, after);
     assert_null(sluice_open("x.yaml", wrong, strlen(wrong), NULL));
     assert_true(sluice_check("x.yaml", wrong, strlen(wrong), report, sizeof(report)) >= 1);
+    assert_non_null(strstr(report, "did you mean \"maxReplicas\""));
     assert_non_null(strstr(report, "x.yaml:2:"));
     assert_non_null(strstr(report, "^\n"));
     assert_int_equal(sluice_check("y.yaml", config, strlen(config), report, sizeof(report)), 0);
