@@ -37,6 +37,9 @@
 #define PROM_SERIES_MAX 100000U      /* samples of one page */
 #define PROM_LABELS_MAX 64U          /* of one sample */
 #define PROM_EXEMPLAR_CHARS_MAX 128U /* names and values of its labels, as OpenMetrics says */
+#define SCRAPE_NUMBERS_MAX 512U      /* of one engine: series that are read */
+#define SCRAPE_HISTOGRAMS_MAX 128U   /* of one engine */
+#define SCRAPE_BUCKETS_MAX 64U       /* of one histogram, +Inf included */
 
 #define HTTP_HEAD_BYTES_MAX ((size_t)16 << 10)
 #define HTTP_HEADERS_MAX 100

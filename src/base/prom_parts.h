@@ -41,8 +41,6 @@ bool prom_braces(struct prom_cursor *c, struct prom_labels *ret, struct prom_str
 
 /* Characters of all names and values, unescaped. */
 size_t prom_labels_chars(const struct prom_labels *labels);
-/* Hash of the labels in any order; `but` (may be NULL) and empty values do not count. */
-uint64_t prom_labels_hash(const struct prom_label *label, size_t count, const char *but);
 uint64_t prom_hash_more(uint64_t hash, struct span bytes); /* goes on where a hash of text ended */
 uint64_t prom_hash_mix(uint64_t hash);
 

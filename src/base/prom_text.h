@@ -48,6 +48,9 @@ struct prom_label {
     struct prom_string value;
 };
 
+/* Hash of labels in any order; `but` (may be NULL) and empty values do not count. */
+uint64_t prom_labels_hash(const struct prom_label *label, size_t count, const char *but);
+
 struct prom_exemplar {
     const struct prom_label *label;
     size_t label_count;
