@@ -369,23 +369,28 @@ static enum rc end_page(struct parser *p)
     return words ? refuse(p, RC_INVALID, NULL, words) : RC_OK;
 }
 
+size_t prom_seen_slots(struct span text, enum prom_format format)
+{
+    size_t lines = 1;
+    for (size_t at = 0; at < text.len; lines++) {
+        const char *end = memchr(text.ptr + at, '\n', text.len - at);
+        at = end ? (size_t)(end - text.ptr) + 1 : text.len;
+    }
+    const size_t need =
+        lines * (format == PROM_OPENMETRICS ? SLOTS_PER_LINE_OPENMETRICS : SLOTS_PER_LINE_TEXT);
+    size_t slots = SLOTS_MIN;
+    while (slots < need && slots < PROM_SEEN_SLOTS)
+        slots *= 2;
+    return slots;
+}
+
 /* As much of the caller's table as this page can fill to the half. */
 static struct prom_seen seen_for(struct span text, const struct prom_reader *reader)
 {
-    size_t lines = 1;
-    for (const char *p = text.ptr, *end = p + text.len; p < end; p++) {
-        p = memchr(p, '\n', (size_t)(end - p));
-        if (!p)
-            break;
-        lines++;
-    }
-    const size_t need = lines * (reader->format == PROM_OPENMETRICS ? SLOTS_PER_LINE_OPENMETRICS
-                                                                    : SLOTS_PER_LINE_TEXT);
-    struct prom_seen seen = {.slot = reader->seen.slot, .slot_count = SLOTS_MIN};
-    while (seen.slot_count < need && seen.slot_count < reader->seen.slot_count)
-        seen.slot_count *= 2;
-    if (seen.slot_count > reader->seen.slot_count)
-        seen.slot_count = reader->seen.slot_count;
+    struct prom_seen seen = reader->seen;
+    const size_t need = prom_seen_slots(text, reader->format);
+    if (seen.slot_count > need)
+        seen.slot_count = need;
     memset(seen.slot, 0, seen.slot_count * sizeof(*seen.slot));
     return seen;
 }

@@ -83,9 +83,9 @@ struct prom_seen {
     uint64_t *slot;
     size_t slot_count;
 };
-#define PROM_SEEN_SLOTS                                                                            \
-    ((size_t)1 << 18) /* enough for PROM_SERIES_MAX lines of Prometheus text                       \
-                       */
+/* Enough for PROM_SERIES_MAX lines of Prometheus text. */
+#define PROM_SEEN_SLOTS ((size_t)1 << 18)
+size_t prom_seen_slots(struct span text, enum prom_format format); /* what this page needs */
 
 struct prom_reader {
     enum prom_format format;

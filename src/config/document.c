@@ -134,7 +134,7 @@ static void put_rows(struct example *e, const struct opt *rows, size_t count, si
 static bool is_alternative(const char *path)
 {
     static const char *const ends[] = {"chat.target.http", "sources[].http", "sources[].push",
-                                       "sources[].exec"};
+                                       "sources[].exec", "sources[].engine"};
     for (size_t i = 0; i < COUNT_OF(ends); i++)
         if (span_ends_with(span_from(path), ends[i]))
             return true;

@@ -77,6 +77,18 @@ static const struct opt exec_source_options[] = {
     ROW_TEXT("workdir", exec_source, workdir, 0, LIVE, "",
              "Folder the program runs in; empty is sluice's own."),
 };
+static const struct opt engine_source_options[] = {
+    ROW_TEXT("path", engine_source, path, 0, LIVE, "",
+             "Path of the page; empty is the metricsPath of the target."),
+    ROW_NUMBER(INT, "port", engine_source, port, LIVE, 0, 65535, 0, "",
+               "Port of the page, where it is not that of the requests; 0 is that one."),
+    ROW_NUMBER(
+        BOOL, "latencies", engine_source, latencies, LIVE, 0, 1, 0, "",
+        "Also tell latencies, rates and errors: for pools whose requests do not come through "
+        "the gateway, which measures them itself."),
+    ROW_NUMBER(DURATION, "warmUp", engine_source, warm_up_ns, LIVE, 0, 3600, 60, "s",
+               "Latencies of a replica do not count for so long after it became ready."),
+};
 static const struct opt fallback_options[] = {
     ROW_NUMBER(INT, "after", source_fallback, after, LIVE, 1, 1000, 3, "answers",
                "So many failures in a row begin it; the first good answer ends it."),

@@ -173,6 +173,10 @@ static void read_kind(struct reader *r, struct arena *arena, const struct tree *
     case SOURCE_EXEC:
         read_exec(r, arena, &source->exec);
         break;
+    case SOURCE_ENGINE:
+        if (!tree_get(item, "every"))
+            source->period_ns = SECOND_NS;
+        break;
     case SOURCE_NONE:
     case SOURCE_KIND_COUNT:
         break;

@@ -88,6 +88,13 @@ struct exec_source {
     char workdir[TEXT_SIZE];
 };
 
+struct engine_source {
+    char path[TEXT_SIZE]; /* "" = metricsPath of the target */
+    int64_t port;         /* 0 = the one that serves requests */
+    bool latencies;       /* also what the gateway measures: latencies, rates, errors */
+    int64_t warm_up_ns;   /* a replica's latencies do not count for so long after it became ready */
+};
+
 struct source_fallback {
     int64_t after;    /* answers in a row that failed */
     int64_t replicas; /* never fewer while they do; -1 = none */
@@ -111,6 +118,7 @@ struct source_spec {
     struct http_source http;
     struct push_source push;
     struct exec_source exec;
+    struct engine_source engine;
 };
 
 extern const struct opt source_options[];

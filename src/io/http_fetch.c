@@ -27,6 +27,7 @@ struct http_fetch {
     int status;
     bool head_method;
     bool tried_again;
+    bool whole;
     bool dead;
     struct diag diag;
 };
@@ -72,6 +73,7 @@ static void fetch_tell(struct http_fetch *fetch, enum rc rc)
                                        .status = fetch->status,
                                        .content_type = span_from(fetch->content_type),
                                        .body = buf_view(&fetch->body),
+                                       .whole = fetch->whole,
                                        .retry_after_ns = fetch->retry_after_ns,
                                        .diag = &fetch->diag};
     http_fetch_fn *fn = fetch->fn;
@@ -83,6 +85,7 @@ static void on_head(void *user, const struct http_head *head)
 {
     struct http_fetch *fetch = user;
     fetch->status = head->status;
+    fetch->whole = head->body != HTTP_BODY_UNTIL_CLOSE;
     (void)span_copy(http_header_get(head, "content-type"), fetch->content_type,
                     sizeof(fetch->content_type)); /* a longer one is cut */
     int64_t seconds = 0;

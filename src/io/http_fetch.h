@@ -24,6 +24,8 @@ struct http_result {
     int status;
     struct span content_type;
     struct span body;
+    bool whole; /* a length or chunks prove that nothing is missing; false: it ended with the
+                   connection */
     int64_t retry_after_ns; /* -1 = not said */
     const struct diag *diag;
 };

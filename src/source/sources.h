@@ -40,6 +40,7 @@ struct sources;
     X(NOT_A_NUMBER, "NotANumber", "NaN or infinite")                                               \
     X(NEGATIVE, "Negative", "below 0, which this signal cannot be")                                \
     X(ABSURD, "Absurd", "above all that this signal can be")                                       \
+    X(FROZEN, "Frozen", "requests are there, and no counter moves: it may hang")                   \
     X(EXIT, "Exit", "the program failed")                                                          \
     X(UNCOVERED, "Uncovered", "no replica told it")                                                \
     X(LOCAL, "Local", "something here: a file, memory, descriptors")

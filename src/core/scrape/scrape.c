@@ -26,8 +26,8 @@ const char *scrape_doubt_words(enum scrape_doubt doubt)
 void scrape_init(struct scrape *s)
 {
     *s = (struct scrape){.at_ns = TIME_NONE, .moved_ns = TIME_NONE, .advanced_ns = TIME_NONE};
-    scrape_page_clear(&s->page[0]);
-    scrape_page_clear(&s->page[1]);
+    scrape_page_init(&s->page[0]);
+    scrape_page_init(&s->page[1]);
 }
 
 void scrape_done(struct scrape *s)
@@ -105,8 +105,7 @@ static struct scrape_value level(const struct pair *pair, size_t lead)
         engine_quantity_row((enum engine_quantity)engine_names[lead].quantity);
     const double ceiling = signal_row(quantity->signal)->ceiling;
     struct folded f = {.doubt = SCRAPE_SURE};
-    for (size_t i = 0; i < pair->now->number_count; i++) {
-        const struct scrape_number *n = &pair->now->number[i];
+    for (const struct scrape_number *n = pair->now->number; n; n = n->next) {
         const double scale = engine_names[n->name].scale;
         if (of_rank(n->name, lead, ENGINE_LEAD))
             fold_in(&f, n->value * scale / divisor_of(pair->now, lead, n->series), ceiling);
@@ -146,8 +145,7 @@ struct growth {
 static struct growth growth(const struct pair *pair, size_t lead, enum engine_part part)
 {
     struct growth g = {.doubt = SCRAPE_SURE};
-    for (size_t i = 0; i < pair->now->number_count; i++) {
-        const struct scrape_number *n = &pair->now->number[i];
+    for (const struct scrape_number *n = pair->now->number; n; n = n->next) {
         double more = 0;
         if (!of_rank(n->name, lead, part))
             continue;
@@ -241,8 +239,7 @@ static struct scrape_value histogram(struct pair *pair, size_t lead, struct buck
     struct buckets kept;
     bool mixed = false;
     buckets_clear(&sum);
-    for (size_t i = 0; i < pair->now->histogram_count; i++) {
-        const struct scrape_histogram *h = &pair->now->histogram[i];
+    for (const struct scrape_histogram *h = pair->now->histogram; h; h = h->next) {
         if (h->name != lead)
             continue;
         if (!is_sound(h))

@@ -11,6 +11,7 @@
 #include <stdint.h>
 
 #include "base/duration.h"
+#include "base/mem.h"
 #include "base/prom_text.h"
 #include "core/scrape/buckets.h"
 #include "core/scrape/engine_names.h"
@@ -22,11 +23,13 @@
 #define SCRAPE_FROZEN_NS (60 * SECOND_NS)
 
 struct scrape_number {
+    struct scrape_number *next;
     uint64_t series;
     double value;
     uint16_t name; /* index in engine_names */
 };
 struct scrape_histogram {
+    struct scrape_histogram *next;
     uint64_t series;
     uint16_t name;
     uint16_t count;
@@ -37,15 +40,14 @@ struct scrape_histogram {
     double cumulative[SCRAPE_BUCKETS_MAX];
 };
 struct scrape_page {
-    struct scrape_number *number;
+    struct arena arena;
+    struct scrape_number *number; /* newest first, as the next */
     size_t number_count;
-    size_t number_cap;
     struct scrape_histogram *histogram;
     size_t histogram_count;
-    size_t histogram_cap;
     double started_s; /* process_start_time_seconds; NaN = not told */
     double newest_s;  /* newest timestamp of what was read; NaN = none */
-    bool short_of_memory;
+    bool full;        /* has more than is kept, or memory is out */
 };
 
 struct scrape {

@@ -1,12 +1,11 @@
 #include "core/scrape/scrape_page.h"
 
 #include <math.h>
-#include <stdlib.h>
 #include <string.h>
 
-#include "base/mem.h"
 #include "base/num.h"
 
+#define PAGE_MEMORY_MAX ((size_t)512 << 10)
 #define MEANINGS_MAX 8 /* names of the table that one sample may stand for */
 #define START_TIME "process_start_time_seconds"
 
@@ -27,18 +26,26 @@ struct page_reading {
     struct meanings meanings;
 };
 
-void scrape_page_clear(struct scrape_page *page)
+void scrape_page_init(struct scrape_page *page)
 {
-    page->number_count = page->histogram_count = 0;
-    page->started_s = page->newest_s = NAN;
-    page->short_of_memory = false;
+    *page = (struct scrape_page){.started_s = NAN, .newest_s = NAN};
+    arena_init(&page->arena, PAGE_MEMORY_MAX);
 }
 
 void scrape_page_done(struct scrape_page *page)
 {
-    free(page->number);
-    free(page->histogram);
-    *page = (struct scrape_page){.started_s = NAN, .newest_s = NAN};
+    arena_done(&page->arena);
+    scrape_page_init(page);
+}
+
+static void clear(struct scrape_page *page)
+{
+    arena_clear(&page->arena);
+    page->number = NULL;
+    page->histogram = NULL;
+    page->number_count = page->histogram_count = 0;
+    page->started_s = page->newest_s = NAN;
+    page->full = false;
 }
 
 /* "NAME" or "NAME_bucket", "NAME_count" of a histogram. */
@@ -98,75 +105,76 @@ static bool is_selected(const struct engine_name *row, const struct prom_sample 
     return label && prom_string_is(label->value, row->label_value);
 }
 
-const struct scrape_number *scrape_page_number(const struct scrape_page *page, size_t name,
-                                               uint64_t series)
+struct scrape_number *scrape_page_number(const struct scrape_page *page, size_t name,
+                                         uint64_t series)
 {
-    for (size_t i = 0; i < page->number_count; i++)
-        if (page->number[i].name == name && page->number[i].series == series)
-            return &page->number[i];
+    for (struct scrape_number *n = page->number; n; n = n->next)
+        if (n->name == name && n->series == series)
+            return n;
     return NULL;
 }
 
-const struct scrape_histogram *scrape_page_histogram(const struct scrape_page *page, size_t name,
-                                                     uint64_t series)
+/* Lines of one histogram follow each other, and the newest is the first. */
+struct scrape_histogram *scrape_page_histogram(const struct scrape_page *page, size_t name,
+                                               uint64_t series)
 {
-    /* From the end: the lines of one histogram follow each other. */
-    for (size_t i = page->histogram_count; i > 0; i--)
-        if (page->histogram[i - 1].name == name && page->histogram[i - 1].series == series)
-            return &page->histogram[i - 1];
+    for (struct scrape_histogram *h = page->histogram; h; h = h->next)
+        if (h->name == name && h->series == series)
+            return h;
     return NULL;
 }
 
 bool scrape_page_has(const struct scrape_page *page, size_t name)
 {
-    for (size_t i = 0; i < page->number_count; i++)
-        if (page->number[i].name == name)
+    for (const struct scrape_number *n = page->number; n; n = n->next)
+        if (n->name == name)
             return true;
-    for (size_t i = 0; i < page->histogram_count; i++)
-        if (page->histogram[i].name == name && page->histogram[i].count > 0)
+    for (const struct scrape_histogram *h = page->histogram; h; h = h->next)
+        if (h->name == name && h->count > 0)
             return true;
     return false;
+}
+
+/* NULL: the page is full. */
+static void *place(struct scrape_page *page, size_t *count, size_t max, size_t size)
+{
+    void *bytes = *count < max ? arena_alloc(&page->arena, size) : NULL;
+    if (bytes)
+        ++*count;
+    else
+        page->full = true;
+    return bytes;
 }
 
 static void put_number(struct scrape_page *page, uint16_t name, const struct prom_sample *s)
 {
     const char *label = engine_names[name].label;
     const uint64_t series = prom_labels_hash(s->label, s->label_count, label);
-    size_t at = page->number_count;
-    if (s->repeated) { /* the last one counts (FAULTS 15) */
-        const struct scrape_number *old = scrape_page_number(page, name, series);
-        at = old ? (size_t)(old - page->number) : at;
+    /* Of a series that comes twice the last one counts (FAULTS 15). */
+    struct scrape_number *n = s->repeated ? scrape_page_number(page, name, series) : NULL;
+    if (!n) {
+        n = place(page, &page->number_count, SCRAPE_NUMBERS_MAX, sizeof(*n));
+        if (!n)
+            return;
+        *n = (struct scrape_number){.next = page->number, .series = series, .name = name};
+        page->number = n;
     }
-    void *array = page->number;
-    if (mem_grow(&array, &page->number_cap, at + 1, sizeof(*page->number), SCRAPE_NUMBERS_MAX) !=
-        RC_OK) {
-        page->short_of_memory = true;
-        return;
-    }
-    page->number = array;
-    page->number[at] = (struct scrape_number){series, s->value, name};
-    page->number_count += at == page->number_count;
+    n->value = s->value;
 }
 
 static struct scrape_histogram *histogram_of(struct scrape_page *page, uint16_t name,
                                              uint64_t series)
 {
-    const struct scrape_histogram *old = scrape_page_histogram(page, name, series);
-    if (old)
-        return &page->histogram[old - page->histogram];
-    void *array = page->histogram;
-    if (mem_grow(&array, &page->histogram_cap, page->histogram_count + 1, sizeof(*page->histogram),
-                 SCRAPE_HISTOGRAMS_MAX) != RC_OK) {
-        page->short_of_memory = true;
+    struct scrape_histogram *h = scrape_page_histogram(page, name, series);
+    if (h)
+        return h;
+    h = place(page, &page->histogram_count, SCRAPE_HISTOGRAMS_MAX, sizeof(*h));
+    if (!h)
         return NULL;
-    }
-    page->histogram = array;
-    struct scrape_histogram *h = &page->histogram[page->histogram_count++];
+    h->next = page->histogram;
     h->series = series;
     h->name = name;
-    h->count = 0;
-    h->broken = h->has_total = false;
-    h->total = 0;
+    page->histogram = h;
     return h;
 }
 
@@ -246,11 +254,11 @@ enum rc scrape_page_read(struct scrape_page *page, struct span text, const struc
     struct prom_reader reader = *how;
     reader.on_sample = take_sample;
     reader.context = &reading;
-    scrape_page_clear(page);
+    clear(page);
     const enum rc rc = prom_parse(text, &reader, ret_counts, diag);
     if (rc != RC_OK)
         return rc;
-    if (page->short_of_memory)
+    if (page->full)
         return fail(diag, RC_LIMIT,
                     "the page has more series of one engine than are read: %u "
                     "numbers, %u histograms",

@@ -4,15 +4,15 @@
 
 #include "core/scrape/scrape.h"
 
-void scrape_page_clear(struct scrape_page *page); /* keeps the memory */
+void scrape_page_init(struct scrape_page *page);
 void scrape_page_done(struct scrape_page *page);
 enum rc scrape_page_read(struct scrape_page *page, struct span text, const struct prom_reader *how,
                          struct prom_counts *ret_counts, struct diag *diag) MUST_CHECK;
 /* NULL when the page has none. */
-const struct scrape_number *scrape_page_number(const struct scrape_page *page, size_t name,
+struct scrape_number *scrape_page_number(const struct scrape_page *page, size_t name,
+                                         uint64_t series);
+struct scrape_histogram *scrape_page_histogram(const struct scrape_page *page, size_t name,
                                                uint64_t series);
-const struct scrape_histogram *scrape_page_histogram(const struct scrape_page *page, size_t name,
-                                                     uint64_t series);
 bool scrape_page_has(const struct scrape_page *page, size_t name);
 
 #endif
