@@ -115,7 +115,8 @@ static void scraped_free(struct scraped *r)
 static struct scraped *scraped_new(struct engine_source_state *e, uint64_t id)
 {
     void *array = e->replica;
-    if (mem_grow(&array, &e->cap, e->count + 1, sizeof(*e->replica), TABLE_REPLICAS_MAX) != RC_OK)
+    if (mem_grow(&array, &e->cap, e->count + 1, sizeof(struct scraped *), TABLE_REPLICAS_MAX) !=
+        RC_OK)
         return NULL;
     e->replica = array;
     struct scraped *r = mem_new(1, sizeof(*r));
@@ -227,6 +228,7 @@ static void say_doubt(struct scraped *r)
             r->known = true;
         if (v->state != SIGNAL_FAILED || r->text[0] != '\0')
             continue;
+        r->fault = fault_of_doubt(v->doubt);
         (void)snprintf(words, sizeof(words), "%.*s: %s", SPAN_ARG(engine_names[v->name].name),
                        scrape_doubt_words(v->doubt));
         (void)snprintf(r->text, sizeof(r->text), "%.64s:%u: %.180s", r->host, (unsigned)r->port,
@@ -268,6 +270,7 @@ static void log_change(struct scraped *r)
     r->failing = failing;
     log_event(source_log(s), failing ? LOG_METRICS_LOST : LOG_METRICS_BACK,
               LOG_TEXT("pool", s->pool), LOG_INT("replica", (int64_t)r->id),
+              LOG_TEXT("reason", failing ? source_fault_name(r->fault) : ""),
               LOG_TEXT("text", r->text));
 }
 
@@ -327,10 +330,17 @@ static bool fetch(struct engine_source_state *e, struct scraped *r)
     return r->fetch != NULL;
 }
 
+/* Observations of the past stay true when there are no new ones; a level does not. */
+static bool is_of_events(enum engine_quantity quantity)
+{
+    const enum signal_fold fold = signal_row(engine_quantity_row(quantity)->signal)->fold;
+    return fold == FOLD_QUANTILE || fold == FOLD_RATIO || fold == FOLD_RATE;
+}
+
 static void tell_nothing(struct source *s)
 {
     for (size_t i = 0; i < ENGINE_QUANTITY_COUNT; i++)
-        if (is_told(s, (enum engine_quantity)i))
+        if (is_told(s, (enum engine_quantity)i) && !is_of_events((enum engine_quantity)i))
             source_value(s,
                          &(struct source_value){
                              .signal = {.id = engine_quantity_row((enum engine_quantity)i)->signal},
@@ -401,7 +411,8 @@ static void tell_replica(struct source *s, const struct scraped *r, enum engine_
         value.value = v->value;
         value.weight = v->weight;
     }
-    source_value(s, &value);
+    if (value.state != SIGNAL_ABSENT || !is_of_events(quantity))
+        source_value(s, &value);
 }
 
 static bool is_warm(const struct source *s, const struct scraped *r)
@@ -415,7 +426,7 @@ static void tell_latency(struct engine_source_state *e, enum engine_quantity qua
     struct source *s = &e->base;
     const size_t at = (size_t)quantity - ENGINE_LATENCY_FIRST;
     struct source_value value = {.signal = {.id = engine_quantity_row(quantity)->signal}};
-    const struct buckets **each = mem_new(e->count, sizeof(*each));
+    const struct buckets **each = mem_new(e->count, sizeof(struct buckets *));
     struct bucket_point point[BUCKET_POINTS_MAX];
     struct buckets all;
     size_t count = 0;
@@ -438,9 +449,9 @@ static void tell_latency(struct engine_source_state *e, enum engine_quantity qua
         value.weight = point[i].weight;
         source_value(s, &value);
     }
-    if (points > 0)
-        return;
-    value.state = failed == e->count ? SIGNAL_FAILED : SIGNAL_ABSENT;
+    if (points > 0 || failed < e->count)
+        return; /* nothing new: what windows hold stays */
+    value.state = SIGNAL_FAILED;
     value.fault = SOURCE_FAULT_UNCOVERED;
     source_value(s, &value);
 }
