@@ -6,7 +6,7 @@ SUDO := $(if $(filter 0,$(shell id -u)),,sudo)
 
 # Libraries and the compiler: what `make build` and `make demo` need.
 PACKAGES_BUILD := gcc libc6-dev meson ninja-build pkg-config git libuv1-dev libssl-dev libcurl4-openssl-dev \
-	libyaml-dev libsqlite3-dev zlib1g-dev libcmocka-dev
+	libyaml-dev libsqlite3-dev zlib1g-dev libcmocka-dev openssl
 # Checkers and peers: what `make check` needs on top.
 PACKAGES_CHECK := clang clang-format clang-tidy cppcheck python3 binutils prometheus nodejs npm node-llhttp curl \
 	python3-prometheus-client zsh fish groff-base

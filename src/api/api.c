@@ -268,25 +268,29 @@ static void on_action(void *user, const struct action *action)
 
 /* ---- life ---- */
 
-/* Without TLS a token would be read on the way: such an address is refused, whatever else is set.
- */
-static enum rc check_address(struct api *api, struct diag *diag)
+/* Beyond this machine a token is needed, and without TLS it would be read on the way. On loopback
+ * nothing leaves the machine: plain HTTP, so that local commands and scrapers need no trust. */
+static enum rc choose_tls(struct api *api, struct tls_context **ret, struct diag *diag)
 {
     struct address address;
     const enum rc rc = address_parse_listen(span_from(api->listen), &address, diag);
-    if (rc != RC_OK || address_is_loopback(&address))
+    const bool loopback = rc == RC_OK && address_is_loopback(&address);
+    *ret = loopback ? NULL : control_tls(api->control);
+    if (rc != RC_OK || loopback ||
+        (*ret != NULL && control_config(api->control)->listen.admin_token[0] != '\0'))
         return rc;
     return fail(diag, RC_DENIED,
-                "listen.admin is \"%s\", beyond this machine: it is served on loopback only; put a "
-                "proxy that ends TLS in front of it",
+                "listen.admin is \"%s\", beyond this machine: set listen.tlsCertificate, "
+                "listen.tlsKey and listen.adminToken, or use 127.0.0.1",
                 api->listen);
 }
 
-static enum rc open_listener(struct api *api, struct diag *diag)
+static enum rc open_listener(struct api *api, struct tls_context *tls, struct diag *diag)
 {
     struct http_server_config config;
     http_server_defaults(&config);
     config.listen = api->listen;
+    config.tls = tls;
     config.connections_max = API_CONNECTIONS_MAX;
     config.connections_per_address_max = API_CONNECTIONS_PER_ADDRESS_MAX;
     config.body_bytes_max = API_BODY_BYTES_MAX;
@@ -307,21 +311,28 @@ enum rc api_new(struct loop *loop, struct control *control, const struct api_con
         api->env = *config->env;
     (void)span_copy(span_from(config->listen), api->listen, sizeof(api->listen));
     api->rate = rate_new(CHANGES_PER_SECOND, CHANGES_BURST);
-    enum rc rc = check_address(api, diag);
+    struct tls_context *tls = NULL;
+    enum rc rc = choose_tls(api, &tls, diag);
     if (rc == RC_OK && (api->rate == NULL || tally_new(&api->tally) != RC_OK ||
                         stream_new(loop, &api->stream) != RC_OK))
         rc = fail(diag, RC_NO_MEMORY, "no memory left");
     if (rc == RC_OK)
-        rc = open_listener(api, diag);
+        rc = open_listener(api, tls, diag);
     if (rc != RC_OK) {
         api_free(api);
         return rc;
     }
+    api->tls = tls != NULL;
     control_listen(control, on_action, api);
     log_event(api->log, LOG_LISTENING, LOG_TEXT("what", "admin"), LOG_TEXT("address", api->listen),
               LOG_INT("port", api_port(api)));
     *ret = api;
     return RC_OK;
+}
+
+bool api_speaks_tls(const struct api *api)
+{
+    return api->tls;
 }
 
 void api_free(struct api *api)

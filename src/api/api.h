@@ -40,6 +40,7 @@ enum rc api_new(struct loop *loop, struct control *control, const struct api_con
 /* Open requests are cut; reads of the store that still run end without an answer. */
 void api_free(struct api *api);
 uint16_t api_port(const struct api *api);
+bool api_speaks_tls(const struct api *api);
 
 /* The API document (OpenAPI 3.1), and the reference pages made from the same tables. */
 void api_print_document(struct buf *out);

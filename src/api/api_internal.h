@@ -15,6 +15,7 @@ struct api {
     const struct log *log;
     struct env_table env;
     char listen[TEXT_SIZE];
+    bool tls;
     struct http_server *server;
     struct stream *stream;
     struct tally *tally;

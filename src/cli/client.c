@@ -11,10 +11,19 @@
 #include "io/file.h"
 #include "io/http_fetch.h"
 #include "io/http_server.h"
+#include "io/tls.h"
 
 #define ANSWER_BYTES_MAX ((size_t)64 << 20)
 
 /* ---- where, and with which token ---- */
+
+/* There the API speaks plain HTTP. */
+static bool is_loopback(const char *text)
+{
+    struct address address;
+    return address_parse_listen(span_from(text), &address, NULL) == RC_OK &&
+           address_is_loopback(&address);
+}
 
 static enum rc read_config(struct client *client, const char *file, struct diag *diag)
 {
@@ -32,6 +41,8 @@ static enum rc read_config(struct client *client, const char *file, struct diag 
         memcpy(client->address, config->listen.admin, sizeof(client->address));
         memcpy(client->token, config->listen.admin_token, sizeof(client->token));
         mem_wipe(config->listen.admin_token, sizeof(config->listen.admin_token));
+        memcpy(client->trust, config->listen.tls_certificate, sizeof(client->trust));
+        client->tls = client->trust[0] != '\0' && !is_loopback(client->address);
     }
     config_free(config);
     buf_done(&text);
@@ -72,12 +83,10 @@ static void choose_loopback(struct client *client)
 static enum rc set_address(struct client *client, const char *text, struct diag *diag)
 {
     struct span address = span_from(text);
-    if (span_starts_with(address, "https://"))
-        return fail(diag, RC_UNSUPPORTED,
-                    "\"%s\": commands speak plain HTTP, on this machine or "
-                    "through a tunnel",
-                    text);
-    if (span_starts_with(address, "http://"))
+    client->tls = span_starts_with(address, "https://");
+    if (client->tls)
+        address = span_slice(address, 8, address.len);
+    else if (span_starts_with(address, "http://"))
         address = span_slice(address, 7, address.len);
     const size_t slash = span_find_byte(address, '/', 0);
     if (slash != SIZE_MAX)
@@ -150,6 +159,12 @@ static enum rc explain_failure(const struct client *client, enum rc rc, struct d
                     "nothing listens at %s: is sluice running? Say where with --admin HOST:PORT or "
                     "--config FILE",
                     client->address);
+    if (client->tls && (rc == RC_CLOSED || rc == RC_IO))
+        return fail(
+            diag, rc,
+            "%s speaks no TLS, or its certificate is not trusted here: --config FILE trusts "
+            "the one that FILE names",
+            client->address);
     if (rc == RC_TIMEOUT)
         return fail(diag, rc, "%s does not answer", client->address);
     return rc; /* its words are good */
@@ -176,17 +191,25 @@ static enum rc exchange(const struct client *client, const char *method, const c
 {
     struct buf lines;
     struct buf url;
+    struct tls_context *tls = NULL;
+    enum rc rc = RC_OK;
+    if (client->tls)
+        rc = tls_client_new(client->trust[0] != '\0' ? client->trust : NULL, &tls, diag);
+    if (rc != RC_OK)
+        return rc;
     buf_init(&lines, HTTP_HEAD_BYTES_MAX);
     buf_init(&url, HTTP_HEAD_BYTES_MAX);
     put_lines(client, body.ptr != NULL, &lines);
-    buf_printf(&url, "http://%s%s", client->address, path);
+    buf_printf(&url, "http%s://%s%s", client->tls ? "s" : "", client->address, path);
     const struct http_fetch_options options = {.method = method,
                                                .url = buf_view(&url),
                                                .lines = buf_view(&lines),
                                                .body = body,
                                                .timeout_ns = CLIENT_TIMEOUT_NS,
-                                               .body_bytes_max = ANSWER_BYTES_MAX};
-    const enum rc rc = http_fetch_wait(&options, ret_status, ret, diag);
+                                               .body_bytes_max = ANSWER_BYTES_MAX,
+                                               .tls = tls};
+    rc = http_fetch_wait(&options, ret_status, ret, diag);
+    tls_context_free(tls);
     mem_wipe(lines.ptr, lines.len); /* the token */
     buf_done(&lines);
     buf_done(&url);

@@ -20,8 +20,8 @@ struct client_options {
 };
 #define CLIENT_ROWS                                                                                \
     CLI_OPT(TEXT, struct client_options, admin, "admin", "HOST:PORT", NULL, 0, 0,                  \
-            "Where the API of the running sluice is; else $SLUICE_ADMIN, or as --config says, or " \
-            "127.0.0.1:8081."),                                                                    \
+            "Where the API of the running sluice is, with https:// before it where it speaks "     \
+            "TLS; else $SLUICE_ADMIN, or as --config says, or 127.0.0.1:8081."),                   \
         CLI_OPT(TEXT, struct client_options, config, "config", "FILE", NULL, 0, 0,                 \
                 "Take address and token from this configuration."),                                \
         CLI_OPT(TEXT, struct client_options, token_file, "token-file", "FILE", NULL, 0, 0,         \
@@ -30,7 +30,9 @@ struct client_options {
 
 struct client {
     char address[TEXT_SIZE]; /* HOST:PORT */
-    char token[TEXT_SIZE];   /* wiped by client_done() */
+    bool tls;
+    char trust[TEXT_SIZE]; /* file with the certificate to expect; "" = the system's trust */
+    char token[TEXT_SIZE]; /* wiped by client_done() */
 };
 enum rc client_init(struct client *client, const struct client_options *options,
                     struct diag *diag) MUST_CHECK;

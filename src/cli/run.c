@@ -227,11 +227,11 @@ static enum rc start(struct run *run, struct config *config, struct diag *diag)
     return rc == RC_OK ? start_api(run, diag) : rc;
 }
 
-static void print_address(const char *what, const char *listen, uint16_t port)
+static void print_address(const char *what, bool tls, const char *listen, uint16_t port)
 {
     const char *colon = strrchr(listen, ':');
-    (void)printf("%s on http://%.*s:%u\n", what, colon == NULL ? 0 : (int)(colon - listen), listen,
-                 (unsigned)port);
+    (void)printf("%s on http%s://%.*s:%u\n", what, tls ? "s" : "",
+                 colon == NULL ? 0 : (int)(colon - listen), listen, (unsigned)port);
 }
 
 static void print_addresses(const struct run *run)
@@ -241,9 +241,10 @@ static void print_addresses(const struct run *run)
     (void)printf("sluice " SLUICE_VERSION ": %zu pool%s\n", config->pool_count,
                  config->pool_count == 1 ? "" : "s");
     if (gateway != NULL)
-        print_address("gateway", config->listen.gateway, gateway_thread_port(gateway));
+        print_address("gateway", control_tls(run->control) != NULL, config->listen.gateway,
+                      gateway_thread_port(gateway));
     if (run->api != NULL)
-        print_address("API", config->listen.admin, api_port(run->api));
+        print_address("API", api_speaks_tls(run->api), config->listen.admin, api_port(run->api));
     (void)fflush(stdout); /* whoever started us reads this; if it is gone nobody is harmed */
 }
 

@@ -205,12 +205,12 @@ static void check_address(struct config *c, struct reader *r, const char *name, 
     if (value[0] != '\0' && !is_address(value, &loopback))
         reader_error(r, node, RC_SYNTAX, "is \"%.80s\", HOST:PORT is wanted, as in 127.0.0.1:8080",
                      value);
-    else if (local && !loopback)
-        reader_error(
-            r, node, RC_DENIED,
-            "is \"%.80s\", beyond this machine: it is served on loopback only; put a proxy "
-            "with TLS in front of it",
-            value);
+    else if (local && !loopback &&
+             (c->listen.tls_certificate[0] == '\0' || c->listen.admin_token[0] == '\0'))
+        reader_error(r, node, RC_DENIED,
+                     "is \"%.80s\", beyond this machine: set listen.tlsCertificate, listen.tlsKey "
+                     "and listen.adminToken, or use 127.0.0.1",
+                     value);
     reader_up(r, up);
 }
 
@@ -219,11 +219,9 @@ static void check_general(struct config *c, struct reader *r)
     check_address(c, r, "gateway", c->listen.gateway, false);
     check_address(c, r, "admin", c->listen.admin, true);
     /* Better refused than served in the clear by somebody who asked for more. */
-    if (c->listen.tls_certificate[0] != '\0' || c->listen.tls_key[0] != '\0')
-        reader_error(
-            r, tree_get(c->source, "listen"), RC_UNSUPPORTED,
-            "listeners speak plain HTTP only: leave tlsCertificate and tlsKey out and put a "
-            "proxy with TLS in front");
+    if ((c->listen.tls_certificate[0] != '\0') != (c->listen.tls_key[0] != '\0'))
+        reader_error(r, tree_get(c->source, "listen"), RC_MISSING,
+                     "tlsCertificate and tlsKey go together: one of them is missing");
     check_keys(c, r);
 }
 

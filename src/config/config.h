@@ -86,6 +86,7 @@ struct listen_spec {
     char admin[TEXT_SIZE];
     char tls_certificate[TEXT_SIZE]; /* file; "" = no TLS */
     char tls_key[TEXT_SIZE];
+    int tls_version;             /* least one: 0 = 1.2, 1 = 1.3 */
     char admin_token[TEXT_SIZE]; /* secret; needed where admin is not on loopback */
     int64_t threads;             /* gateway loops */
 };

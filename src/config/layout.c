@@ -20,6 +20,11 @@ static const struct opt_choice balance_choices[] = {
     {"round-robin", BY_ROUND_ROBIN, "one after the other"},
     {NULL, 0, NULL},
 };
+static const struct opt_choice tls_version_choices[] = {
+    {"TLSv1.2", 0, "1.2 or 1.3"},
+    {"TLSv1.3", 1, "1.3 only"},
+    {NULL, 0, NULL},
+};
 static const struct opt_choice placement_choices[] = {
     {"packing", PLACEMENT_PACKING, "fullest GPU that fits first"},
     {"spreading", PLACEMENT_SPREADING, "emptiest GPU first"},
@@ -159,14 +164,20 @@ static const struct opt autoscaling_template[] = {
 static const struct opt listen_options[] = {
     ROW_TEXT("gateway", listen_spec, gateway, 0, RESTART, "127.0.0.1:8080",
              "Address for clients, HOST:PORT; empty: no gateway."),
-    ROW_TEXT("admin", listen_spec, admin, 0, RESTART, "127.0.0.1:8081",
-             "Address of API, metrics and dashboard, HOST:PORT; empty: none."),
-    ROW_TEXT("tlsCertificate", listen_spec, tls_certificate, 0, LIVE, "",
-             "File with the certificate chain; refused until listeners speak TLS."),
-    ROW_TEXT("tlsKey", listen_spec, tls_key, 0, LIVE, "",
-             "File with the private key; refused likewise."),
+    ROW_TEXT(
+        "admin", listen_spec, admin, 0, RESTART, "127.0.0.1:8081",
+        "Address of API, metrics and dashboard, HOST:PORT; empty: none. Beyond this machine it "
+        "needs TLS and a token."),
+    ROW_TEXT("tlsCertificate", listen_spec, tls_certificate, 0, RESTART, "",
+             "PEM file with the certificate and those of its issuers: the gateway speaks TLS, and "
+             "so does an admin address beyond this machine. Read again when it changes."),
+    ROW_TEXT("tlsKey", listen_spec, tls_key, 0, RESTART, "",
+             "PEM file with its private key, without a passphrase."),
+    ROW_ENUM("tlsMinVersion", listen_spec, tls_version, RESTART, tls_version_choices, 0,
+             "Least version of TLS that is spoken."),
     ROW_TEXT("adminToken", listen_spec, admin_token, OPT_FLAG_SECRET, LIVE, "",
-             "Token that callers of the admin address must show; empty: none."),
+             "Token that callers of the admin address must show; empty: none. Needed beyond this "
+             "machine."),
     ROW_NUMBER(INT, "threads", listen_spec, threads, RESTART, 1, 1, 1, "threads",
                "Loops of the gateway; there is one."),
 };

@@ -69,6 +69,7 @@ static void on_chore(void *user)
     look_at_wall(control);
     conditions_look(control);
     schedules_tell(control);
+    certificate_look(control);
     if (control->gateway_behind)
         reload_gateway(control);
     stop_look(control);
@@ -176,6 +177,7 @@ void control_free(struct control *control)
     timer_done(&control->wake);
     timer_done(&control->chore);
     gateway_thread_free(control->gateway);
+    certificate_done(control); /* the gateway used it */
     reload_done(control);
     feed_done(control);
     targets_free(control->targets);

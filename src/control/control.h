@@ -23,6 +23,7 @@ struct gateway_thread;
 struct sources;
 struct targets;
 struct store_writer;
+struct tls_context;
 
 /* Reads the configuration again; NULL exactly when problems->errors > 0 afterwards. */
 typedef struct config *control_read_fn(void *user, struct problem_list *problems);
@@ -71,6 +72,8 @@ struct targets *control_targets(const struct control *control);
 struct sources *control_sources(const struct control *control);
 struct gateway_thread *control_gateway(const struct control *control);
 struct store_writer *control_store(const struct control *control);
+/* Of the listeners; NULL: they speak plain HTTP. */
+struct tls_context *control_tls(const struct control *control);
 const char *
 control_state_path(const struct control *control);     /* to open it a second time, reading */
 int64_t control_now_ns(const struct control *control); /* on the axis of the groups */

@@ -1,7 +1,7 @@
 /* control_internal.h - what the files of the control shell share: control.c (the turn, news,
  * readers), start.c (the begin), stop.c (the end), actions.c (what reconcile asks for), feed.c
  * (samples of sources), history.c (written while it runs), restore.c (read at the begin), reload.c,
- * conditions.c. Not for others.
+ * certificate.c, conditions.c. Not for others.
  */
 #ifndef SLUICE_CONTROL_CONTROL_INTERNAL_H
 #define SLUICE_CONTROL_CONTROL_INTERNAL_H
@@ -91,6 +91,9 @@ struct control {
     struct timer chore;        /* once a second */
     struct file_watch **watch; /* of each file; NULL ends it */
     bool reload_wanted;
+    struct tls_context *tls; /* of the listeners; NULL: they speak plain HTTP */
+    struct file_watch *certificate_watch[2];
+    int certificate_looks; /* chores until changed files are read; 0 = nothing changed */
 
     bool stopping;
     bool keep_engines;
@@ -150,6 +153,12 @@ void feed_configure(struct control *control);
 void feed_done(struct control *control);
 /* R10: tells of each group whether all its sources have answered. */
 void feed_tell_known(struct control *control);
+
+/* certificate.c */
+enum rc certificate_start(struct control *control, struct diag *diag) MUST_CHECK;
+void certificate_load(struct control *control); /* again */
+void certificate_look(struct control *control); /* a chore */
+void certificate_done(struct control *control);
 
 /* start.c */
 enum rc start_all(struct control *control, struct diag *diag) MUST_CHECK;

@@ -185,6 +185,7 @@ void reload_now(struct control *control)
     control->reload_wanted = false;
     if (control->stopping)
         return;
+    certificate_load(control);
     struct config *config = NULL;
     if (!read_config(control, &config))
         return;

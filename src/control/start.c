@@ -98,6 +98,7 @@ static enum rc start_gateway(struct control *control, struct diag *diag)
     struct gateway_config config;
     gateway_defaults(&config);
     config.server.listen = listen->gateway;
+    config.server.tls = control->tls;
     config.seed = random_u64();
     config.log = control->log;
     const enum rc rc = gateway_thread_new(control->loop, &config, loop_fd_budget(control->loop),
@@ -124,7 +125,9 @@ static enum rc start_reconcile(struct control *control, struct store *store, str
 
 static enum rc start_parts(struct control *control, struct store **store, struct diag *diag)
 {
-    enum rc rc = open_store(control, store, diag);
+    enum rc rc = certificate_start(control, diag);
+    if (rc == RC_OK)
+        rc = open_store(control, store, diag);
     if (rc == RC_OK)
         rc = start_targets(control, diag);
     if (rc == RC_OK)

@@ -12,6 +12,7 @@
 
 #include "base/mem.h"
 #include "io/clock.h"
+#include "io/tls.h"
 
 #define OUT_KEEP_BYTES 4096                /* a drained buffer larger than this is given back */
 #define BREAK_LOOK_NS (5 * MILLISECOND_NS) /* whether the peer has all, before a reset */
@@ -28,6 +29,8 @@ struct conn {
     void *user;
     struct conn_limits limits;
     struct timer stall; /* write stall; also the linger limit */
+    struct tls *tls;    /* NULL: none is spoken */
+    struct buf plain;   /* with TLS: what the owner wrote and is not encrypted yet */
     struct buf out;
     size_t out_sent; /* bytes at the front of out that the kernel took */
     size_t discarded;
@@ -40,6 +43,7 @@ struct conn {
     bool blocked;    /* the kernel takes no more; waits for WATCH_WRITE */
     bool shut_down;  /* our side was ended */
     bool refused;    /* connect() itself said so: told at the end of the callback */
+    bool unread;     /* paused with TLS: decrypted or received bytes wait */
     bool half_heard; /* paused, and the peer ended behind bytes we have not read yet */
 };
 
@@ -88,7 +92,7 @@ static void conn_tell_closed(struct conn *conn, enum rc why)
 
 size_t conn_unsent(const struct conn *conn)
 {
-    return conn->out.len - conn->out_sent;
+    return conn->out.len - conn->out_sent + conn->plain.len;
 }
 
 bool conn_over_high_water(const struct conn *conn)
@@ -107,14 +111,33 @@ static void conn_break_when_taken(struct conn *conn)
         conn_reset(conn);
 }
 
+static void empty(struct buf *buf)
+{
+    if (buf->cap > OUT_KEEP_BYTES)
+        buf_done(buf);
+    else
+        buf_clear(buf);
+}
+
+/* What the owner wrote, and the end of it, in the words of TLS. */
+static enum rc conn_encrypt(struct conn *conn)
+{
+    enum rc rc = conn->plain.failed ? RC_LIMIT : RC_OK;
+    if (rc == RC_OK && conn->plain.len > 0)
+        rc = tls_write(conn->tls, buf_view(&conn->plain), &conn->out);
+    if (rc == RC_AGAIN)
+        return RC_OK; /* the handshake comes first */
+    empty(&conn->plain);
+    if (rc == RC_OK && conn->state == CONN_LINGER && conn->break_ns == 0)
+        tls_end(conn->tls, &conn->out);
+    return rc;
+}
+
 /* Everything was sent: keep a small buffer, end our side when lingering. */
 static void conn_emptied(struct conn *conn)
 {
     conn->out_sent = 0;
-    if (conn->out.cap > OUT_KEEP_BYTES)
-        buf_done(&conn->out);
-    else
-        buf_clear(&conn->out);
+    empty(&conn->out);
     if (conn->state == CONN_LINGER && conn->break_ns > 0) {
         conn_break_when_taken(conn);
     } else if (conn->state == CONN_LINGER && !conn->shut_down) {
@@ -124,9 +147,25 @@ static void conn_emptied(struct conn *conn)
             conn_bury(conn);
         else
             timer_after(&conn->stall, CONN_LINGER_NS);
-    } else if (conn->state != CONN_LINGER) {
+    } else if (conn->state != CONN_LINGER && (!conn->tls || tls_ready(conn->tls))) {
         timer_stop(&conn->stall);
     }
+}
+
+/* One system call for all that is there; false: the connection is broken. */
+static bool conn_send(struct conn *conn)
+{
+    const size_t left = conn->out.len - conn->out_sent;
+    if (left == 0)
+        return true;
+    const ssize_t n =
+        send(conn->fd, conn->out.ptr + conn->out_sent, left, MSG_NOSIGNAL | MSG_DONTWAIT);
+    if (n < 0 && errno != EAGAIN && errno != EINTR)
+        return false;
+    conn->out_sent += n > 0 ? (size_t)n : 0;
+    if (n > 0 && conn->limits.write_stall_ns > 0 && conn->out.len > conn->out_sent)
+        timer_after(&conn->stall, conn->limits.write_stall_ns);
+    return true;
 }
 
 static void conn_flush(struct conn *conn)
@@ -138,23 +177,16 @@ static void conn_flush(struct conn *conn)
     }
     if (conn->state == CONN_CONNECTING || conn->blocked)
         return;
-    if (conn->out.failed) {
-        conn_tell_closed(conn, RC_LIMIT);
+    const enum rc rc = conn->tls ? conn_encrypt(conn) : RC_OK;
+    if (rc != RC_OK || conn->out.failed) {
+        conn_tell_closed(conn, rc == RC_IO ? RC_IO : RC_LIMIT);
         return;
     }
-    const size_t unsent = conn_unsent(conn);
-    if (unsent > 0) {
-        const ssize_t n =
-            send(conn->fd, conn->out.ptr + conn->out_sent, unsent, MSG_NOSIGNAL | MSG_DONTWAIT);
-        if (n < 0 && errno != EAGAIN && errno != EINTR) {
-            conn_tell_closed(conn, RC_IO);
-            return;
-        }
-        conn->out_sent += n > 0 ? (size_t)n : 0;
-        if (n > 0 && conn->limits.write_stall_ns > 0 && conn_unsent(conn) > 0)
-            timer_after(&conn->stall, conn->limits.write_stall_ns);
+    if (!conn_send(conn)) {
+        conn_tell_closed(conn, RC_IO);
+        return;
     }
-    if (conn_unsent(conn) == 0) {
+    if (conn->out.len == conn->out_sent) {
         conn_emptied(conn);
     } else {
         conn->blocked = true;
@@ -171,15 +203,46 @@ static void conn_flush(struct conn *conn)
     }
 }
 
+/* Hands out what was received until the owner pauses or lets go. */
+static void conn_decrypt(struct conn *conn)
+{
+    char *bytes = loop_read_buffer(conn->loop);
+    const bool ready = tls_ready(conn->tls);
+    enum rc rc = RC_OK;
+    conn->unread = false;
+    while (rc == RC_OK && conn->state == CONN_OPEN && !conn->ended) {
+        size_t len = 0;
+        if (conn->paused && tls_ready(conn->tls)) {
+            conn->unread = tls_has_more(conn->tls);
+            break;
+        }
+        rc = tls_read(conn->tls, bytes, LOOP_READ_BYTES, &len, &conn->out);
+        if (rc == RC_OK)
+            conn->ops->data(conn->user, span_of(bytes, len));
+    }
+    if (conn->state == CONN_DEAD)
+        return;
+    if (!ready && tls_ready(conn->tls))
+        timer_stop(&conn->stall);
+    loop_defer(conn->loop, &conn->task);
+    if (rc == RC_CLOSED || rc == RC_SYNTAX)
+        conn_tell_closed(conn, RC_CLOSED);
+}
+
 static void conn_task(struct task *task)
 {
     struct conn *conn = (struct conn *)task; /* the first member */
     if (conn->state == CONN_DEAD) {
         buf_done(&conn->out);
+        buf_done(&conn->plain);
+        tls_free(conn->tls);
         free(conn);
         return;
     }
-    conn_flush(conn);
+    if (conn->unread)
+        conn_decrypt(conn);
+    if (conn->state != CONN_DEAD)
+        conn_flush(conn);
 }
 
 static void conn_stalled(void *user)
@@ -209,7 +272,18 @@ static void conn_read(struct conn *conn)
             conn_bury(conn);
         return;
     }
-    conn->ops->data(conn->user, span_of(bytes, (size_t)n));
+    if (!conn->tls)
+        conn->ops->data(conn->user, span_of(bytes, (size_t)n));
+    else if (tls_take(conn->tls, span_of(bytes, (size_t)n)) == RC_OK)
+        conn_decrypt(conn);
+    else
+        conn_tell_closed(conn, RC_NO_MEMORY);
+}
+
+static void conn_shake_hands(struct conn *conn)
+{
+    tls_start(conn->tls, &conn->out);
+    timer_after(&conn->stall, CONN_HANDSHAKE_NS);
 }
 
 static void conn_connected(struct conn *conn)
@@ -222,6 +296,8 @@ static void conn_connected(struct conn *conn)
     }
     conn->state = CONN_OPEN;
     conn_watch(conn);
+    if (conn->tls)
+        conn_shake_hands(conn);
     loop_defer(conn->loop, &conn->task);
     if (conn->ops->connected)
         conn->ops->connected(conn->user);
@@ -234,7 +310,7 @@ static void conn_hangup(struct conn *conn)
     const ssize_t n = recv(conn->fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT);
     if (n < 0 && (errno == EAGAIN || errno == EINTR))
         return;
-    if (n > 0) {
+    if (n > 0 || conn->unread) {
         conn->half_heard = true; /* its end is told after those bytes, when reading goes on */
         conn_watch(conn);
         return;
@@ -283,6 +359,7 @@ static struct conn *conn_new(struct loop *loop, int fd, const struct conn_limits
         return NULL;
     }
     buf_init(&conn->out, CONN_OUT_BYTES_MAX);
+    buf_init(&conn->plain, CONN_OUT_BYTES_MAX);
     const int one = 1;
     /* Without it small events would wait for the peer's acknowledgement; a socket that does not
      * know the option still works. */
@@ -331,6 +408,14 @@ struct conn *conn_connect(struct loop *loop, const struct address *address,
     return conn;
 }
 
+void conn_secure(struct conn *conn, struct tls *tls)
+{
+    assert(!conn->tls && conn_unsent(conn) == 0);
+    conn->tls = tls;
+    if (conn->state == CONN_OPEN)
+        conn_shake_hands(conn);
+}
+
 void conn_set_owner(struct conn *conn, const struct conn_ops *ops, void *user)
 {
     conn->ops = ops;
@@ -339,7 +424,7 @@ void conn_set_owner(struct conn *conn, const struct conn_ops *ops, void *user)
 
 struct buf *conn_out(struct conn *conn)
 {
-    return &conn->out;
+    return conn->tls ? &conn->plain : &conn->out;
 }
 
 void conn_wrote(struct conn *conn)
@@ -350,7 +435,7 @@ void conn_wrote(struct conn *conn)
 
 void conn_write(struct conn *conn, struct span bytes)
 {
-    buf_span(&conn->out, bytes);
+    buf_span(conn_out(conn), bytes);
     conn_wrote(conn);
 }
 
@@ -364,6 +449,8 @@ void conn_resume(struct conn *conn)
 {
     conn->paused = false;
     conn_watch(conn);
+    if (conn->unread)
+        loop_defer(conn->loop, &conn->task);
 }
 
 bool conn_paused(const struct conn *conn)

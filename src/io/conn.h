@@ -22,7 +22,10 @@
     (2 * SECOND_NS) /* a finished connection waits so long for the peer's end                      \
                      */
 
+#define CONN_HANDSHAKE_NS (10 * SECOND_NS)
+
 struct conn;
+struct tls;
 
 /* All callbacks are optional but data and closed. Inside any of them the connection may be freed.
  */
@@ -49,6 +52,9 @@ struct conn *conn_accept(struct loop *loop, int fd, const struct conn_limits *li
 /* Starts to connect; `connected` or `closed` follows. Writes before that are kept. */
 struct conn *conn_connect(struct loop *loop, const struct address *address,
                           const struct conn_limits *limits, const struct conn_ops *ops, void *user);
+/* Speaks TLS from now on; takes the session. Before the first byte. What the owner reads and writes
+ * stays plain; `closed` with RC_CLOSED when the peer is not trusted or speaks something else. */
+void conn_secure(struct conn *conn, struct tls *tls);
 void conn_set_owner(struct conn *conn, const struct conn_ops *ops, void *user);
 
 void conn_write(struct conn *conn, struct span bytes); /* failures come as `closed` */

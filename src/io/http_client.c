@@ -10,6 +10,7 @@
 
 #include "io/clock.h"
 #include "io/http_client_internal.h"
+#include "io/tls.h"
 
 #define EARLY_BYTES_MAX (HTTP_BODY_BYTES_MAX + HTTP_HEAD_BYTES_MAX)
 
@@ -51,6 +52,11 @@ void http_client_configure(struct http_client *client, const struct http_client_
 struct loop *http_client_loop(const struct http_client *client)
 {
     return client->loop;
+}
+
+bool http_client_speaks_tls(const struct http_client *client)
+{
+    return client->config.tls != NULL;
 }
 
 int64_t http_client_connections(const struct http_client *client)
@@ -141,6 +147,14 @@ static bool call_open(struct http_call *call, const struct address *address)
     call->conn = conn_connect(call->origin->client->loop, address, &limits, &call_conn_ops, call);
     if (!call->conn)
         return false;
+    struct tls *tls = config->tls ? tls_new(config->tls, call->origin->host) : NULL;
+    if (tls) {
+        conn_secure(call->conn, tls);
+    } else if (config->tls) {
+        conn_close(call->conn);
+        call->conn = NULL;
+        return false;
+    }
     if (call->early.len > 0)
         conn_write(call->conn, buf_view(&call->early));
     buf_done(&call->early);

@@ -11,6 +11,7 @@
 #include "io/http1.h"
 #include "io/loop.h"
 
+struct tls_context;
 struct http_client;
 struct http_origin;
 struct http_call;
@@ -23,6 +24,7 @@ struct http_client_config {
     int64_t keep_ns;         /* an idle connection is closed after this */
     int64_t keep_max;        /* idle connections per origin */
     size_t high_water_bytes; /* of unsent request bytes */
+    struct tls_context *tls; /* for all connections; NULL: plain HTTP */
 };
 /* 5 s connect, 10 min first byte, no gap limit, 30 s write stall, 60 s keep, 256 kept, 256 KiB. */
 void http_client_defaults(struct http_client_config *config);
@@ -32,6 +34,7 @@ struct http_client *http_client_new(struct loop *loop, const struct http_client_
 void http_client_configure(struct http_client *client, const struct http_client_config *config);
 void http_client_free(struct http_client *client); /* calls still open end without a callback */
 struct loop *http_client_loop(const struct http_client *client);
+bool http_client_speaks_tls(const struct http_client *client);
 int64_t http_client_connections(const struct http_client *client); /* open, idle ones too */
 
 /* Where a call goes; counted references, one per address and client. Numeric host, or a name that

@@ -34,21 +34,22 @@ struct http_fetch {
 
 enum rc http_url_parse(struct span url, struct http_url *ret, struct diag *diag)
 {
-    static const char scheme[] = "http://";
-    if (!span_starts_with(url, scheme))
+    const bool tls = span_starts_with(url, "https://");
+    if (!tls && !span_starts_with(url, "http://"))
         return fail(diag, RC_INVALID, "'%.*s' is not an http:// URL", SPAN_ARG(url));
-    struct span rest = span_slice(url, sizeof(scheme) - 1, url.len);
+    struct span rest = span_slice(url, tls ? 8 : 7, url.len);
     const size_t fragment = span_find_byte(rest, '#', 0);
     if (fragment != SIZE_MAX)
         rest = span_slice(rest, 0, fragment);
     size_t end = 0;
     while (end < rest.len && rest.ptr[end] != '/' && rest.ptr[end] != '?')
         end++;
-    struct http_url parts = {.authority = span_slice(rest, 0, end),
+    struct http_url parts = {.tls = tls,
+                             .authority = span_slice(rest, 0, end),
                              .target = span_slice(rest, end, rest.len)};
     if (parts.target.len == 0)
         parts.target = span_from("/");
-    if (address_split(parts.authority, 80, &parts.host, &parts.port) != RC_OK ||
+    if (address_split(parts.authority, tls ? 443 : 80, &parts.host, &parts.port) != RC_OK ||
         parts.host.len == 0 || parts.port == 0 || parts.target.ptr[0] != '/')
         return fail(diag, RC_INVALID, "'%.*s' has no usable host and port", SPAN_ARG(url));
     *ret = parts;
@@ -172,6 +173,9 @@ static enum rc fetch_prepare(struct http_fetch *fetch, struct http_client *clien
     const enum rc rc = http_url_parse(options->url, &url, &fetch->diag);
     if (rc != RC_OK)
         return rc;
+    if (url.tls != http_client_speaks_tls(client))
+        return fail(&fetch->diag, RC_INVALID, "'%.*s': only %s:// is spoken here",
+                    SPAN_ARG(options->url), url.tls ? "http" : "https");
     const char *method = options->method ? options->method : options->body.ptr ? "POST" : "GET";
     fetch->head_method = span_equal_text(span_from(method), "HEAD");
     struct buf *out = &fetch->request;
@@ -257,6 +261,7 @@ enum rc http_fetch_wait(const struct http_fetch_options *options, int *ret_statu
         return rc;
     struct http_client_config config;
     http_client_defaults(&config);
+    config.tls = options->tls;
     struct waiter waiter = {
         .rc = RC_NO_MEMORY, .ret_status = ret_status, .ret_body = ret_body, .diag = diag};
     struct http_client *client = http_client_new(loop, &config);

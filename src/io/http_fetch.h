@@ -1,7 +1,7 @@
 /* http_fetch.h - one whole request and its whole answer, for probes, scrapers and commands.
  *
- * Plain http:// only. A kept connection that turns out to be dead is replaced once; nothing else is
- * retried. */
+ * http://, and https:// where the client has a TLS context. A kept connection that turns out to be
+ * dead is replaced once; nothing else is retried. */
 #ifndef SLUICE_IO_HTTP_FETCH_H
 #define SLUICE_IO_HTTP_FETCH_H
 
@@ -10,12 +10,13 @@
 struct http_fetch;
 
 struct http_fetch_options {
-    const char *method;    /* NULL = GET, or POST when there is a body */
-    struct span url;       /* "http://host:port/path?query" */
-    struct span lines;     /* further "Name: value\r\n" lines */
-    struct span body;      /* ptr NULL = none */
-    int64_t timeout_ns;    /* for all of it; 0 = 30 s */
-    size_t body_bytes_max; /* of the answer; 0 = 16 MiB; more is RC_LIMIT */
+    const char *method;      /* NULL = GET, or POST when there is a body */
+    struct span url;         /* "http://host:port/path?query", or https:// */
+    struct span lines;       /* further "Name: value\r\n" lines */
+    struct span body;        /* ptr NULL = none */
+    int64_t timeout_ns;      /* for all of it; 0 = 30 s */
+    size_t body_bytes_max;   /* of the answer; 0 = 16 MiB; more is RC_LIMIT */
+    struct tls_context *tls; /* of http_fetch_wait(): for https:// */
 };
 
 struct http_result {
@@ -41,11 +42,12 @@ void http_fetch_cancel(struct http_fetch *fetch);
 enum rc http_fetch_wait(const struct http_fetch_options *options, int *ret_status,
                         struct buf *ret_body, struct diag *diag) MUST_CHECK;
 
-/* Parts of a plain URL. RC_INVALID with words when it is not http:// or has no host. */
+/* Parts of a URL. RC_INVALID with words when it is neither http:// nor https:// or has no host. */
 struct http_url {
     struct span host;
     struct span authority; /* host with port, as for the Host header */
     uint16_t port;
+    bool tls;
     struct span target; /* "/" when empty */
 };
 enum rc http_url_parse(struct span url, struct http_url *ret, struct diag *diag) MUST_CHECK;

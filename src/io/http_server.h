@@ -13,11 +13,13 @@
 #include "io/loop.h"
 
 struct address;
+struct tls_context;
 struct http_server;
 struct http_request;
 
 struct http_server_config {
     const char *listen;        /* "127.0.0.1:0" */
+    struct tls_context *tls;   /* NULL: plain HTTP */
     bool reuse_port;           /* several loops on one port */
     bool accept_later;         /* connections wait in the backlog until http_server_accept() */
     int backlog;               /* 0 = 1024 */

@@ -6,6 +6,7 @@
 
 #include "io/clock.h"
 #include "io/http_server_internal.h"
+#include "io/tls.h"
 
 void session_free(struct http_session *session, enum session_end how)
 {
@@ -373,6 +374,16 @@ struct http_session *session_new(struct http_server *server, int fd, const struc
             conn_close(conn);
         free(session);
         return NULL;
+    }
+    if (server->config.tls) {
+        struct tls *tls = tls_new(server->config.tls, NULL);
+        if (!tls) {
+            conn_close(conn);
+            timer_done(&session->timer);
+            free(session);
+            return NULL;
+        }
+        conn_secure(conn, tls);
     }
     session->server = server;
     session->conn = conn;

@@ -40,6 +40,10 @@ static void add(struct targets *t, const struct pool_config *pool, const char *u
         refuse(t, pool, url, diag.text);
         return;
     }
+    if (parts.tls) {
+        refuse(t, pool, url, "endpoints are reached by http:// only");
+        return;
+    }
     if (span_starts_with(parts.host, "[")) /* as URLs write IPv6 */
         parts.host = span_slice(parts.host, 1, parts.host.len - 2);
     if (!span_copy(parts.host, host, sizeof host)) {

@@ -122,9 +122,9 @@ class House:
         def listening():
             out.seek(0)
             for line in out:
-                if line.startswith("gateway on http://127.0.0.1:") and line.endswith("\n"):
+                if line.startswith("gateway on http") and line.endswith("\n"):
                     self.port = int(line.rpartition(":")[2])
-                if line.startswith("API on http://127.0.0.1:") and line.endswith("\n"):
+                if line.startswith("API on http") and line.endswith("\n"):
                     self.admin = int(line.rpartition(":")[2])
             assert self.port or self.process.poll() is None, self.errors()
             return self.port
