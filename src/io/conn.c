@@ -239,7 +239,7 @@ static void conn_task(struct task *task)
         free(conn);
         return;
     }
-    if (conn->unread)
+    if (conn->unread && !conn->paused)
         conn_decrypt(conn);
     if (conn->state != CONN_DEAD)
         conn_flush(conn);
