@@ -31,8 +31,7 @@ void buf_clear(struct buf *buf)
     buf->failed = false;
 }
 
-/* One byte more than asked for is kept, so that buf_cstr() always finds room for its NUL. */
-bool buf_reserve(struct buf *buf, size_t extra)
+bool buf_grow(struct buf *buf, size_t extra)
 {
     if (buf->failed)
         return false;
@@ -56,30 +55,6 @@ bool buf_reserve(struct buf *buf, size_t extra)
     buf->ptr = grown;
     buf->cap = cap;
     return true;
-}
-
-void buf_append(struct buf *buf, const void *bytes, size_t len)
-{
-    if (len == 0 || !buf_reserve(buf, len))
-        return;
-    memcpy(buf->ptr + buf->len, bytes, len);
-    buf->len += len;
-}
-
-void buf_span(struct buf *buf, struct span s)
-{
-    buf_append(buf, s.ptr, s.len);
-}
-
-void buf_text(struct buf *buf, const char *text)
-{
-    buf_append(buf, text, strlen(text));
-}
-
-void buf_byte(struct buf *buf, char byte)
-{
-    if (buf_reserve(buf, 1))
-        buf->ptr[buf->len++] = byte;
 }
 
 void buf_printf(struct buf *buf, const char *format, ...)

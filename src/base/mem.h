@@ -47,12 +47,40 @@ struct buf {
 };
 void buf_init(struct buf *buf, size_t limit_bytes);
 void buf_done(struct buf *buf);
-void buf_clear(struct buf *buf); /* length 0, failed false, memory kept */
-bool buf_reserve(struct buf *buf, size_t extra);
-void buf_append(struct buf *buf, const void *bytes, size_t len);
-void buf_span(struct buf *buf, struct span s);
-void buf_text(struct buf *buf, const char *text);
-void buf_byte(struct buf *buf, char byte);
+void buf_clear(struct buf *buf);              /* length 0, failed false, memory kept */
+bool buf_grow(struct buf *buf, size_t extra); /* what buf_reserve() does without room */
+
+/* One byte more than asked for is kept, so that buf_cstr() always finds room for its NUL. */
+static inline bool buf_reserve(struct buf *buf, size_t extra)
+{
+    const bool room = !buf->failed && extra < buf->cap - buf->len;
+    return (room && buf->len + extra <= buf->limit_bytes) || buf_grow(buf, extra);
+}
+
+static inline void buf_append(struct buf *buf, const void *bytes, size_t len)
+{
+    if (len == 0 || !buf_reserve(buf, len))
+        return;
+    memcpy(buf->ptr + buf->len, bytes, len);
+    buf->len += len;
+}
+
+static inline void buf_span(struct buf *buf, struct span s)
+{
+    buf_append(buf, s.ptr, s.len);
+}
+
+static inline void buf_text(struct buf *buf, const char *text)
+{
+    buf_append(buf, text, strlen(text));
+}
+
+static inline void buf_byte(struct buf *buf, char byte)
+{
+    if (buf_reserve(buf, 1))
+        buf->ptr[buf->len++] = byte;
+}
+
 void buf_printf(struct buf *buf, const char *format, ...)
     PRINTF_LIKE(2, 3);                          /* integers and strings only, no %f */
 void buf_number(struct buf *buf, double value); /* shortest form, see num_print() */

@@ -3,54 +3,38 @@
 
 #include <string.h>
 
+#define ONES UINT64_C(0x0101010101010101)
+#define HIGHS UINT64_C(0x8080808080808080)
+
 static unsigned char lower(char c)
 {
     const unsigned char byte = (unsigned char)c;
     return byte >= 'A' && byte <= 'Z' ? (unsigned char)(byte | 0x20U) : byte;
 }
 
-struct span span_from(const char *text)
+/* Eight bytes with 'A' to 'Z' in lower case; no carry leaves a byte. */
+static uint64_t lower_word(const char *at)
 {
-    return (struct span){text, text ? strlen(text) : 0};
+    uint64_t word;
+    memcpy(&word, at, sizeof(word));
+    const uint64_t low = word & ~HIGHS;
+    const uint64_t from_a = low + ONES * (0x80 - 'A');
+    const uint64_t behind_z = low + ONES * (0x7F - 'Z');
+    return word | ((from_a & ~behind_z & ~word & HIGHS) >> 2);
 }
 
-struct span span_of(const void *bytes, size_t len)
+bool span_same_letters(const char *a, const char *b, size_t len)
 {
-    return (struct span){bytes, len};
-}
-
-struct span span_slice(struct span s, size_t from, size_t len)
-{
-    if (from > s.len)
-        from = s.len;
-    if (len > s.len - from)
-        len = s.len - from;
-    return (struct span){s.ptr ? s.ptr + from : NULL, len};
-}
-
-bool span_equal(struct span a, struct span b)
-{
-    return a.len == b.len && (a.len == 0 || memcmp(a.ptr, b.ptr, a.len) == 0);
-}
-
-bool span_equal_text(struct span a, const char *b)
-{
-    return span_equal(a, span_from(b));
-}
-
-bool span_equal_nocase(struct span a, struct span b)
-{
-    if (a.len != b.len)
-        return false;
-    for (size_t i = 0; i < a.len; i++)
-        if (lower(a.ptr[i]) != lower(b.ptr[i]))
+    size_t i = 0;
+    for (; i + 8 <= len; i += 8)
+        if (lower_word(a + i) != lower_word(b + i))
+            return false;
+    if (i > 0 && i < len) /* the last eight, some of them once more */
+        return lower_word(a + len - 8) == lower_word(b + len - 8);
+    for (; i < len; i++)
+        if (lower(a[i]) != lower(b[i]))
             return false;
     return true;
-}
-
-bool span_equal_text_nocase(struct span a, const char *b)
-{
-    return span_equal_nocase(a, span_from(b));
 }
 
 bool span_starts_with(struct span s, const char *prefix)
@@ -88,14 +72,6 @@ struct span span_trim(struct span s)
     while (s.len > 0 && is_blank(s.ptr[s.len - 1]))
         s.len--;
     return s;
-}
-
-size_t span_find_byte(struct span s, char byte, size_t from)
-{
-    if (from >= s.len)
-        return SIZE_MAX;
-    const char *hit = memchr(s.ptr + from, byte, s.len - from);
-    return hit ? (size_t)(hit - s.ptr) : SIZE_MAX;
 }
 
 size_t span_find(struct span s, struct span needle, size_t from)

@@ -20,6 +20,7 @@ struct header_name {
         .name = (name_), .len = sizeof(name_) - 1, .kind = HEADER_##kind_                          \
     }
 static const struct header_name names[] = {
+    /* by length */
     NAME("te", HOP),
     NAME("host", FRAME),
     NAME("expect", FRAME),
@@ -34,8 +35,8 @@ static const struct header_name names[] = {
     NAME("x-session-id", SESSION),
     NAME("authorization", AUTH),
     NAME("content-length", FRAME),
-    NAME("x-sluice-priority", PRIORITY),
     NAME("proxy-connection", HOP),
+    NAME("x-sluice-priority", PRIORITY),
     NAME("transfer-encoding", HOP),
     NAME("proxy-authenticate", HOP),
     NAME("proxy-authorization", HOP),
@@ -43,11 +44,17 @@ static const struct header_name names[] = {
     NAME("x-gateway-inference-objective", OBJECTIVE),
 };
 
+/* By length: one more than the index of the first name of it; 0: there is none. */
+static const uint8_t place_of_length[] = {
+    [2] = 1,   [4] = 2,   [6] = 3,   [7] = 4,   [9] = 7,   [10] = 8,  [11] = 10, [12] = 11,
+    [13] = 13, [14] = 14, [16] = 15, [17] = 16, [18] = 18, [19] = 19, [20] = 20, [29] = 21};
+
 static enum header_kind kind_of(struct span name)
 {
-    for (size_t i = 0; i < COUNT_OF(names); i++)
-        if (name.len == names[i].len && span_equal_text_nocase(name, names[i].name))
-            return names[i].kind;
+    const size_t place = name.len < COUNT_OF(place_of_length) ? place_of_length[name.len] : 0;
+    for (size_t i = place; i > 0 && i <= COUNT_OF(names) && names[i - 1].len == name.len; i++)
+        if (span_same_letters(name.ptr, names[i - 1].name, name.len))
+            return names[i - 1].kind;
     if (name.len > 9 && span_equal_text_nocase(span_slice(name, 0, 9), "x-sluice-"))
         return HEADER_OURS;
     return HEADER_PLAIN;
@@ -111,17 +118,26 @@ void headers_read(struct exchange *x)
     hex(rng_next(&x->gateway->rng), x->request_id + 16);
 }
 
-/* The line as it was sent. */
-static void copy_line(struct buf *lines, const struct http_header *header)
+/* Lines first to last as they were sent: in a head they stand one behind the other. */
+static void copy_lines(struct buf *lines, const struct http_header *first,
+                       const struct http_header *last)
 {
-    if (header->value.len > 0) {
-        const char *end = header->value.ptr + header->value.len;
-        buf_append(lines, header->name.ptr, (size_t)(end - header->name.ptr));
-    } else {
-        buf_span(lines, header->name);
-        buf_byte(lines, ':');
-    }
+    const char *end = last->value.len > 0 ? last->value.ptr + last->value.len
+                                          : last->name.ptr + last->name.len + 1; /* the colon */
+    buf_append(lines, first->name.ptr, (size_t)(end - first->name.ptr));
     buf_append(lines, "\r\n", 2);
+}
+
+/* Copies the lines whose bit is set in `pass`, in runs. */
+static void copy_passing(struct buf *lines, const struct http_head *head, const bool *pass)
+{
+    for (size_t i = 0; i < head->header_count; i++) {
+        const size_t first = i;
+        while (i < head->header_count && pass[i])
+            i++;
+        if (i > first)
+            copy_lines(lines, &head->header[first], &head->header[i - 1]);
+    }
 }
 
 static void trace_line(struct exchange *x, struct buf *lines)
@@ -158,12 +174,13 @@ static bool goes_to_replica(const struct exchange *x, enum header_kind kind)
 void headers_to_replica(struct exchange *x, struct buf *lines)
 {
     const struct http_head *head = http_request_head(x->request);
+    bool pass[HTTP_HEADERS_MAX] = {false};
     bool traced = false;
     for (size_t i = 0; i < head->header_count; i++) {
         traced |= x->kinds[i] == HEADER_TRACE;
-        if (goes_to_replica(x, x->kinds[i]))
-            copy_line(lines, &head->header[i]);
+        pass[i] = goes_to_replica(x, x->kinds[i]);
     }
+    copy_passing(lines, head, pass);
     (void)http_line_text(lines, "x-request-id", x->request_id); /* checked */
     if (!traced)
         trace_line(x, lines);
@@ -261,16 +278,16 @@ void headers_cors(const struct exchange *x, struct buf *lines)
 void headers_to_client(const struct exchange *x, const struct http_head *head, struct buf *lines)
 {
     uint8_t kinds[HTTP_HEADERS_MAX];
+    bool pass[HTTP_HEADERS_MAX] = {false};
     bool cors = false;
     read_kinds(head, kinds);
     for (size_t i = 0; i < head->header_count; i++) {
         const struct http_header *header = &head->header[i];
-        if (kinds[i] == HEADER_HOP || kinds[i] == HEADER_FRAME || kinds[i] == HEADER_REQUEST_ID ||
-            kinds[i] == HEADER_OURS)
-            continue;
-        cors |= span_equal_text_nocase(header->name, "access-control-allow-origin");
-        copy_line(lines, header);
+        pass[i] = kinds[i] != HEADER_HOP && kinds[i] != HEADER_FRAME &&
+                  kinds[i] != HEADER_REQUEST_ID && kinds[i] != HEADER_OURS;
+        cors |= pass[i] && span_equal_text_nocase(header->name, "access-control-allow-origin");
     }
+    copy_passing(lines, head, pass);
     headers_of_ours(x, lines);
     if (!cors)
         headers_cors(x, lines);

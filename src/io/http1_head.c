@@ -4,12 +4,10 @@
 #include <endian.h>
 #include <string.h>
 
+#include "base/scan.h"
 #include "io/http1.h"
 #include "io/http1_chars.h"
 #include "io/http1_fields.h"
-
-#define ONES UINT64_C(0x0101010101010101)
-#define HIGHS UINT64_C(0x8080808080808080)
 
 /* Beside the refusals: the bytes end here. */
 #define NEED_MORE ((enum http_refusal)(-1))
@@ -39,32 +37,14 @@ struct cursor {
     const char *end;
 };
 
-/* First byte from p on that no header value holds (tab counts as one here), or end. */
-static const char *skip_value(const char *p, const char *end)
-{
-    while (end - p >= 8) {
-        uint64_t word;
-        memcpy(&word, p, sizeof(word));
-        word = le64toh(word);
-        const uint64_t del = word ^ (ONES * 0x7F);
-        const uint64_t hit = (((word - ONES * 0x20) & ~word) | ((del - ONES) & ~del)) & HIGHS;
-        /* Borrows spoil only bits above the lowest hit. */
-        if (hit != 0)
-            return p + (__builtin_ctzll(hit) >> 3);
-        p += 8;
-    }
-    while (p < end && (unsigned char)*p >= 0x20 && *p != 0x7F)
-        p++;
-    return p;
-}
-
 /* High bit set in every byte that is neither a letter nor '-': what most names consist of. */
 static uint64_t unusual_bytes(uint64_t word)
 {
-    const uint64_t low = (word | (ONES * 0x20)) & ~HIGHS; /* lower case; no carry leaves a byte */
-    const uint64_t letter = (low + ONES * (0x80 - 'a')) & ~(low + ONES * (0x7F - 'z'));
-    const uint64_t dash = ~(((word & ~HIGHS) ^ (ONES * '-')) + ONES * 0x7F);
-    return (~(letter | dash) | word) & HIGHS;
+    const uint64_t low =
+        (word | (SCAN_ONES * 0x20)) & ~SCAN_HIGHS; /* lower case; no carry leaves a byte */
+    const uint64_t letter = (low + SCAN_ONES * (0x80 - 'a')) & ~(low + SCAN_ONES * (0x7F - 'z'));
+    const uint64_t dash = ~(((word & ~SCAN_HIGHS) ^ (SCAN_ONES * '-')) + SCAN_ONES * 0x7F);
+    return (~(letter | dash) | word) & SCAN_HIGHS;
 }
 
 /* First byte from p on that no token holds, or end. */
@@ -106,9 +86,9 @@ static enum http_refusal take_line_end(struct cursor *c)
 static enum http_refusal take_text(struct cursor *c, struct span *ret)
 {
     const char *start = c->p;
-    const char *p = skip_value(start, c->end);
+    const char *p = scan_control(start, c->end);
     while (p < c->end && *p == '\t')
-        p = skip_value(p + 1, c->end);
+        p = scan_control(p + 1, c->end);
     if (p == c->end)
         return NEED_MORE;
     c->p = p;

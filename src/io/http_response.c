@@ -2,6 +2,7 @@
 #include <assert.h>
 #include <string.h>
 
+#include "base/scan.h"
 #include "io/http_server_internal.h"
 
 static const struct {
@@ -60,8 +61,9 @@ const char *http_reason(int status)
 
 bool http_line(struct buf *lines, const char *name, struct span value)
 {
-    for (size_t i = 0; i < value.len; i++)
-        if (value.ptr[i] == '\r' || value.ptr[i] == '\n' || value.ptr[i] == '\0')
+    const char *end = value.ptr + value.len;
+    for (const char *p = scan_control(value.ptr, end); p < end; p = scan_control(p + 1, end))
+        if (*p == '\r' || *p == '\n' || *p == '\0')
             return false;
     buf_text(lines, name);
     buf_append(lines, ": ", 2);

@@ -1,9 +1,11 @@
-/* One mode per place in the grammar; strings are crossed eight bytes at a time, since most bytes of
+/* One mode per place in the grammar; strings are crossed many bytes at a time, since most bytes of
  * a body are text that nobody asked for. */
 #include "traffic/jscan.h"
 
 #include <assert.h>
 #include <string.h>
+
+#include "base/scan.h"
 
 enum {
     M_VALUE,
@@ -207,31 +209,10 @@ static void end_string(struct feed *feed, struct span text)
     value_done(scan);
 }
 
-static uint64_t zero_bytes(uint64_t v)
-{
-    return (v - UINT64_C(0x0101010101010101)) & ~v & UINT64_C(0x8080808080808080);
-}
-
-/* First quote or backslash in [at, end), or end. */
-static const char *string_stop(const char *at, const char *end)
-{
-    while (end - at >= 8) {
-        uint64_t word;
-        memcpy(&word, at, sizeof(word));
-        if (zero_bytes(word ^ UINT64_C(0x2222222222222222)) |
-            zero_bytes(word ^ UINT64_C(0x5c5c5c5c5c5c5c5c)))
-            break;
-        at += 8;
-    }
-    while (at < end && *at != '"' && *at != '\\')
-        at++;
-    return at;
-}
-
 static void feed_string(struct feed *feed)
 {
     struct jscan *scan = feed->scan;
-    const char *stop = string_stop(feed->at, feed->end);
+    const char *stop = scan_string(feed->at, feed->end);
     const size_t len = (size_t)(stop - feed->at);
     if (len > 0)
         scan->surrogate = 0;
