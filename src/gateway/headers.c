@@ -111,7 +111,7 @@ void headers_read(struct exchange *x)
     read_kinds(http_request_head(x->request), x->kinds);
     const struct span id = headers_get(x, HEADER_REQUEST_ID);
     if (is_id(id)) {
-        memcpy(x->request_id, id.ptr, id.len);
+        (void)span_copy(id, x->request_id, sizeof(x->request_id)); /* it fits */
         return;
     }
     hex(rng_next(&x->gateway->rng), x->request_id);
@@ -259,8 +259,8 @@ static bool is_local(struct span origin)
         return false;
     const struct span rest = span_slice(origin, scheme + 3, SIZE_MAX);
     for (size_t i = 0; i < COUNT_OF(hosts); i++) {
-        const size_t len = strlen(hosts[i]);
-        if (span_starts_with(rest, hosts[i]) && (rest.len == len || rest.ptr[len] == ':'))
+        const struct span port = span_slice(rest, strlen(hosts[i]), SIZE_MAX);
+        if (span_starts_with(rest, hosts[i]) && (port.len == 0 || span_starts_with(port, ":")))
             return true;
     }
     return false;

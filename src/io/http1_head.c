@@ -301,7 +301,8 @@ enum rc http_parse_request(struct span bytes, size_t *scanned, struct http_head 
         return RC_AGAIN;
     }
     clear(ret);
-    bytes = span_slice(bytes, 0, HTTP_HEAD_BYTES_MAX);
+    if (bytes.len > HTTP_HEAD_BYTES_MAX)
+        bytes.len = HTTP_HEAD_BYTES_MAX;
     struct http_facts facts = {.has_host = false};
     struct cursor c = {bytes.ptr, bytes.ptr + bytes.len};
     enum http_refusal refusal = skip_empty_line(&c);
@@ -329,7 +330,8 @@ enum rc http_parse_response(struct span bytes, size_t *scanned, struct span requ
         return RC_AGAIN;
     }
     clear(ret);
-    bytes = span_slice(bytes, 0, HTTP_HEAD_BYTES_MAX);
+    if (bytes.len > HTTP_HEAD_BYTES_MAX)
+        bytes.len = HTTP_HEAD_BYTES_MAX;
     struct http_facts facts = {.has_host = false};
     struct cursor c = {bytes.ptr, bytes.ptr + bytes.len};
     enum http_refusal refusal = skip_empty_line(&c);

@@ -13,6 +13,8 @@
 #include "base/duration.h"
 #include "io/address.h"
 
+#define HOST_SIZE 256
+
 struct tls_context {
     pthread_mutex_t lock; /* of ssl: taken for one reference when a session begins */
     SSL_CTX *ssl;
@@ -202,8 +204,10 @@ int64_t tls_expires_wall_ns(const struct tls_context *context)
 static bool set_peer(SSL *ssl, const char *host, bool pinned)
 {
     struct address address;
+    char name[HOST_SIZE]; /* OpenSSL's macro takes no const */
     const bool numeric = address_parse(span_from(host), 0, &address) == RC_OK;
-    if (!numeric && SSL_set_tlsext_host_name(ssl, host) != 1)
+    if (!span_copy(span_from(host), name, sizeof(name)) ||
+        (!numeric && SSL_set_tlsext_host_name(ssl, name) != 1))
         return false;
     if (pinned)
         return true;
