@@ -42,7 +42,7 @@ static const struct cli_opt options[] = {
     CLI_OPT(TEXT, struct compare_options, traces, "traces", "FILE[,FILE]", NULL, 0, 0,
             "Traces, as `sluice simulate` reads them. Needed."),
     CLI_OPT(TEXT, struct compare_options, policies, "policies", "NAME[,NAME]",
-            "adaptive,static,hpa,keda,knative", 0, 0,
+            "adaptive,static,hpa,keda,knative,oracle", 0, 0,
             "Baselines are tuned on each trace, see below; other policies play as they stand."),
     CLI_OPT(TEXT, struct compare_options, profile, "profile", "NAME", "llama2-70b-4xh100", 0, 0,
             "Speed and size of the engines; `sluice engine --help` lists them."),
@@ -84,6 +84,8 @@ static void print_more(FILE *out)
     (void)fputs("\nBaselines, each tuned until the floor is just met:\n", out);
     for (size_t i = 0; i < baseline_count; i++)
         (void)fprintf(out, "  %-12s %s\n", baselines[i].name, baselines[i].about);
+    (void)fputs("And `oracle`: the cheapest schedule of counts for somebody who knows the trace.\n",
+                out);
 }
 
 const struct command_ops command_compare = {
@@ -168,6 +170,10 @@ static const char *read_policies(const struct lists *lists, struct comparison *c
         const struct span name = span_from(lists->policies.item[i]);
         if (i == COMPARISON_POLICIES_MAX)
             return "--policies names too many";
+        if (span_equal_text(name, ORACLE_NAME)) {
+            c->oracle = true;
+            continue;
+        }
         if (baseline_find(name) == NULL && policy_find(name) == NULL)
             return "--policies names one that is not known; see `sluice compare --help`";
         c->policy[c->policy_count++] = lists->policies.item[i];
@@ -286,6 +292,8 @@ static int run(int argc, char **argv)
     const char *wrong = read_lists(&o, &lists, &comparison);
     status = wrong != NULL ? command_usage_error(&command_compare, "%s", wrong)
                            : compare(&o, &comparison);
+    for (size_t i = 0; i < comparison.cell_count; i++)
+        buf_done(&comparison.cell[i].oracle_json);
     free(comparison.cell);
     lists_done(&lists);
     return status;

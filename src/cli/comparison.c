@@ -13,6 +13,8 @@
 #define REPLICAS_SPARE 4
 
 enum round { ROUND_CELLS, ROUND_FREE, ROUND_KNOBS };
+#define TASK_ORACLE SIZE_MAX /* instead of a policy */
+#define ORACLE_BYTES_MAX ((size_t)8 << 20)
 
 /* ---- a family ---- */
 
@@ -103,6 +105,37 @@ static enum rc prepare(const struct comparison *c, struct compared *cell, struct
     return RC_OK;
 }
 
+/* A floor that nobody attains has no oracle; that is no failure. */
+static enum rc play_oracle(const struct comparison *c, struct compared *cell, struct player *player)
+{
+    struct family fixed = {.policy = "static", .baseline = baseline_find(span_from("static"))};
+    enum rc rc = RC_OK;
+    buf_init(&cell->oracle_json, ORACLE_BYTES_MAX);
+    for (size_t i = 0; i < c->floor_count && rc == RC_OK; i++) {
+        struct buf json;
+        rc = sweep_family(player, &fixed, c->floor[i]);
+        const struct sweep_point *best = sweep_best(&fixed.sweep, c->floor[i]);
+        if (rc != RC_OK || best == NULL)
+            continue;
+        const int64_t peak = num_to_int(best->knob, 1, REPLICAS_MAX);
+        struct sweep_point *point = &cell->oracle.point[i];
+        buf_init(&json, ORACLE_BYTES_MAX);
+        rc = oracle_find(player, &cell->cell, c->floor[i], peak, point, &json);
+        cell->oracle_found[i] = rc == RC_OK;
+        if (rc == RC_OK) {
+            if (cell->oracle_json.len > 0)
+                buf_byte(&cell->oracle_json, ',');
+            buf_span(&cell->oracle_json, buf_view(&json));
+        } else if (rc == RC_NOT_FOUND) {
+            rc = RC_OK;
+        }
+        buf_done(&json);
+    }
+    if (rc != RC_OK)
+        cell->why = *player_why(player);
+    return rc;
+}
+
 /* Leaves the results in the folder of results; played again from there they cost nothing. */
 static void play_cell(const struct comparison *c, struct compared *cell, int round, size_t policy)
 {
@@ -116,6 +149,8 @@ static void play_cell(const struct comparison *c, struct compared *cell, int rou
                           : round == ROUND_KNOBS && policy == i)
             play_family(c, cell, family, player);
     }
+    if (rc == RC_OK && policy == TASK_ORACLE && play_oracle(c, cell, player) == RC_OK)
+        buf_done(&cell->oracle_json); /* what is kept is kept in the folder */
     player_free(player);
 }
 
@@ -173,6 +208,8 @@ static void run_round(struct comparison *c, int round)
         for (size_t p = 0; round != ROUND_CELLS && p < c->policy_count; p++)
             if ((c->cell[i].family[p].baseline == NULL) == (round == ROUND_FREE))
                 add_task(&rounds, i, p);
+        if (round == ROUND_FREE && c->oracle)
+            add_task(&rounds, i, TASK_ORACLE);
     }
     const struct workers workers = {.task = play_task, .ended = tell_progress, .user = &rounds};
     workers_run(&workers, rounds.count, c->processes);
@@ -201,6 +238,8 @@ void comparison_run(struct comparison *c)
             for (size_t p = 0; p < c->policy_count; p++)
                 if ((cell->family[p].baseline != NULL) == (knobs == 1))
                     play_family(c, cell, &cell->family[p], player);
+        if (!cell->failed && c->oracle)
+            cell->failed = play_oracle(c, cell, player) != RC_OK;
         player_free(player);
     }
 }
@@ -229,6 +268,27 @@ double comparison_peers_at(const struct comparison *c, const struct compared *ce
         }
     }
     return best;
+}
+
+double comparison_oracle(const struct comparison *c, const struct compared *cell, size_t floor)
+{
+    return c->oracle && cell->oracle_found[floor] ? cell->oracle.point[floor].gpu_hours : NAN;
+}
+
+bool comparison_valid(const struct comparison *c, const struct compared *cell, size_t floor)
+{
+    const double oracle = comparison_oracle(c, cell, floor);
+    if (isnan(oracle))
+        return !c->oracle;
+    /* A run that is played twice counts its second half: the first start is not in it. */
+    if (oracle < cell->cell.fluid_hours * (1 - 1e-9))
+        return false;
+    for (size_t p = 0; p < c->policy_count; p++) {
+        const struct sweep_point *best = comparison_best(&cell->family[p], c->floor[floor]);
+        if (best != NULL && best->gpu_hours < oracle * (1 - 1e-9))
+            return false;
+    }
+    return true;
 }
 
 size_t comparison_failures(const struct comparison *c, FILE *out)

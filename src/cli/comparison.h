@@ -5,7 +5,7 @@
 
 #include <stdio.h>
 
-#include "cli/player.h"
+#include "cli/oracle_play.h"
 
 #define COMPARISON_POLICIES_MAX 32
 #define COMPARISON_FLOORS_MAX 4
@@ -22,6 +22,9 @@ struct family {
 struct compared {
     struct cell cell;
     struct family family[COMPARISON_POLICIES_MAX];
+    struct sweep oracle;    /* one point a floor that it attains, in the order of the floors */
+    struct buf oracle_json; /* their runs, with commas between */
+    bool oracle_found[COMPARISON_FLOORS_MAX];
     bool failed;
     struct diag why;
 };
@@ -35,6 +38,7 @@ struct comparison {
     double floor[COMPARISON_FLOORS_MAX]; /* shares */
     size_t floor_count;
     size_t processes;
+    bool oracle; /* is looked for */
     bool progress;
 };
 
@@ -45,6 +49,12 @@ const struct sweep_point *comparison_best(const struct family *family, double fl
 /* Least cost of all other policies with a knob at this attainment; NAN: none reaches it. */
 double comparison_peers_at(const struct comparison *comparison, const struct compared *cell,
                            const struct family *family, double attainment, const char **ret_policy);
+/* GPU-hours of the oracle at a floor; NAN: not looked for, or none found. */
+double comparison_oracle(const struct comparison *comparison, const struct compared *cell,
+                         size_t floor);
+/* fluid bound <= oracle <= every policy that attains the floor: else the cell proves nothing. */
+bool comparison_valid(const struct comparison *comparison, const struct compared *cell,
+                      size_t floor);
 size_t comparison_failures(const struct comparison *comparison, FILE *out);
 
 void comparison_table(const struct comparison *comparison, FILE *out);

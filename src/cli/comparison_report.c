@@ -43,6 +43,16 @@ static void family_line(const struct comparison *c, const struct compared *cell,
     (void)fputc('\n', out);
 }
 
+static void oracle_line(const struct comparison *c, const struct compared *cell, size_t floor,
+                        FILE *out)
+{
+    const double hours = comparison_oracle(c, cell, floor);
+    (void)fprintf(out, "  %-12s %8.2f %% %10.2f GPU-h, fluid bound %.2f%s\n", "oracle",
+                  isnan(hours) ? NAN : 100 * cell->oracle.point[floor].attainment, hours,
+                  cell->cell.fluid_hours,
+                  comparison_valid(c, cell, floor) ? "" : ": INVALID, a policy is cheaper");
+}
+
 void comparison_table(const struct comparison *c, FILE *out)
 {
     for (size_t i = 0; i < c->cell_count; i++) {
@@ -52,6 +62,8 @@ void comparison_table(const struct comparison *c, FILE *out)
             (void)fprintf(out, " floor %g %%\n", 100 * c->floor[f]);
             for (size_t p = 0; p < c->policy_count; p++)
                 family_line(c, cell, &cell->family[p], c->floor[f], out);
+            if (c->oracle)
+                oracle_line(c, cell, f, out);
         }
     }
 }
@@ -63,9 +75,30 @@ static void number_or_null(struct json_writer *w, const char *name, double value
     json_member_number(w, name, value); /* NAN is written as null */
 }
 
-static void print_at_floor(const struct comparison *c, const struct compared *cell,
-                           const struct family *family, double floor, struct json_writer *w)
+static void print_oracle(const struct comparison *c, const struct compared *cell, size_t floor,
+                         struct json_writer *w)
 {
+    const bool found = cell->oracle_found[floor];
+    json_object(w);
+    json_member_text(w, "trace", cell->cell.trace);
+    json_member_number(w, "startup", seconds_of(cell->cell.startup_ns));
+    json_member_number(w, "scale", cell->cell.scale);
+    json_member_number(w, "floor", 100 * c->floor[floor]);
+    json_member_text(w, "policy", ORACLE_NAME);
+    json_member_bool(w, "reached", found);
+    number_or_null(w, "knob", NAN);
+    number_or_null(w, "gpuHours", comparison_oracle(c, cell, floor));
+    number_or_null(w, "regret", found ? 0 : NAN);
+    number_or_null(w, "attainment", found ? cell->oracle.point[floor].attainment : NAN);
+    number_or_null(w, "fluidGpuHours", cell->cell.fluid_hours);
+    json_member_bool(w, "valid", comparison_valid(c, cell, floor));
+    json_object_end(w);
+}
+
+static void print_at_floor(const struct comparison *c, const struct compared *cell,
+                           const struct family *family, size_t floor_index, struct json_writer *w)
+{
+    const double floor = c->floor[floor_index];
     const struct sweep_point *best = comparison_best(family, floor);
     const char *peer = "";
     const struct sweep_point *only =
@@ -79,6 +112,9 @@ static void print_at_floor(const struct comparison *c, const struct compared *ce
     json_member_bool(w, "reached", best != NULL);
     number_or_null(w, "knob", best != NULL && family->baseline != NULL ? best->knob : NAN);
     number_or_null(w, "gpuHours", best != NULL ? best->gpu_hours : NAN);
+    number_or_null(w, "regret",
+                   best != NULL ? best->gpu_hours / comparison_oracle(c, cell, floor_index) - 1
+                                : NAN);
     number_or_null(w, "attainment", only != NULL ? only->attainment : NAN);
     number_or_null(w, "gpuHoursPlayed", only != NULL ? only->gpu_hours : NAN);
     const double others =
@@ -86,6 +122,7 @@ static void print_at_floor(const struct comparison *c, const struct compared *ce
     number_or_null(w, "bestPeerGpuHours", others);
     json_member_text(w, "bestPeer", peer);
     number_or_null(w, "fluidGpuHours", cell->cell.fluid_hours);
+    json_member_bool(w, "valid", comparison_valid(c, cell, floor_index));
     json_object_end(w);
 }
 
@@ -108,6 +145,12 @@ enum rc comparison_json(const struct comparison *c, struct buf *ret)
                 rc = player_print(player, &family->sweep.point[k], &first, ret);
         }
         player_free(player);
+        if (cell->oracle_json.len > 0) {
+            if (!first)
+                buf_byte(ret, ',');
+            first = false;
+            buf_span(ret, buf_view(&cell->oracle_json));
+        }
     }
     struct json_writer w;
     struct buf rows;
@@ -115,9 +158,12 @@ enum rc comparison_json(const struct comparison *c, struct buf *ret)
     json_init(&w, &rows);
     json_array(&w);
     for (size_t i = 0; i < c->cell_count; i++)
-        for (size_t f = 0; f < c->floor_count && !c->cell[i].failed; f++)
+        for (size_t f = 0; f < c->floor_count && !c->cell[i].failed; f++) {
             for (size_t p = 0; p < c->policy_count; p++)
-                print_at_floor(c, &c->cell[i], &c->cell[i].family[p], c->floor[f], &w);
+                print_at_floor(c, &c->cell[i], &c->cell[i].family[p], f, &w);
+            if (c->oracle)
+                print_oracle(c, &c->cell[i], f, &w);
+        }
     json_array_end(&w);
     buf_text(ret, "],\"atFloor\":");
     buf_span(ret, buf_view(&rows));

@@ -279,37 +279,51 @@ static const char *first_error(const struct problem_list *problems)
 }
 
 static enum rc simulate_one(struct player *p, const struct sweep_point *point, struct span text,
-                            int64_t initial, size_t seed, struct buf *ret)
+                            const struct player_run *how, struct simulation_result *result,
+                            struct buf *ret)
 {
     struct problem_list problems;
-    struct simulation_result result;
     problem_list_init(&problems);
     struct config *config = config_read("built-in", text, NULL, &problems);
-    enum rc rc = config != NULL ? open_feed(p, seed)
+    enum rc rc = config != NULL ? open_feed(p, how->seed)
                                 : fail(&p->why, RC_INVALID, "policy %s: %s", p->policy,
                                        first_error(&problems));
     if (rc == RC_OK) {
-        const struct simulation_spec spec = {.config = config,
-                                             .feed = p->feed[seed],
-                                             .score_from_ns =
-                                                 p->cell.warm ? feed_pass_ns(p->feed[seed]) : 0,
-                                             .profile = *p->options.profile,
-                                             .startup = startup_of_total(startup_of(p)),
-                                             .startup_sigma = p->options.spread,
-                                             .initial = initial,
-                                             .seed = seed + 1,
-                                             .label = p->policy};
+        const struct simulation_spec spec = {
+            .config = config,
+            .feed = p->feed[how->seed],
+            .score_from_ns = p->cell.warm ? feed_pass_ns(p->feed[how->seed]) : 0,
+            .profile = *p->options.profile,
+            .startup = startup_of_total(startup_of(p)),
+            .startup_sigma = p->options.spread,
+            .initial = how->initial,
+            .seed = how->seed + 1,
+            .plan = how->plan,
+            .plan_count = how->plan_count,
+            .minutes = how->minutes,
+            .label = p->policy};
         const int64_t begin_ns = clock_monotonic_ns();
-        rc = simulation_run(&spec, &result, &p->why);
-        if (rc == RC_OK && (result.violation[0] != '\0' || result.world.lost != 0))
-            rc = fail(&p->why, RC_STATE, "broken: %s",
-                      result.violation[0] != '\0' ? result.violation : "a request was lost");
+        rc = simulation_run(&spec, result, &p->why);
         p->wall_s = seconds_of(clock_monotonic_ns() - begin_ns);
+        if (rc == RC_OK && (result->violation[0] != '\0' || result->world.lost != 0))
+            rc = fail(&p->why, RC_STATE, "broken: %s",
+                      result->violation[0] != '\0' ? result->violation : "a request was lost");
         if (rc == RC_OK)
-            print_result(p, &spec, &result, point, ret);
+            print_result(p, &spec, result, point, ret);
     }
     config_free(config);
     problem_list_done(&problems);
+    return rc;
+}
+
+enum rc player_run(struct player *p, const struct sweep_point *point, const struct player_run *how,
+                   struct simulation_result *ret, struct buf *ret_json)
+{
+    struct buf config;
+    buf_init(&config, CONFIG_TEXT_MAX);
+    print_config(p, point, &config);
+    const enum rc rc = simulate_one(p, point, buf_view(&config), how, ret, ret_json);
+    buf_done(&config);
     return rc;
 }
 
@@ -335,11 +349,32 @@ static enum rc result_of(struct player *p, const struct sweep_point *point, size
         return RC_OK;
     }
     buf_clear(ret);
-    enum rc rc = simulate_one(p, point, buf_view(&config), initial, seed, ret);
+    const struct player_run how = {.initial = initial, .seed = seed};
+    struct simulation_result result;
+    enum rc rc = simulate_one(p, point, buf_view(&config), &how, &result, ret);
     if (rc == RC_OK && p->options.cache != NULL)
         rc = file_replace(path, buf_view(ret), 0644, &p->why);
     buf_done(&config);
     return rc;
+}
+
+bool player_kept(const struct player *p, struct span name, struct sweep_point *ret,
+                 struct buf *ret_json)
+{
+    char path[4096];
+    kept_path(p, run_key(p, name, 0, 0), path, sizeof path);
+    *ret = (struct sweep_point){.knob = 0};
+    return p->options.cache != NULL && file_read(path, RESULT_BYTES_MAX, ret_json, NULL) == RC_OK &&
+           read_numbers(buf_view(ret_json), ret) == RC_OK;
+}
+
+enum rc player_keep(struct player *p, struct span name, struct span json)
+{
+    char path[4096];
+    if (p->options.cache == NULL)
+        return RC_OK;
+    kept_path(p, run_key(p, name, 0, 0), path, sizeof path);
+    return file_replace(path, json, 0644, &p->why);
 }
 
 enum rc player_play(void *user, struct sweep_point *point)

@@ -6,6 +6,7 @@
 #include "cli/trace_file.h"
 #include "model/profile.h"
 #include "sim/builtin.h"
+#include "sim/simulation.h"
 #include "sim/sweep.h"
 
 #define PLAYER_SEEDS_MAX 32
@@ -53,6 +54,21 @@ void player_set(struct player *player, const struct cell *cell);
 void player_choose(struct player *player, const char *name, const struct baseline *baseline);
 /* For sweep_spec.play: the mean over the seeds; user is the player. */
 enum rc player_play(void *player, struct sweep_point *point);
+/* One run of a setting with what a sweep does not ask for; not kept. */
+struct player_run {
+    const int64_t *plan; /* counts by minute; NULL: the policy decides */
+    size_t plan_count;
+    int64_t initial;
+    size_t seed;
+    bool minutes; /* ret->minute is filled; the caller frees it */
+};
+enum rc player_run(struct player *player, const struct sweep_point *point,
+                   const struct player_run *how, struct simulation_result *ret,
+                   struct buf *ret_json) MUST_CHECK;
+/* A result by a name of the caller's, in this cell. */
+bool player_kept(const struct player *player, struct span name, struct sweep_point *ret,
+                 struct buf *ret_json);
+enum rc player_keep(struct player *player, struct span name, struct span json) MUST_CHECK;
 const struct diag *player_why(const struct player *player); /* of the last error */
 /* The result of a setting as JSON members, one object a seed, from what is kept: appended, with
  * commas between. */

@@ -110,6 +110,41 @@ static void finish_result(const struct simulation_spec *spec, const struct recon
         result->gpu_hours = result->replica_seconds / 3600 * (double)spec->profile.gpus;
 }
 
+static enum rc pin(struct world *world, const char *pool, int64_t count, struct diag *diag)
+{
+    const struct event event = {.kind = EVENT_PIN,
+                                .pool = pool,
+                                .count = count,
+                                .until_wall_ns = TIME_NONE,
+                                .text = "plan"};
+    return world_event(world, &event, diag);
+}
+
+/* The plan, minute by minute, then whatever is left. */
+static enum rc play(const struct simulation_spec *spec, struct world *world, struct diag *diag)
+{
+    const char *pool = spec->config->pool[0]->core.name;
+    enum rc rc = RC_OK;
+    for (size_t i = 0; i < spec->plan_count && rc == RC_OK; i++) {
+        if (i == 0 || spec->plan[i] != spec->plan[i - 1])
+            rc = pin(world, pool, spec->plan[i], diag);
+        if (rc == RC_OK)
+            rc = world_run(world, (int64_t)(i + 1) * WORLD_MINUTE_NS);
+    }
+    return rc == RC_OK ? world_finish(world, SIMULATION_REST_NS) : rc;
+}
+
+static enum rc keep_minutes(const struct world *world, struct simulation_result *ret)
+{
+    const struct world_minute *minute = world_minutes(world, &ret->minute_count);
+    ret->minute = mem_new(ret->minute_count, sizeof(*ret->minute));
+    if (ret->minute == NULL)
+        return RC_NO_MEMORY;
+    for (size_t i = 0; i < ret->minute_count; i++)
+        ret->minute[i] = minute[i];
+    return RC_OK;
+}
+
 /* A result of a part must not be taken for the whole. */
 static enum rc check_run(const struct simulation_spec *spec, const struct world *world,
                          struct diag *diag)
@@ -149,7 +184,7 @@ enum rc simulation_run(const struct simulation_spec *spec, struct simulation_res
                                           .next = next_row,
                                           .source = spec->feed};
     struct world *world = world_new(&world_spec);
-    rc = world == NULL ? RC_NO_MEMORY : world_finish(world, SIMULATION_REST_NS);
+    rc = world == NULL ? RC_NO_MEMORY : play(spec, world, diag);
     if (rc == RC_OK)
         rc = check_run(spec, world, diag);
     else
@@ -159,6 +194,8 @@ enum rc simulation_run(const struct simulation_spec *spec, struct simulation_res
         world_result(world, &ret->world);
         finish_result(spec, &in->spec.group[0].pool[0], &ret->world);
         (void)span_copy(span_from(world_violation(world)), ret->violation, sizeof(ret->violation));
+        if (spec->minutes)
+            rc = keep_minutes(world, ret);
     }
     world_free(world);
     installation_free(in);

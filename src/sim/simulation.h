@@ -19,13 +19,18 @@ struct simulation_spec {
     double startup_sigma;
     int64_t initial; /* replicas that are ready at the begin */
     uint64_t seed;
+    const int64_t *plan; /* counts by minute, pinned at its begin; NULL: the policy decides */
+    size_t plan_count;
     const char *label; /* name of the policy in the result; NULL: its own */
+    bool minutes;      /* the result keeps every minute */
     bool chaos;        /* starts are refused, fail or are slow, replicas crash */
 };
 
 struct simulation_result {
     struct world_result world;
     double simulated_seconds;
+    struct world_minute *minute; /* when asked for; the caller frees it */
+    size_t minute_count;
     char violation[256]; /* of a checker; "" when all held */
 };
 

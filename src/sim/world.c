@@ -426,6 +426,6 @@ void world_free(struct world *world)
     lookup_done(&world->body_by_id);
     free(world->call);
     free(world->up);
-    free(world->window);
+    free(world->minute);
     free(world);
 }

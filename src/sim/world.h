@@ -21,7 +21,8 @@
 #define WORLD_WALL_BEGIN_NS INT64_C(1767571200000000000) /* Monday 2026-01-05, 0:00 UTC */
 #define WORLD_BEGIN_NS INT64_C(3600000000000)            /* of the axis of the groups */
 #define WORLD_WINDOW_NS INT64_C(600000000000)            /* of worst_window_attainment */
-#define WORLD_WINDOWS_MAX 20000
+#define WORLD_MINUTE_NS INT64_C(60000000000)
+#define WORLD_MINUTES_MAX 200000
 #define WORLD_WINDOW_REQUESTS 200 /* fewer in a window do not make it the worst one */
 
 /* One arrival, at_ns since the begin of the run. */
@@ -115,6 +116,12 @@ struct world_result {
     struct histogram itl_s; /* mean of each answer */
     struct histogram e2e_s;
 };
+/* Requests that ended, by the minute of their arrival. */
+struct world_minute {
+    int64_t ended;
+    int64_t good;
+};
+const struct world_minute *world_minutes(const struct world *world, size_t *ret_count);
 /* Of all pools together. */
 void world_result(const struct world *world, struct world_result *ret);
 const struct reconcile *world_reconcile(const struct world *world);

@@ -25,20 +25,23 @@ bool count_scores(const struct world *world, int64_t at_ns)
     return at_ns - WORLD_BEGIN_NS >= world->spec.score_from_ns;
 }
 
-static void count_window(struct world *world, int64_t arrived_ns, bool good)
+static void count_minute(struct world *world, int64_t arrived_ns, bool good)
 {
-    const size_t index = (size_t)((arrived_ns - WORLD_BEGIN_NS) / WORLD_WINDOW_NS);
-    if (index >= WORLD_WINDOWS_MAX)
+    const size_t index = (size_t)((arrived_ns - WORLD_BEGIN_NS) / WORLD_MINUTE_NS);
+    if (index >= WORLD_MINUTES_MAX)
         return;
-    const size_t before = world->window_cap;
-    if (mem_grow((void **)&world->window, &world->window_cap, index + 1, sizeof(*world->window),
-                 WORLD_WINDOWS_MAX) != RC_OK)
-        return;
-    memset(world->window + before, 0, (world->window_cap - before) * sizeof(*world->window));
-    if (index >= world->window_count)
-        world->window_count = index + 1;
-    world->window[index].ended++;
-    world->window[index].good += good;
+    if (index >= world->minute_count) {
+        const size_t before = world->minute_cap;
+        if (mem_grow((void **)&world->minute, &world->minute_cap, index + 1, sizeof(*world->minute),
+                     WORLD_MINUTES_MAX) != RC_OK)
+            return;
+        if (world->minute_cap > before)
+            memset(world->minute + before, 0,
+                   (world->minute_cap - before) * sizeof(*world->minute));
+        world->minute_count = index + 1;
+    }
+    world->minute[index].ended++;
+    world->minute[index].good += good;
 }
 
 static bool meets(const struct world_pool *pool, const struct call *call, double ttft_s,
@@ -68,7 +71,7 @@ void count_ended(struct world *world, const struct call *call, bool whole, bool 
         good = meets(&world->pool[call->pool], call, ttft_s, itl_s, e2e_s);
     }
     world->result.good += good;
-    count_window(world, call->arrived_ns, good);
+    count_minute(world, call->arrived_ns, good);
 }
 
 static size_t first_pool(const struct world *world, size_t group)
@@ -123,6 +126,32 @@ void count_record(struct world *world, const struct tick_record *record)
     }
 }
 
+const struct world_minute *world_minutes(const struct world *world, size_t *ret_count)
+{
+    *ret_count = world->minute_count;
+    return world->minute;
+}
+
+/* A window of few requests says little, unless there are no others. */
+static double worst_window(const struct world *world)
+{
+    const size_t each = (size_t)(WORLD_WINDOW_NS / WORLD_MINUTE_NS);
+    double worst = NAN;
+    for (int64_t least = WORLD_WINDOW_REQUESTS; least >= 1 && isnan(worst);
+         least = least > 1 ? 1 : 0)
+        for (size_t from = 0; from < world->minute_count; from += each) {
+            struct world_minute window = {0};
+            for (size_t i = from; i < from + each && i < world->minute_count; i++) {
+                window.ended += world->minute[i].ended;
+                window.good += world->minute[i].good;
+            }
+            const double share = (double)window.good / (double)window.ended;
+            if (window.ended >= least && !(share >= worst))
+                worst = share;
+        }
+    return worst;
+}
+
 void world_result(const struct world *world, struct world_result *ret)
 {
     *ret = world->result;
@@ -133,15 +162,5 @@ void world_result(const struct world *world, struct world_result *ret)
     ret->lost = ret->requests - ret->ok - ret->failed - ret->refused - ret->open;
     const int64_t ended = ret->ok + ret->failed + ret->refused;
     ret->attainment = ended == 0 ? NAN : (double)ret->good / (double)ended;
-    ret->worst_window_attainment = NAN;
-    int64_t least = 1; /* a window of few requests says little, unless there are no others */
-    for (size_t i = 0; i < world->window_count; i++)
-        if (world->window[i].ended >= WORLD_WINDOW_REQUESTS)
-            least = WORLD_WINDOW_REQUESTS;
-    for (size_t i = 0; i < world->window_count; i++) {
-        const struct window_count *window = &world->window[i];
-        const double share = (double)window->good / (double)window->ended;
-        if (window->ended >= least && !(share >= ret->worst_window_attainment))
-            ret->worst_window_attainment = share;
-    }
+    ret->worst_window_attainment = worst_window(world);
 }

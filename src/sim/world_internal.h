@@ -73,11 +73,6 @@ struct up {
     struct replica_news news; /* UP_NEWS */
 };
 
-struct window_count {
-    int64_t ended;
-    int64_t good;
-};
-
 struct world {
     struct world_spec spec;
     struct world_pool *pool; /* own copy: faults may change */
@@ -129,9 +124,9 @@ struct world {
     int64_t *desired; /* by pool, of the last decision */
     int64_t *direction_ns;
     int *direction;
-    struct window_count *window;
-    size_t window_cap;
-    size_t window_count;
+    struct world_minute *minute;
+    size_t minute_cap;
+    size_t minute_count;
     char violation[WORLD_VIOLATION_SIZE];
     struct {
         const char *code;
