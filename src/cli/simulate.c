@@ -3,6 +3,7 @@
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/duration.h"
 #include "cli/command.h"
@@ -38,6 +39,8 @@ struct simulate_options {
     bool warm;
     bool chaos;
     bool json;
+    int argc; /* the command line, to show it again */
+    char **argv;
 };
 
 static const struct cli_opt simulate_options[] = {
@@ -84,7 +87,7 @@ static const struct cli_opt simulate_options[] = {
                "Plays the trace twice and counts the second time."),
     CLI_OPT(INT, struct simulate_options, seed, "seed", "N", "1", 0, 0, "Seed of all chance."),
     CLI_SWITCH(struct simulate_options, chaos, "chaos",
-               "Starts are refused, fail or are slow, and replicas crash."),
+               "Faults from the seed: lost and absurd metrics, failing starts, crashes, clocks."),
     CLI_SWITCH(struct simulate_options, json, "json", "One JSON object."),
 };
 
@@ -178,6 +181,16 @@ static void close_load(struct load *load)
     trace_file_close(load->file);
 }
 
+static void tell_broken(const struct simulate_options *o, const struct simulation_result *result)
+{
+    (void)fprintf(stderr, "sluice simulate: broken: %s\nagain: sluice simulate", result->violation);
+    for (int i = 1; i < o->argc; i++) {
+        const bool bare = strpbrk(o->argv[i], " {}'\"$&|;<>*?()") == NULL;
+        (void)fprintf(stderr, bare ? " %s" : " '%s'", o->argv[i]);
+    }
+    (void)fputc('\n', stderr);
+}
+
 static int simulate(const struct simulate_options *o, struct simulation_spec *spec)
 {
     struct simulation_result result;
@@ -201,7 +214,7 @@ static int simulate(const struct simulate_options *o, struct simulation_spec *sp
         else
             print_words(spec, &result);
         if (result.violation[0] != '\0')
-            (void)fprintf(stderr, "sluice simulate: broken: %s\n", result.violation);
+            tell_broken(o, &result);
         status = result.violation[0] != '\0' || result.world.lost != 0 ? EXIT_FAILED : EXIT_OK;
     }
     close_load(&load);
@@ -257,6 +270,8 @@ static int run(int argc, char **argv)
     int status = command_args(&command_simulate, argc, argv, &o, &args);
     if (status != EXIT_OK)
         return status;
+    o.argc = argc;
+    o.argv = argv;
     if (o.trace == NULL || args.count > 0)
         return command_usage_error(&command_simulate, "--trace FILE is wanted");
     if (o.config != NULL && o.options != NULL)

@@ -30,6 +30,20 @@ static double gpus_of(const struct world *world, size_t pool)
     return pool_of(world, pool)->gpus_each;
 }
 
+double fleet_gpus_each(const struct world *world, size_t pool)
+{
+    return gpus_of(world, pool);
+}
+
+const struct pool_spec *fleet_pool_spec(const struct world *world, size_t pool)
+{
+    const struct reconcile_spec *control = world->spec.control;
+    size_t group = 0;
+    while (pool >= group_pool_count(control->group[group].group))
+        pool -= group_pool_count(control->group[group++].group);
+    return group_pool(control->group[group].group, pool);
+}
+
 struct body *fleet_body(struct world *world, uint64_t id)
 {
     const uint32_t index = lookup_get(&world->body_by_id, id);

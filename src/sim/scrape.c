@@ -1,5 +1,7 @@
 /* What the engines' metrics pages would show, read at the instant of a tick: running and waiting
  * requests and the use of the KV cache, over the ready replicas of a pool. */
+#include <math.h>
+
 #include "sim/world_internal.h"
 
 #define ENGINE_SIGNALS 3
@@ -16,8 +18,28 @@ static size_t group_of(const struct world *world, size_t *pool)
     }
 }
 
+/* What a page in trouble makes of a value. */
+static double spoiled(const struct world *world, double value)
+{
+    switch (world->metrics) {
+    case METRICS_NAN:
+        return NAN;
+    case METRICS_ABSURD:
+        return 9.22e17;
+    case METRICS_NEGATIVE:
+        return -1 - value;
+    case METRICS_FRESH:
+    case METRICS_LOST:
+    case METRICS_STALE:
+        break;
+    }
+    return value;
+}
+
 void scrape_engines(struct world *world, size_t pool)
 {
+    if (world->metrics == METRICS_STALE)
+        return;
     size_t place = pool;
     const size_t group = group_of(world, &place);
     double running = 0;
@@ -41,15 +63,18 @@ void scrape_engines(struct world *world, size_t pool)
     } told[ENGINE_SIGNALS] = {{SIGNAL_RUNNING_REQUESTS, running},
                               {SIGNAL_WAITING_REQUESTS, waiting},
                               {SIGNAL_KV_CACHE_USAGE, ready > 0 ? kv / ready : 0}};
+    const uint8_t state = (uint8_t)(world->metrics == METRICS_LOST ? SIGNAL_FAILED
+                                    : ready > 0                    ? SIGNAL_VALUE
+                                                                   : SIGNAL_ABSENT);
     struct sample sample[ENGINE_SIGNALS];
     for (size_t i = 0; i < ENGINE_SIGNALS; i++)
         sample[i] = (struct sample){.t_ns = world->now_ns,
                                     .pool = (uint16_t)place,
                                     .signal = (uint16_t)told[i].signal,
-                                    .state = ready > 0 ? SIGNAL_VALUE : SIGNAL_ABSENT,
-                                    .covered = ready,
+                                    .state = state,
+                                    .covered = world->metrics == METRICS_LOST ? 0 : ready,
                                     .expected = ready,
-                                    .value = told[i].value,
+                                    .value = spoiled(world, told[i].value),
                                     .weight = 1};
     const struct event event = {
         .kind = EVENT_SAMPLES, .group = group, .samples = sample, .sample_count = ENGINE_SIGNALS};

@@ -2,17 +2,14 @@
 
 #include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/duration.h"
 #include "sim/installation.h"
 #include "sim/scenario.h"
 
-/* Shares of starts and crashes an hour under --chaos. */
-#define CHAOS_REFUSED 0.05
-#define CHAOS_FAILED 0.1
-#define CHAOS_SLOW 0.1
-#define CHAOS_CRASHES_PER_HOUR 0.5
+#define CHAOS_CRASHES_PER_HOUR 0.5 /* of each replica, beside the faults of chaos.h */
 
 static enum rc unknown(struct diag *diag, const char *what, const char *name,
                        const char *const *known, size_t count)
@@ -91,12 +88,7 @@ static void fill_pool(const struct simulation_spec *spec, struct world_pool *ret
                                .itl_s = objective(pool->core.slo.inter_token_ns),
                                .e2e_s = objective(pool->core.slo.e2e_ns)};
     scenario_dispatch(pool, &ret->dispatch);
-    if (!spec->chaos)
-        return;
-    ret->refused = CHAOS_REFUSED;
-    ret->failed = CHAOS_FAILED;
-    ret->slow = CHAOS_SLOW;
-    ret->crashes_per_hour = CHAOS_CRASHES_PER_HOUR;
+    ret->crashes_per_hour = spec->chaos ? CHAOS_CRASHES_PER_HOUR : 0;
 }
 
 /* What is still open so long after the last arrival is a miss. A target that does not say how many
@@ -120,11 +112,60 @@ static enum rc pin(struct world *world, const char *pool, int64_t count, struct 
     return world_event(world, &event, diag);
 }
 
+/* The configuration with half the maximum, for a change in flight. */
+static enum rc halve(const struct simulation_spec *spec, struct config *config,
+                     struct pool_config **ret_pool, struct installation **ret, struct diag *diag)
+{
+    const struct pool_config *pool = spec->config->pool[0];
+    struct pool_config *copy = mem_new(1, spec->config->layout->pool_size);
+    if (copy == NULL)
+        return fail(diag, RC_NO_MEMORY, "no memory left");
+    memcpy(copy, pool, spec->config->layout->pool_size);
+    copy->core.policy_config =
+        (char *)copy + ((const char *)pool->core.policy_config - (const char *)pool);
+    const int64_t half = pool->core.replicas_max / 2;
+    copy->core.replicas_max = half > pool->core.replicas_min ? half : pool->core.replicas_min;
+    *config = *spec->config;
+    *ret_pool = copy;
+    config->pool = ret_pool;
+    return installation_make(config, ret, diag);
+}
+
+/* Faults from the seed until the last request came. */
+static enum rc play_chaos(const struct simulation_spec *spec, const struct installation *in,
+                          struct world *world, struct diag *diag)
+{
+    struct config config;
+    struct pool_config *pool = NULL;
+    struct installation *other = NULL;
+    struct chaos chaos;
+    chaos_init(&chaos, spec->seed);
+    enum rc rc = halve(spec, &config, &pool, &other, diag);
+    while (rc == RC_OK && world_arrives(world)) {
+        const struct chaos_change change = chaos_next(&chaos);
+        rc = world_run(world, change.at_ns);
+        if (rc == RC_OK && change.fault == CHAOS_RELOAD)
+            rc = world_configure(world, change.begins ? &other->spec : &in->spec);
+        else if (rc == RC_OK)
+            world_trouble(world, 0, &change);
+    }
+    if (rc == RC_OK)
+        rc = world_finish(world, SIMULATION_REST_NS);
+    if (rc == RC_OK)
+        rc = world_configure(world, &in->spec); /* the other one goes now */
+    installation_free(other);
+    free(pool);
+    return rc;
+}
+
 /* The plan, minute by minute, then whatever is left. */
-static enum rc play(const struct simulation_spec *spec, struct world *world, struct diag *diag)
+static enum rc play(const struct simulation_spec *spec, const struct installation *in,
+                    struct world *world, struct diag *diag)
 {
     const char *pool = spec->config->pool[0]->core.name;
     enum rc rc = RC_OK;
+    if (spec->chaos)
+        return play_chaos(spec, in, world, diag);
     for (size_t i = 0; i < spec->plan_count && rc == RC_OK; i++) {
         if (i == 0 || spec->plan[i] != spec->plan[i - 1])
             rc = pin(world, pool, spec->plan[i], diag);
@@ -179,12 +220,13 @@ enum rc simulation_run(const struct simulation_spec *spec, struct simulation_res
                                           .pool_count = 1,
                                           .gpus = INFINITY,
                                           .seed = spec->seed,
+                                          .again = spec->chaos,
                                           .initial = &spec->initial,
                                           .score_from_ns = spec->score_from_ns,
                                           .next = next_row,
                                           .source = spec->feed};
     struct world *world = world_new(&world_spec);
-    rc = world == NULL ? RC_NO_MEMORY : play(spec, world, diag);
+    rc = world == NULL ? RC_NO_MEMORY : play(spec, in, world, diag);
     if (rc == RC_OK)
         rc = check_run(spec, world, diag);
     else

@@ -293,6 +293,11 @@ void world_jump_wall(struct world *world, int64_t by_ns)
     world->wall_offset_ns += by_ns;
 }
 
+bool world_arrives(const struct world *world)
+{
+    return world->arrivals_left;
+}
+
 void world_set_faults(struct world *world, size_t pool, const struct world_pool *like)
 {
     struct world_pool *own = &world->pool[pool];
@@ -331,12 +336,13 @@ static bool make_arrays(struct world *world)
     world->front = mem_new(n, sizeof(struct dispatch *));
     world->front_ns = mem_new(n, sizeof(*world->front_ns));
     world->front_dirty = mem_new(n, sizeof(*world->front_dirty));
+    world->change_ns = mem_new(n, sizeof(*world->change_ns));
     world->desired = mem_new(n, sizeof(*world->desired));
     world->direction = mem_new(n, sizeof(*world->direction));
     world->direction_ns = mem_new(n, sizeof(*world->direction_ns));
     return world->pool != NULL && world->front != NULL && world->front_ns != NULL &&
-           world->front_dirty != NULL && world->desired != NULL && world->direction != NULL &&
-           world->direction_ns != NULL;
+           world->front_dirty != NULL && world->change_ns != NULL && world->desired != NULL &&
+           world->direction != NULL && world->direction_ns != NULL;
 }
 
 static bool make_fronts(struct world *world)
@@ -419,6 +425,8 @@ void world_free(struct world *world)
     free(world->front);
     free(world->front_ns);
     free(world->front_dirty);
+    free(world->change_ns);
+    free(world->state);
     free(world->desired);
     free(world->direction);
     free(world->direction_ns);

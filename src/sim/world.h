@@ -16,6 +16,7 @@
 #include "model/engine.h"
 #include "model/startup.h"
 #include "reconcile/reconcile.h"
+#include "sim/chaos.h"
 #include "traffic/dispatch.h"
 
 #define WORLD_WALL_BEGIN_NS INT64_C(1767571200000000000) /* Monday 2026-01-05, 0:00 UTC */
@@ -63,7 +64,8 @@ struct world_spec {
     size_t pool_count;
     double gpus; /* all of them; INFINITY = not described */
     uint64_t seed;
-    int64_t score_from_ns;  /* what arrives or costs before is not counted */
+    bool again;            /* decisions are worked out once more from their records (R17): slower */
+    int64_t score_from_ns; /* what arrives or costs before is not counted */
     const int64_t *initial; /* replicas that are ready at the begin, by pool; NULL = none */
     world_next_fn *next;
     void *source;
@@ -90,6 +92,10 @@ void world_jump_wall(struct world *world, int64_t by_ns);
 size_t world_kill(struct world *world, size_t pool, double share);
 /* Faults of a pool from now on. */
 void world_set_faults(struct world *world, size_t pool, const struct world_pool *like);
+
+/* One change of fate for a pool; CHAOS_RELOAD is the caller's. */
+void world_trouble(struct world *world, size_t pool, const struct chaos_change *change);
+bool world_arrives(const struct world *world); /* some request is yet to come */
 
 /* ---- results so far ---- */
 

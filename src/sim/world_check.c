@@ -5,7 +5,10 @@
 #include <string.h>
 
 #include "base/duration.h"
+#include "base/mem.h"
 #include "sim/world_internal.h"
+
+#define INPUTS_MAX 64
 
 void check_broken(struct world *world, const char *format, ...)
 {
@@ -89,13 +92,79 @@ void check_stop(struct world *world, uint64_t replica)
                      (unsigned long long)replica, (long long)body->in_flight);
 }
 
+/* R17: the same state, samples and observation give the same bytes. */
+static void check_again(struct world *world, const struct tick_record *record)
+{
+    struct decision decision[POOLS_PER_GROUP_MAX];
+    const size_t pools = group_pool_count(record->spec);
+    if (mem_grow(&world->state, &world->state_cap, record->before.len, 1, SIZE_MAX / 2) != RC_OK)
+        return;
+    memcpy(world->state, record->before.ptr, record->before.len);
+    struct group_state *state = world->state;
+    observe(record->spec, state, record->samples, record->sample_count);
+    decide(record->spec, state, record->observation, decision);
+    if (memcmp(decision, record->decision, pools * sizeof(decision[0])) != 0)
+        check_broken(world, "a decision worked out again from its record is another one");
+}
+
+/* R5: two changes of a group keep their distance, but for a wake. R7: its time never goes back. */
+static void check_distance(struct world *world, const struct tick_record *record)
+{
+    int64_t *last_ns = &world->change_ns[record->group];
+    const int64_t now_ns = record->observation->now_ns;
+    bool changed = false;
+    for (size_t i = 0; i < group_pool_count(record->spec); i++)
+        changed |= record->decision[i].desired != record->decision[i].previous;
+    if (*last_ns != 0 && now_ns < *last_ns)
+        check_broken(world, "the time of a group went back");
+    if (!changed)
+        return;
+    if (*last_ns != 0 && record->observation->cause != TICK_WAKE &&
+        now_ns - *last_ns < TICK_EARLY_NS)
+        check_broken(world, "two changes within %lld ms",
+                     (long long)((now_ns - *last_ns) / MILLISECOND_NS));
+    *last_ns = now_ns;
+}
+
+/* R15: a pin beats everything but what there is. */
+static void check_pin(struct world *world, const struct pool_observation *seen,
+                      const struct decision *decision, const char *name)
+{
+    if (seen->pin_count == NO_COUNT || decision->desired == seen->pin_count ||
+        seen->inventory_limit != NO_COUNT || seen->quota_limit != NO_COUNT ||
+        seen->budget_limit != NO_COUNT || seen->budget_unreadable)
+        return;
+    check_broken(world, "%s is pinned at %lld, but %lld was decided", name,
+                 (long long)seen->pin_count, (long long)decision->desired);
+}
+
+/* Something that this pool needs to know is unknown; for the last replica also who waits. */
+static bool in_doubt(const struct tick_record *record, size_t pool)
+{
+    const struct group_state *state = (const void *)record->after.ptr;
+    const bool silent = record->observation->pool[pool].waiting_state == SIGNAL_FAILED;
+    struct group_input input[INPUTS_MAX];
+    if (record->observation->incomplete || (silent && record->decision[pool].desired == 0))
+        return true;
+    const size_t n =
+        group_inputs(record->spec, state, pool, record->observation->now_ns, input, INPUTS_MAX);
+    for (size_t i = 0; i < n; i++)
+        if (input[i].required && input[i].reading.state == SIGNAL_FAILED)
+            return true;
+    return false;
+}
+
 /* R2, R4, R10: what a tick may not do. */
 void check_record(struct world *world, const struct tick_record *record)
 {
+    check_distance(world, record);
+    if (world->spec.again)
+        check_again(world, record);
     for (size_t i = 0; i < group_pool_count(record->spec); i++) {
         const struct pool_spec *spec = group_pool(record->spec, i);
         const struct decision *decision = &record->decision[i];
         const struct pool_observation *seen = &record->observation->pool[i];
+        check_pin(world, seen, decision, spec->name);
         if (decision->desired < 0 ||
             (seen->pin_count == NO_COUNT && decision->desired > spec->replicas_max))
             check_broken(world, "%s: %lld is not within its bounds", spec->name,
@@ -104,7 +173,7 @@ void check_record(struct world *world, const struct tick_record *record)
             seen->pin_count != NO_COUNT || seen->paused || seen->inventory_limit != NO_COUNT ||
             seen->foreign_count != NO_COUNT || decision->previous > spec->replicas_max;
         if (decision->desired < decision->previous && !by_person && !spec->exact &&
-            (seen->waiting_state == SIGNAL_FAILED || record->observation->incomplete))
+            in_doubt(record, i))
             check_broken(world, "%s was lowered from %lld to %lld without knowing its load",
                          spec->name, (long long)decision->previous, (long long)decision->desired);
     }

@@ -73,8 +73,21 @@ struct up {
     struct replica_news news; /* UP_NEWS */
 };
 
+/* What the engines' metrics pages say. */
+enum world_metrics {
+    METRICS_FRESH,
+    METRICS_LOST,  /* nobody could read them, and we know it */
+    METRICS_STALE, /* nothing new comes */
+    METRICS_NAN,
+    METRICS_ABSURD,
+    METRICS_NEGATIVE,
+};
+
 struct world {
     struct world_spec spec;
+    enum world_metrics metrics;
+    void *state; /* scratch for check_again() */
+    size_t state_cap;
     struct world_pool *pool; /* own copy: faults may change */
     struct reconcile *reconcile;
     struct agenda agenda;
@@ -121,7 +134,8 @@ struct world {
     struct world_result result;
     int64_t holding; /* replicas that hold resources */
     int64_t counted_ns;
-    int64_t *desired; /* by pool, of the last decision */
+    int64_t *desired;   /* by pool, of the last decision */
+    int64_t *change_ns; /* by group: of the last change of a count */
     int64_t *direction_ns;
     int *direction;
     struct world_minute *minute;
@@ -154,6 +168,8 @@ bool fleet_submit(struct world *world, uint32_t call);
 /* Tells the gateway what tokens came so far. */
 void fleet_sync(struct world *world, size_t pool);
 void fleet_end(struct world *world, struct body *body, const char *why); /* it is dead now */
+double fleet_gpus_each(const struct world *world, size_t pool);
+const struct pool_spec *fleet_pool_spec(const struct world *world, size_t pool);
 int64_t fleet_room(const struct world *world, size_t pool);
 
 /* scrape.c */
