@@ -31,6 +31,7 @@ struct compare_options {
     int64_t ttft_per_token_ns;
     int64_t itl_ns;
     int64_t shift_ns;
+    int64_t limit_ns;
     double cv;
     double spread;
     int64_t seeds;
@@ -60,6 +61,8 @@ static const struct cli_opt options[] = {
             "Objective between tokens; unless said what suits the profile."),
     CLI_OPT(DURATION, struct compare_options, shift_ns, "shift", "DURATION", "5m", 0, 86400,
             "Copies are shifted in a circle by at most so much."),
+    CLI_OPT(DURATION, struct compare_options, limit_ns, "for", "DURATION", NULL, 0, 31536000,
+            "Only the begin of the traces."),
     CLI_OPT(TEXT, struct compare_options, lengths, "lengths", "FILE", NULL, 0, 0,
             "Pairs of lengths for totals: a list, or a request trace."),
     CLI_OPT(NUMBER, struct compare_options, cv, "cv", "NUMBER", "1", 0.1, 10,
@@ -270,6 +273,7 @@ static int compare(const struct compare_options *o, struct comparison *c)
                                          .cache = o->cache,
                                          .cv = o->cv,
                                          .shift_ns = o->shift_ns,
+                                         .limit_ns = o->limit_ns,
                                          .seeds = o->seeds,
                                          .spread = o->spread};
     c->processes = (size_t)o->processes;

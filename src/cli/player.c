@@ -49,6 +49,7 @@ static enum rc open_feed(struct player *p, size_t seed)
                                    .cv = p->options.cv,
                                    .shift_ns = p->options.shift_ns,
                                    .smear_ns = FEED_SMEAR_AUTO,
+                                   .limit_ns = p->options.limit_ns,
                                    .passes = p->cell.warm ? 2 : 1,
                                    .seed = seed + 1};
     rc = feed_open(&spec, &p->feed[seed], &p->why);
@@ -217,8 +218,9 @@ static uint64_t run_key(const struct player *p, struct span config, int64_t init
                (long long)program.st_mtime, p->cell.trace, (long long)about.st_size,
                (long long)about.st_mtime);
     buf_number(&text, p->cell.scale);
-    buf_printf(&text, " %lld %lld %d %lld %zu %s ", (long long)startup_of(p), (long long)initial,
-               p->cell.warm, (long long)p->options.shift_ns, seed,
+    buf_printf(&text, " %lld %lld %lld %d %lld %zu %s ", (long long)p->options.limit_ns,
+               (long long)startup_of(p), (long long)initial, p->cell.warm,
+               (long long)p->options.shift_ns, seed,
                p->options.lengths != NULL ? p->options.lengths : "");
     buf_number(&text, p->options.cv);
     buf_byte(&text, ' ');

@@ -21,6 +21,7 @@ struct player_options {
     const char *cache; /* folder; NULL: nothing is kept */
     double cv;
     int64_t shift_ns;
+    int64_t limit_ns; /* of the trace; 0 = all */
     int64_t seeds;
     double spread; /* of the start-up time */
 };

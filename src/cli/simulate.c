@@ -33,6 +33,7 @@ struct simulate_options {
     int64_t itl_ns;
     double scale;
     int64_t shift_ns;
+    int64_t limit_ns;
     int64_t smear_ns;
     double cv;
     int64_t seed;
@@ -77,6 +78,8 @@ static const struct cli_opt simulate_options[] = {
             "Load: so many copies of the trace, each shifted, or a factor on totals."),
     CLI_OPT(DURATION, struct simulate_options, shift_ns, "shift", "DURATION", "5m", 0, 86400,
             "Copies are shifted in a circle by at most so much."),
+    CLI_OPT(DURATION, struct simulate_options, limit_ns, "for", "DURATION", NULL, 0, 31536000,
+            "Only the begin of the trace."),
     CLI_OPT(DURATION, struct simulate_options, smear_ns, "smear", "DURATION", "0s", 0, 3600,
             "Spreads arrivals over so much time: for traces with rounded times."),
     CLI_OPT(TEXT, struct simulate_options, lengths, "lengths", "FILE", NULL, 0, 0,
@@ -166,6 +169,7 @@ static enum rc open_load(const struct simulate_options *o, struct load *load, st
                                    .cv = o->cv,
                                    .shift_ns = o->shift_ns,
                                    .smear_ns = o->smear_ns,
+                                   .limit_ns = o->limit_ns,
                                    .passes = o->warm ? 2 : 1,
                                    .seed = (uint64_t)o->seed};
     rc = feed_open(&spec, &load->feed, diag);

@@ -194,6 +194,9 @@ static enum rc make_copies(struct feed *feed, struct diag *diag)
 {
     const double scale = feed->spec.scale;
     struct rng rng;
+    while (feed->spec.limit_ns > 0 && feed->row_count > 1 &&
+           feed->row[feed->row_count - 1].arrival_ns >= feed->spec.limit_ns)
+        feed->row_count--;
     assert(feed->row != NULL && feed->row_count > 0);
     rng_init(&rng, feed->spec.seed);
     if (feed->spec.smear_ns == FEED_SMEAR_AUTO)
@@ -260,6 +263,8 @@ static enum rc begin_expansion(struct feed *feed, struct diag *diag)
     const enum rc rc = expansion_init(&feed->expansion, &spec, diag);
     if (rc == RC_OK)
         feed->span_ns = expansion_span_ns(&feed->expansion);
+    if (feed->spec.limit_ns > 0 && feed->span_ns > feed->spec.limit_ns)
+        feed->span_ns = feed->spec.limit_ns;
     return rc;
 }
 
@@ -351,9 +356,10 @@ enum rc feed_again(struct feed *feed, struct diag *diag)
 
 static bool next_of_pass(struct feed *feed, struct trace_row *ret)
 {
+    const int64_t limit_ns = feed->spec.limit_ns > 0 ? feed->spec.limit_ns : INT64_MAX;
     switch (feed->kind) {
     case FEED_EXPANSION:
-        return expansion_next(&feed->expansion, ret);
+        return expansion_next(&feed->expansion, ret) && ret->arrival_ns < limit_ns;
     case FEED_COPIES:
         return next_copied(feed, ret);
     case FEED_STREAM:
@@ -362,7 +368,7 @@ static bool next_of_pass(struct feed *feed, struct trace_row *ret)
     const enum rc rc = pull(&feed->spec.file, feed->trace, step_row, ret, &feed->why);
     if (rc != RC_OK && rc != RC_NOT_FOUND)
         feed->rc = rc;
-    return rc == RC_OK;
+    return rc == RC_OK && ret->arrival_ns < limit_ns;
 }
 
 bool feed_next(struct feed *feed, struct trace_row *ret)

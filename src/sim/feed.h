@@ -34,6 +34,7 @@ struct feed_spec {
     int64_t smear_ns;        /* arrivals are spread over the time after them */
 #define FEED_SMEAR_AUTO (-1) /* as much as arrivals are rounded to, if that is a second or more */
     int64_t passes;          /* >= 1; the trace is played so often */
+    int64_t limit_ns;        /* later arrivals are left out; 0 = none is */
     uint64_t seed;
 };
 
