@@ -39,6 +39,10 @@ static const struct field load_fields[] = {
     {                                                                                              \
         name_, FIELD_##kind_, offsetof(struct gateway_snapshot, member_), 1                        \
     }
+#define SNAPSHOT_SPANS(name_, member_)                                                             \
+    {                                                                                              \
+        name_, FIELD_F64, offsetof(struct gateway_snapshot, member_), LATE_SPANS_MAX               \
+    }
 static const struct field snapshot_fields[] = {
     SNAPSHOT_FIELD("generation", U64, generation),
     SNAPSHOT_FIELD("t", I64, t_ns),
@@ -64,6 +68,13 @@ static const struct field snapshot_fields[] = {
     SNAPSHOT_FIELD("outputTokens", F64, output_tokens),
     SNAPSHOT_FIELD("completedTokens", F64, completed_tokens),
     SNAPSHOT_FIELD("toolCalls", F64, tool_calls),
+    SNAPSHOT_FIELD("busyS", F64, busy_s),
+    SNAPSHOT_FIELD("iterations", F64, iterations),
+    SNAPSHOT_FIELD("decodedTokens", F64, decoded_tokens),
+    SNAPSHOT_FIELD("contextTokens", F64, context_tokens),
+    SNAPSHOT_FIELD("computedTokens", F64, computed_tokens),
+    SNAPSHOT_SPANS("lateAgeS", late_age_s),
+    SNAPSHOT_SPANS("lateRequests", late_requests),
 };
 
 static const struct {

@@ -22,6 +22,7 @@
 #define ADDRESS_SIZE 64
 #define REPLICAS_PER_POOL_MAX 1024 /* of a routed pool */
 #define ROUTED_POOLS_MAX 10000
+#define LATE_SPANS_MAX 32 /* times of arrival of requests that missed, told in one snapshot */
 #define ROUTED_MODELS_MAX 100000
 
 /* One routed replica. Ids are never used twice within one installation. */
@@ -98,6 +99,14 @@ struct gateway_snapshot {
     double completed_tokens; /* prompt + output of completed ones: context length = this /
                                 completed_requests */
     double tool_calls;
+    double busy_s;          /* time with a request in flight, all replicas together */
+    double iterations;      /* of engines, told by what each of their answers got meanwhile */
+    double decoded_tokens;  /* after the first of each answer */
+    double context_tokens;  /* prompt and answer so far, summed over those */
+    double computed_tokens; /* prompt tokens of requests whose first token came */
+    double
+        late_age_s[LATE_SPANS_MAX]; /* how long ago requests came that ended without meeting... */
+    double late_requests[LATE_SPANS_MAX]; /* ...the objectives, and how many; 0 ends the list */
     struct histogram ttft_s;
     struct histogram itl_s;
     struct histogram e2e_s;

@@ -61,6 +61,13 @@ enum signal_fold {
     X(GPU_UTILIZATION, "gpu-utilization", "ratio", MEAN, false, 1.5)                               \
     X(GPU_MEMORY_UTILIZATION, "gpu-memory-utilization", "ratio", MEAN, false, 1.5)                 \
     X(QUEUE_LAG, "queue-lag", "messages", SUM, true, 1e12)                                         \
+    X(ANSWER_LENGTH, "answer-length", "tokens", RATIO, false, 1e9)                                 \
+    X(BUSY_REPLICAS, "busy-replicas", "replicas", RATE, false, 1e9)                                \
+    X(ITERATIONS_PER_SECOND, "iterations-per-second", "iterations/s", RATE, false, 1e12)           \
+    X(DECODED_TOKENS_PER_SECOND, "decoded-tokens-per-second", "tokens/s", RATE, false, 1e12)       \
+    X(CONTEXT_TOKENS_PER_SECOND, "context-tokens-per-second", "tokens/s", RATE, false, 1e15)       \
+    X(COMPUTED_TOKENS_PER_SECOND, "computed-tokens-per-second", "tokens/s", RATE, false, 1e12)     \
+    X(MISSES_PER_SECOND, "misses-per-second", "requests/s", RATE, false, 1e9)                      \
     X(EXTERNAL, "external:", "", SUM, false, 9007199254740992.0)
 
 enum signal_id {

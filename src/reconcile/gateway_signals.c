@@ -89,6 +89,11 @@ static const struct {
     {SIGNAL_TOKENS_PER_SECOND, AMOUNT_OUTPUT_TOKENS, AMOUNT_COUNT},
     {SIGNAL_PROMPT_TOKENS_PER_SECOND, AMOUNT_PROMPT_TOKENS, AMOUNT_EXCESS_PROMPT_TOKENS},
     {SIGNAL_TOOL_CALL_RATE, AMOUNT_TOOL_CALLS, AMOUNT_COUNT},
+    {SIGNAL_BUSY_REPLICAS, AMOUNT_BUSY_S, AMOUNT_COUNT},
+    {SIGNAL_ITERATIONS_PER_SECOND, AMOUNT_ITERATIONS, AMOUNT_COUNT},
+    {SIGNAL_DECODED_TOKENS_PER_SECOND, AMOUNT_DECODED_TOKENS, AMOUNT_COUNT},
+    {SIGNAL_CONTEXT_TOKENS_PER_SECOND, AMOUNT_CONTEXT_TOKENS, AMOUNT_COUNT},
+    {SIGNAL_COMPUTED_TOKENS_PER_SECOND, AMOUNT_COMPUTED_TOKENS, AMOUNT_COUNT},
 };
 static const enum signal_id latency_signals[LATENCY_COUNT] = {
     [LATENCY_TTFT] = SIGNAL_TTFT,
@@ -96,8 +101,8 @@ static const enum signal_id latency_signals[LATENCY_COUNT] = {
     [LATENCY_E2E] = SIGNAL_E2E,
     [LATENCY_QUEUE] = SIGNAL_QUEUE_TIME,
 };
-static const enum signal_id ratio_signals[] = {SIGNAL_CONTEXT_LENGTH, SIGNAL_ERROR_RATIO,
-                                               SIGNAL_SLO_ATTAINMENT};
+static const enum signal_id ratio_signals[] = {SIGNAL_ANSWER_LENGTH, SIGNAL_CONTEXT_LENGTH,
+                                               SIGNAL_ERROR_RATIO, SIGNAL_SLO_ATTAINMENT};
 
 static int64_t least(int64_t a, int64_t b)
 {
@@ -166,12 +171,30 @@ static void put_events(struct filer *f, const struct traffic *traffic)
         if (traffic->latency[i].count > 0)
             put_histogram(f, latency_signals[i], &traffic->latency[i]);
     if (completed > 0)
+        put(f, SIGNAL_ANSWER_LENGTH, SIGNAL_VALUE,
+            fmax(amount[AMOUNT_COMPLETED_TOKENS] - amount[AMOUNT_COMPLETED_PROMPT_TOKENS], 0) /
+                completed,
+            completed);
+    if (completed > 0)
         put(f, SIGNAL_CONTEXT_LENGTH, SIGNAL_VALUE, amount[AMOUNT_COMPLETED_TOKENS] / completed,
             completed);
     if (ended > 0) {
         put(f, SIGNAL_ERROR_RATIO, SIGNAL_VALUE, amount[AMOUNT_FAILED] / ended, ended);
         put(f, SIGNAL_SLO_ATTAINMENT, SIGNAL_VALUE, fmin(amount[AMOUNT_GOOD] / ended, 1), ended);
     }
+}
+
+/* Each at the time at which its request came, as far back as that was. */
+static void put_late(const struct reconcile *r, struct filer *f, const struct traffic *traffic,
+                     int64_t now_ns)
+{
+    const int64_t newest_ns = f->common.t_ns;
+    for (size_t i = 0; i < traffic->late_count; i++) {
+        const int64_t ago_ns = num_clamp(num_add_sat(r->now_ns, -traffic->late[i].t_ns), 0, DAY_NS);
+        f->common.t_ns = num_clamp(num_add_sat(now_ns, -ago_ns), INT64_MIN, newest_ns);
+        put(f, SIGNAL_MISSES_PER_SECOND, SIGNAL_VALUE, traffic->late[i].requests, 1);
+    }
+    f->common.t_ns = newest_ns;
 }
 
 static void put_state(struct filer *f, enum signal_state state, bool levels)
@@ -215,6 +238,7 @@ void gateways_file(struct reconcile *r, struct group *group, size_t in_group, in
         put_levels(&f, &demand);
     put_rates(&f, &pool->traffic);
     put_events(&f, &pool->traffic);
+    put_late(r, &f, &pool->traffic, now_ns);
     f.common.t_ns = now_ns;
     if (silent)
         put_state(&f, SIGNAL_FAILED, true);
@@ -240,6 +264,11 @@ static void fill_told(const struct traffic *told, struct gateway_snapshot *ret)
     ret->output_tokens = amount[AMOUNT_OUTPUT_TOKENS];
     ret->completed_tokens = amount[AMOUNT_COMPLETED_TOKENS];
     ret->tool_calls = amount[AMOUNT_TOOL_CALLS];
+    ret->busy_s = amount[AMOUNT_BUSY_S];
+    ret->iterations = amount[AMOUNT_ITERATIONS];
+    ret->decoded_tokens = amount[AMOUNT_DECODED_TOKENS];
+    ret->context_tokens = amount[AMOUNT_CONTEXT_TOKENS];
+    ret->computed_tokens = amount[AMOUNT_COMPUTED_TOKENS];
     if (told->latency == NULL)
         return;
     ret->ttft_s = told->latency[LATENCY_TTFT];

@@ -96,6 +96,21 @@ static struct histogram *latencies_of(struct traffic *traffic)
     return traffic->latency;
 }
 
+/* What finds no place is added to the last one: a miss must not get lost. */
+static void add_late(struct traffic *traffic, const struct gateway_snapshot *s, int64_t now_ns)
+{
+    for (size_t i = 0; i < LATE_SPANS_MAX && s->late_requests[i] > 0; i++) {
+        if (!(s->late_age_s[i] >= 0))
+            continue;
+        if (traffic->late_count == LATE_SPANS_MAX) {
+            traffic->late[LATE_SPANS_MAX - 1].requests += s->late_requests[i];
+            continue;
+        }
+        traffic->late[traffic->late_count].t_ns = now_ns - ns_of_seconds(s->late_age_s[i]);
+        traffic->late[traffic->late_count++].requests = s->late_requests[i];
+    }
+}
+
 static void add_amounts(struct traffic *traffic, const struct gateway_snapshot *s)
 {
     const double amount[AMOUNT_COUNT] = {
@@ -111,6 +126,11 @@ static void add_amounts(struct traffic *traffic, const struct gateway_snapshot *
         [AMOUNT_OUTPUT_TOKENS] = s->output_tokens,
         [AMOUNT_COMPLETED_TOKENS] = s->completed_tokens,
         [AMOUNT_TOOL_CALLS] = s->tool_calls,
+        [AMOUNT_BUSY_S] = s->busy_s,
+        [AMOUNT_ITERATIONS] = s->iterations,
+        [AMOUNT_DECODED_TOKENS] = s->decoded_tokens,
+        [AMOUNT_CONTEXT_TOKENS] = s->context_tokens,
+        [AMOUNT_COMPUTED_TOKENS] = s->computed_tokens,
     };
     const struct histogram *latency[LATENCY_COUNT] = {
         [LATENCY_TTFT] = &s->ttft_s,
@@ -206,6 +226,7 @@ static enum rc take_snapshot(struct reconcile *r, uint16_t gateway, const struct
     take_levels(r, view, s);
     take_loads(view, s);
     add_amounts(&pool->traffic, s);
+    add_late(&pool->traffic, s, r->now_ns);
     add_amounts(&pool->total, s);
     spread_loads(r, pool);
     if (message->kind == MESSAGE_WAKE)

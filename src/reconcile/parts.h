@@ -78,6 +78,11 @@ enum amount {
     AMOUNT_OUTPUT_TOKENS,
     AMOUNT_COMPLETED_TOKENS,
     AMOUNT_TOOL_CALLS,
+    AMOUNT_BUSY_S,
+    AMOUNT_ITERATIONS,
+    AMOUNT_DECODED_TOKENS,
+    AMOUNT_CONTEXT_TOKENS,
+    AMOUNT_COMPUTED_TOKENS,
     AMOUNT_COUNT
 };
 enum latency { LATENCY_TTFT, LATENCY_ITL, LATENCY_E2E, LATENCY_QUEUE, LATENCY_COUNT };
@@ -86,6 +91,11 @@ struct traffic {
     double amount[AMOUNT_COUNT];
     struct histogram *latency; /* LATENCY_COUNT of them; NULL before the first request */
     int64_t span_ns;           /* longest time covered */
+    struct {
+        int64_t t_ns; /* of arrival, on the axis of r->now_ns */
+        double requests;
+    } late[LATE_SPANS_MAX]; /* requests that ended without meeting the objectives */
+    size_t late_count;
 };
 
 /* ---- pools and groups ---- */

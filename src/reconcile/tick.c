@@ -9,7 +9,7 @@
 
 /* What gateways tell of one tick always finds a place: four histograms and some levels a pool. */
 #define STALL_NS (5 * SECOND_NS) /* later than asked for by so much: we stood still */
-#define GATEWAY_SAMPLES (POOLS_PER_GROUP_MAX * (LATENCY_COUNT * HISTOGRAM_BUCKETS + 64))
+#define GATEWAY_SAMPLES (POOLS_PER_GROUP_MAX * (LATENCY_COUNT * HISTOGRAM_BUCKETS + 128))
 
 void schedule(struct reconcile *r, int64_t at_ns)
 {

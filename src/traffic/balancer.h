@@ -30,6 +30,8 @@ struct replica {
     int64_t in_flight;
     int64_t load;     /* tokens charged: prompt and expected answer */
     int64_t tokens;   /* prompt and generated so far */
+    int64_t decoding; /* of those in flight, with a first token */
+    int64_t busy_ns;  /* since when something is in flight, or was last accounted for */
     int64_t failures; /* in a row */
     int64_t suspect_until_ns;
 };

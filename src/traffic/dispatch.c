@@ -167,6 +167,9 @@ bool dispatch_assign(struct dispatch *d, struct request *request, int64_t now_ns
         return false;
     balancer_take(&d->balancer, slot, request->prompt_tokens + request->output_expected,
                   request->prompt_tokens);
+    struct replica *replica = &d->balancer.slots[slot];
+    if (replica->in_flight == 1)
+        replica->busy_ns = now_ns;
     request->state = REQUEST_IN_FLIGHT;
     request->replica_slot = slot;
     d->in_flight++;
@@ -178,6 +181,11 @@ bool dispatch_assign(struct dispatch *d, struct request *request, int64_t now_ns
 void dispatch_release(struct dispatch *d, struct request *request, enum outcome outcome, bool judge,
                       int64_t now_ns)
 {
+    struct replica *replica = &d->balancer.slots[request->replica_slot];
+    if (request->first_token_ns != TIME_NONE)
+        replica->decoding--;
+    if (replica->in_flight == 1)
+        d->meter.busy_s += seconds_of(now_ns - replica->busy_ns);
     balancer_give(&d->balancer, request->replica_slot,
                   request->prompt_tokens + request->output_expected,
                   request->prompt_tokens + request->output_tokens);

@@ -217,7 +217,7 @@ struct dispatch_answer dispatch_retry(struct dispatch *d, uint64_t handle, enum 
             (!dispatch_given_up(d) && hold(d, request, true, now_ns)))
             return accept(d, request);
     }
-    d->meter.failed++;
+    dispatch_failed(d, request);
     dispatch_request_free(d, request, now_ns);
     return (struct dispatch_answer){.verdict = VERDICT_REFUSED,
                                     .refusal = REFUSAL_REPLICA,

@@ -105,6 +105,8 @@ void dispatch_release(struct dispatch *d, struct request *request, enum outcome 
  * its limit allows it again. */
 int64_t dispatch_retry_after(const struct dispatch *d, enum refusal refusal, int64_t wait_ns,
                              int64_t now_ns);
+/* Counts a request that ends in an error. */
+void dispatch_failed(struct dispatch *d, const struct request *request);
 /* Expected wait of the one at this place, -1 when unknown. */
 int64_t dispatch_eta_ns(const struct dispatch *d, int64_t position, int64_t now_ns);
 

@@ -80,6 +80,7 @@ static bool next_refused(struct dispatch *d, int64_t now_ns, struct dispatch_eve
                                    .retry_after_ns = dispatch_retry_after(d, refusal, 0, now_ns),
                                    .waited_ns = now_ns - request->arrived_ns};
     d->meter.refused++;
+    meter_late(&d->meter, request->arrived_ns);
     dispatch_request_free(d, request, now_ns);
     return true;
 }

@@ -74,6 +74,18 @@ struct dispatch_counts dispatch_counts(const struct dispatch *d)
     };
 }
 
+/* Time of the busy ones up to now. */
+static void take_busy(struct dispatch *d, int64_t now_ns)
+{
+    for (size_t i = 0; i < d->balancer.count; i++) {
+        struct replica *replica = &d->balancer.slots[i];
+        if (replica->id == 0 || replica->in_flight <= 0)
+            continue;
+        d->meter.busy_s += seconds_of(now_ns - replica->busy_ns);
+        replica->busy_ns = now_ns;
+    }
+}
+
 static void take_replicas(const struct dispatch *d, struct gateway_snapshot *ret)
 {
     ret->replica_count = 0;
@@ -107,7 +119,8 @@ void dispatch_snapshot(struct dispatch *d, int64_t now_ns, struct gateway_snapsh
     ret->excess_requests = excess.requests;
     ret->excess_tokens = excess.tokens;
     ret->sessions = meter_sessions(&d->meter, now_ns);
-    meter_take(&d->meter, ret);
+    take_busy(d, now_ns);
+    meter_take(&d->meter, now_ns, ret);
     take_replicas(d, ret);
     d->snapshot_ns = now_ns;
     d->jump_told = false;

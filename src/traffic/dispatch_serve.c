@@ -3,10 +3,41 @@
 #include "traffic/dispatch.h"
 #include "traffic/dispatch_internal.h"
 
+#define PROMPT_CHUNK 2048 /* prompt tokens of an iteration, as engines are usually set */
+
+void dispatch_failed(struct dispatch *d, const struct request *request)
+{
+    d->meter.failed++;
+    meter_late(&d->meter, request->arrived_ns);
+}
+
 void dispatch_first_byte(struct dispatch *d, uint64_t handle, int64_t now_ns)
 {
     dispatch_in_flight(d, handle)->byte_sent = true;
     d->active_ns = now_ns;
+}
+
+/* What an engine does is told by its answers: an iteration gives each of those that decode one
+ * token, so that a token stands for its share of an iteration. Prompts are computed before the
+ * first token, in iterations of their own where nobody decodes. */
+static void meter_first(struct dispatch *d, const struct request *request)
+{
+    struct replica *replica = &d->balancer.slots[request->replica_slot];
+    const int64_t chunks = (request->prompt_tokens + PROMPT_CHUNK - 1) / PROMPT_CHUNK;
+    d->meter.computed_tokens += (double)request->prompt_tokens;
+    if (replica->decoding == 0)
+        d->meter.iterations += chunks > 1 ? (double)chunks : 1;
+    replica->decoding++;
+}
+
+static void meter_decoded(struct dispatch *d, const struct request *request, int64_t n)
+{
+    const struct replica *replica = &d->balancer.slots[request->replica_slot];
+    const int64_t decoding = request->stream ? replica->decoding : replica->in_flight;
+    const double context = (double)(request->prompt_tokens + request->output_tokens);
+    d->meter.iterations += (double)n / (double)(decoding > 1 ? decoding : 1);
+    d->meter.decoded_tokens += (double)n;
+    d->meter.context_tokens += (double)n * (context + (double)n / 2);
 }
 
 void dispatch_tokens(struct dispatch *d, uint64_t handle, int64_t n, int64_t now_ns)
@@ -16,11 +47,16 @@ void dispatch_tokens(struct dispatch *d, uint64_t handle, int64_t n, int64_t now
         return;
     if (request->first_token_ns == TIME_NONE) {
         request->first_token_ns = now_ns;
+        meter_first(d, request);
+        if (n > 1)
+            meter_decoded(d, request, n - 1);
         if (request->stream)
             histogram_record(&d->meter.ttft_s, seconds_of(now_ns - request->arrived_ns), 1);
-    } else if (request->stream) {
+    } else {
         const double gap_s = seconds_of(now_ns - request->last_token_ns) / (double)n;
-        histogram_record(&d->meter.itl_s, gap_s, (double)n);
+        if (request->stream)
+            histogram_record(&d->meter.itl_s, gap_s, (double)n);
+        meter_decoded(d, request, n);
     }
     request->last_token_ns = now_ns;
     request->byte_sent = true;
@@ -59,6 +95,9 @@ static void take_usage(struct dispatch *d, struct request *request, const struct
 {
     if (usage->output_tokens > request->output_tokens) {
         const int64_t more = usage->output_tokens - request->output_tokens;
+        meter_decoded(d, request, more);
+        if (request->first_token_ns == TIME_NONE)
+            d->meter.computed_tokens += (double)request->prompt_tokens;
         request->output_tokens += more;
         d->in_flight_tokens += more;
         d->balancer.slots[request->replica_slot].tokens += more;
@@ -74,7 +113,10 @@ static void meter_completed(struct dispatch *d, const struct request *request,
         usage && usage->prompt_tokens >= 0 ? usage->prompt_tokens : request->prompt_tokens;
     struct meter *meter = &d->meter;
     meter->completed++;
-    meter->good += is_good(d, request, now_ns);
+    const bool good = is_good(d, request, now_ns);
+    meter->good += good;
+    if (!good)
+        meter_late(meter, request->arrived_ns);
     meter->completed_prompt_tokens += (double)prompt;
     meter->completed_tokens += (double)(prompt + request->output_tokens);
     histogram_record(&meter->e2e_s, seconds_of(now_ns - request->arrived_ns), 1);
@@ -92,7 +134,7 @@ void dispatch_finish(struct dispatch *d, uint64_t handle, enum outcome outcome,
     if (outcome == OUTCOME_OK)
         meter_completed(d, request, usage, now_ns);
     else
-        d->meter.failed++;
+        dispatch_failed(d, request);
     meter_session(&d->meter, request->session, now_ns);
     meter_served(&d->meter, now_ns);
     dispatch_request_free(d, request, now_ns);

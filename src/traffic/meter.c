@@ -1,5 +1,6 @@
 #include "traffic/meter.h"
 
+#include <stdbool.h>
 #include <stdlib.h>
 
 #include "base/mem.h"
@@ -160,8 +161,56 @@ double meter_rate_per_s(const struct meter *meter, int64_t now_ns)
     return span > 0 ? (meter->served + meter->served_before) / span : 0;
 }
 
-void meter_take(struct meter *meter, struct gateway_snapshot *ret)
+/* In the span of its arrival; when all places are taken, in the nearest one. */
+void meter_late(struct meter *meter, int64_t arrived_ns)
 {
+    const int64_t slot = arrived_ns / METER_LATE_NS;
+    size_t best = 0;
+    for (size_t i = 0; i < LATE_SPANS_MAX; i++) {
+        if (!(meter->late_requests[i] > 0)) {
+            meter->late_slot[i] = slot;
+            best = i;
+            break;
+        }
+        const int64_t off = meter->late_slot[i] - slot;
+        const int64_t off_best = meter->late_slot[best] - slot;
+        if (off * off < off_best * off_best)
+            best = i;
+        if (off == 0)
+            break;
+    }
+    meter->late_requests[best]++;
+}
+
+static void take_late(struct meter *meter, int64_t now_ns, struct gateway_snapshot *ret)
+{
+    for (size_t i = 0; i < LATE_SPANS_MAX; i++) {
+        const int64_t middle_ns = meter->late_slot[i] * METER_LATE_NS + METER_LATE_NS / 2;
+        const bool told = meter->late_requests[i] > 0;
+        ret->late_age_s[i] = told && now_ns > middle_ns ? (double)(now_ns - middle_ns) / 1e9 : 0;
+        ret->late_requests[i] = meter->late_requests[i];
+        meter->late_requests[i] = 0;
+    }
+}
+
+static void take_work(struct meter *meter, struct gateway_snapshot *ret)
+{
+    ret->busy_s = meter->busy_s;
+    ret->iterations = meter->iterations;
+    ret->decoded_tokens = meter->decoded_tokens;
+    ret->context_tokens = meter->context_tokens;
+    ret->computed_tokens = meter->computed_tokens;
+    meter->busy_s = 0;
+    meter->iterations = 0;
+    meter->decoded_tokens = 0;
+    meter->context_tokens = 0;
+    meter->computed_tokens = 0;
+}
+
+void meter_take(struct meter *meter, int64_t now_ns, struct gateway_snapshot *ret)
+{
+    take_work(meter, ret);
+    take_late(meter, now_ns, ret);
     ret->arrived_requests = meter->arrived;
     ret->completed_requests = meter->completed;
     ret->failed_requests = meter->failed;

@@ -13,6 +13,7 @@
 #define METER_SESSION_BUCKETS 10
 #define METER_SESSION_BUCKET_NS INT64_C(30000000000) /* 10 of them: 5 min */
 #define METER_RATE_NS INT64_C(10000000000)
+#define METER_LATE_NS INT64_C(4000000000)
 
 struct meter_session {
     uint64_t session;
@@ -36,6 +37,13 @@ struct meter {
     double output_tokens;
     double completed_tokens;
     double tool_calls;
+    double busy_s;
+    double iterations;
+    double decoded_tokens;
+    double context_tokens;
+    double computed_tokens;
+    int64_t late_slot[LATE_SPANS_MAX]; /* time of arrival in units of METER_LATE_NS */
+    double late_requests[LATE_SPANS_MAX];
     struct histogram ttft_s;
     struct histogram itl_s;
     struct histogram e2e_s;
@@ -65,7 +73,9 @@ void meter_learn(struct meter *meter, int64_t prompt_bytes, int64_t prompt_token
                  int64_t output_tokens);
 void meter_served(struct meter *meter, int64_t now_ns);
 double meter_rate_per_s(const struct meter *meter, int64_t now_ns); /* 0 = unknown */
+/* A request that arrived then ended without meeting the objectives. */
+void meter_late(struct meter *meter, int64_t arrived_ns);
 /* Moves the amounts into the snapshot and starts from zero. */
-void meter_take(struct meter *meter, struct gateway_snapshot *ret);
+void meter_take(struct meter *meter, int64_t now_ns, struct gateway_snapshot *ret);
 
 #endif

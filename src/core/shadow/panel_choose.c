@@ -1,0 +1,71 @@
+/* panel_choose.c - what may still be missed, and which candidate is followed. */
+#include <math.h>
+
+#include "core/shadow/panel.h"
+
+#define AIM 0.9           /* of the promised share of misses */
+#define HORIZON_S 21600.0 /* over which past misses are made good */
+#define ALLOWED_MIN 0.5   /* times the promised share */
+#define ALLOWED_MAX 3.0
+#define BELIEF_S 900.0     /* of requests that the first belief weighs as much as */
+#define BELIEF_MARGIN 1.15 /* that is believed to just keep the promise */
+#define BELIEF_MAX 8.0
+#define STAY 0.99  /* of its cost: the chosen one is left for more than this only */
+#define FUTILE 1.2 /* times the fewest misses: more is not paid for what cannot be had */
+
+static double allowed(const struct panel *panel, double alpha)
+{
+    const double horizon = fmax(panel->rate * HORIZON_S, 1);
+    const double left = AIM * alpha * (panel->all + horizon) - panel->missed;
+    return fmin(fmax(left / horizon, ALLOWED_MIN * alpha), ALLOWED_MAX * alpha);
+}
+
+double panel_rate(const struct panel *panel, const struct panel_world *world, int64_t candidate)
+{
+    const double margin = panel_rule(candidate, world->start_s).margin;
+    const double relative = BELIEF_MARGIN / margin;
+    const double square = relative * relative;
+    const double belief = world->alpha * fmin(BELIEF_MAX, square * square * relative);
+    const double weight = fmax(panel->rate * BELIEF_S, 1);
+    return (panel->candidate[candidate].miss + weight * belief) / (panel->requests + weight);
+}
+
+static bool eligible(const struct panel *panel, int64_t candidate)
+{
+    const enum panel_signal signal = panel_rule(candidate, 0).signal;
+    return (signal == PANEL_FLIGHT) == (panel->flight != 0);
+}
+
+static double price(const struct panel *panel, int64_t candidate)
+{
+    return panel->candidate[candidate].cost * (candidate == panel->chosen ? STAY : 1);
+}
+
+void panel_choose(struct panel *panel, const struct panel_world *world)
+{
+    const int64_t before = panel->chosen;
+    double rate[PANEL_CANDIDATES];
+    double least = INFINITY;
+    for (int64_t i = 0; i < PANEL_CANDIDATES; i++) {
+        rate[i] = eligible(panel, i) ? panel_rate(panel, world, i) : INFINITY;
+        least = fmin(least, rate[i]);
+    }
+    panel->allowed = allowed(panel, world->alpha);
+    const double bar = least <= panel->allowed ? panel->allowed : FUTILE * least;
+    int64_t best = -1;
+    for (int64_t i = 0; i < PANEL_CANDIDATES; i++)
+        if (rate[i] <= bar && (best < 0 || price(panel, i) < price(panel, best)))
+            best = i;
+    if (best < 0)
+        return;
+    panel->chosen = best;
+    panel->foreseen = rate[best];
+    if (best == before)
+        return;
+    /* Up at once; down only when the new hold is over since the last change (R6). */
+    const struct hold *hold = &panel->candidate[best].hold;
+    if (hold->count >= panel->real.count)
+        panel->real = *hold;
+    else
+        panel->real.most = hold->count;
+}
