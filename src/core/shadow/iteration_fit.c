@@ -63,7 +63,7 @@ static void take_row(struct iteration_fit *fit, const double row[ITERATION_TERMS
         fit->right[i] = fit->right[i] * FORGET + weight * row[i];
     }
     fit->weight = fit->weight * FORGET + weight;
-    double factor[ITERATION_TERMS];
+    double factor[ITERATION_TERMS] = {0};
     solve(fit, factor);
     for (size_t i = 0; i < ITERATION_TERMS; i++)
         if (isfinite(factor[i]))

@@ -5,8 +5,8 @@
 
 #define AIM 0.9           /* of the promised share of misses */
 #define HORIZON_S 21600.0 /* over which past misses are made good */
-#define ALLOWED_MIN 0.5   /* times the promised share */
-#define ALLOWED_MAX 3.0
+#define ALLOWED_MIN 0.7   /* times the promised share */
+#define ALLOWED_MAX 1.3
 #define BELIEF_S 900.0     /* of requests that the first belief weighs as much as */
 #define BELIEF_MARGIN 1.15 /* that is believed to just keep the promise */
 #define BELIEF_MAX 8.0
@@ -44,7 +44,7 @@ static double price(const struct panel *panel, int64_t candidate)
 void panel_choose(struct panel *panel, const struct panel_world *world)
 {
     const int64_t before = panel->chosen;
-    double rate[PANEL_CANDIDATES];
+    double rate[PANEL_CANDIDATES] = {0};
     double least = INFINITY;
     for (int64_t i = 0; i < PANEL_CANDIDATES; i++) {
         rate[i] = eligible(panel, i) ? panel_rate(panel, world, i) : INFINITY;
