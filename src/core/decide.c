@@ -106,6 +106,19 @@ static bool evaluate(const struct pool_plan *plan, const struct policy_plan *pol
     return true;
 }
 
+static void say_terms(const struct pool_plan *plan, const struct group_state *state, int64_t after,
+                      struct decision *d)
+{
+    const struct policy_plan *policy = &plan->policy;
+    const struct policy_state *own = state_at_const(state, policy->offset);
+    struct policy_term term[POLICY_TERMS_MAX];
+    if (policy->ops->terms == NULL || d->proposal.abstain)
+        return;
+    const size_t n = policy->ops->terms(plan->spec, policy->config, own + 1, term);
+    for (size_t i = 0; i < n; i++)
+        say(d, STAGE_POLICY, UINT16_MAX, after, after, term[i].reason, term[i].number);
+}
+
 static void run_policies(const struct pool_plan *plan, struct group_state *state,
                          const struct policy_input *in, struct decision *d)
 {
@@ -125,6 +138,8 @@ static void run_policies(const struct pool_plan *plan, struct group_state *state
             d->proposal.number);
     else if (after != in->desired)
         say(d, STAGE_POLICY, UINT16_MAX, in->desired, after, REASON_STANDS, NULL);
+    if (d->evaluated)
+        say_terms(plan, state, after, d);
 }
 
 /* ---- what is known ---- */

@@ -63,6 +63,13 @@ struct policy_change {
 int64_t policy_min(const struct policy_input *in);
 int64_t policy_max(const struct policy_input *in);
 
+/* A further reason of a policy, for those who ask why: as a trail entry that changes nothing. */
+struct policy_term {
+    uint16_t reason; /* enum reason */
+    double number[4];
+};
+#define POLICY_TERMS_MAX 4
+
 struct policy_ops {
     const char *name;
     const char *summary; /* one sentence: what it computes */
@@ -103,6 +110,11 @@ struct policy_ops {
     /* A sample of one pod of this pool, screened; external is the name of an external signal. */
     void (*pod_sample)(const struct pool_spec *pool, const void *config, void *state,
                        const struct pod_sample *sample, const char *external);
+    /* What stands behind the last proposal; returns how many, at most POLICY_TERMS_MAX. May be
+     * NULL.
+     */
+    size_t (*terms)(const struct pool_spec *pool, const void *config, const void *state,
+                    struct policy_term *ret);
     /* One number per pool. Exactly one of propose and propose_metric is set. */
     struct proposal (*propose)(const struct policy_input *in);
     /* One number per metric of the pool, put together by stage 1 (max, min, average, ...). */

@@ -69,6 +69,14 @@ static void sample(const struct pool_spec *pool, const void *config, void *state
     adaptive_panel_sample(&s->panel, sample);
 }
 
+static size_t terms(const struct pool_spec *pool, const void *config, const void *state,
+                    struct policy_term *ret)
+{
+    const struct adaptive_state *s = state;
+    (void)config;
+    return adaptive_panel_terms(pool, &s->panel, ret);
+}
+
 static struct proposal propose(const struct policy_input *in)
 {
     struct adaptive_state *s = in->state;
@@ -110,5 +118,6 @@ const struct policy_ops policy_adaptive = {
     .state_init = state_init,
     .state_valid = state_valid,
     .sample = sample,
+    .terms = terms,
     .propose = propose,
 };

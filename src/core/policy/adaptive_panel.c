@@ -39,7 +39,8 @@ bool adaptive_panel_valid(const struct adaptive_panel *s)
     bool ok = s->track.seconds >= 0 && p->second >= 0 && p->judged >= 0 && p->settled >= 0 &&
               p->second - p->judged <= 2 * SHADOW_DELAY_MAX &&
               p->second - 60 * p->settled <= INT64_C(60) * SHADOW_MINUTES + 4 * SHADOW_DELAY_MAX &&
-              p->chosen >= 0 && p->chosen < PANEL_CANDIDATES && shadow_valid(&p->mirror);
+              p->chosen >= 0 && p->chosen < PANEL_CANDIDATES && p->cheaper >= -1 &&
+              p->cheaper < PANEL_CANDIDATES && shadow_valid(&p->mirror);
     for (int64_t i = 0; i < PANEL_CANDIDATES && ok; i++)
         ok = shadow_valid(&p->candidate[i]);
     return ok;
@@ -146,6 +147,7 @@ static void fill_world(const struct policy_input *in, struct adaptive_panel *s,
     ret->demand[PANEL_DAY] = track_day(&s->track, ret->demand[PANEL_LONG]);
     ret->demand[PANEL_FLIGHT] = flight / m->sequences * m->use;
     follow_gate(&s->panel, m);
+    s->start_s = ret->start_s;
 }
 
 /* ---- seconds ---- */
@@ -257,4 +259,33 @@ bool adaptive_panel_propose(const struct policy_input *in, struct adaptive_panel
     }
     answer(in, s, &world, d, ret);
     return true;
+}
+
+size_t adaptive_panel_terms(const struct pool_spec *pool, const struct adaptive_panel *s,
+                            struct policy_term *ret)
+{
+    const struct panel *p = &s->panel;
+    size_t n = 0;
+    if (s->begun == 0)
+        return 0;
+    ret[n++] = (struct policy_term){
+        .reason = REASON_PANEL_BUDGET,
+        .number = {100 * p->allowed, 100 - pool->slo.attainment_percent, 100 * p->foreseen,
+                   100 * p->missed / fmax(p->all, 1)},
+    };
+    if (p->cheaper >= 0) {
+        const struct panel_rule rule = panel_rule(p->cheaper, s->start_s);
+        const double cost = fmax(p->candidate[p->chosen].cost, 1);
+        ret[n++] = (struct policy_term){
+            .reason = REASON_PANEL_CHEAPER,
+            .number = {rule.margin, (double)rule.hold_s,
+                       100 * (1 - p->candidate[p->cheaper].cost / cost), 100 * p->cheaper_foreseen},
+        };
+    }
+    const struct iteration_time t = iteration_fit_time(&s->fit);
+    ret[n++] = (struct policy_term){
+        .reason = REASON_PANEL_MODEL,
+        .number = {1e3 * t.each, 1e3 * t.sequence, 1e6 * t.context, 1e6 * t.prompt},
+    };
+    return n;
 }

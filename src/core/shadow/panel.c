@@ -67,6 +67,7 @@ static int64_t hold_of(const struct panel_world *w, const struct panel_rule *rul
 void panel_init(struct panel *panel, const struct panel_world *world, int64_t ready)
 {
     memset(panel, 0, sizeof(*panel));
+    panel->cheaper = -1;
     miss_curve_init(&panel->curve);
     panel->real = (struct hold){.count = ready};
     shadow_init(&panel->mirror, ready, world->model.iteration_s, 0);

@@ -40,7 +40,9 @@ struct panel {
     double rate;      /* requests a second, of the last hour */
     double allowed;   /* at the last choice: share that may miss */
     double foreseen;  /* and will, by the chosen one */
-    double fresh;     /* misses of requests that came after the last second */
+    int64_t cheaper;  /* candidate that costs less and fails the budget least; -1 = none */
+    double cheaper_foreseen;
+    double fresh; /* misses of requests that came after the last second */
     double slot_requests[PANEL_SLOTS];
     double slot_missed[PANEL_SLOTS];
     double minute_requests[SHADOW_MINUTES];
@@ -63,7 +65,8 @@ static_assert(PANEL_CANDIDATES == INT64_C(1) * PANEL_SIGNALS * PANEL_HOLDS * PAN
         FIELD(F64, struct_, member_.requests), FIELD(F64, struct_, member_.all),                   \
         FIELD(F64, struct_, member_.missed), FIELD(F64, struct_, member_.rate),                    \
         FIELD(F64, struct_, member_.allowed), FIELD(F64, struct_, member_.foreseen),               \
-        FIELD(F64, struct_, member_.fresh)
+        FIELD(F64, struct_, member_.fresh), FIELD(I64, struct_, member_.cheaper),                  \
+        FIELD(F64, struct_, member_.cheaper_foreseen)
 /* NOLINTEND(bugprone-macro-parentheses) */
 
 struct panel_rule {

@@ -41,6 +41,18 @@ static double price(const struct panel *panel, int64_t candidate)
     return panel->candidate[candidate].cost * (candidate == panel->chosen ? STAY : 1);
 }
 
+/* What would change the answer: the rule that the budget has to let in next. */
+static void find_cheaper(struct panel *panel, const double rate[PANEL_CANDIDATES])
+{
+    const double cost = panel->candidate[panel->chosen].cost;
+    panel->cheaper = -1;
+    for (int64_t i = 0; i < PANEL_CANDIDATES; i++)
+        if (panel->candidate[i].cost < STAY * cost && isfinite(rate[i]) &&
+            (panel->cheaper < 0 || rate[i] < rate[panel->cheaper]))
+            panel->cheaper = i;
+    panel->cheaper_foreseen = panel->cheaper < 0 ? 0 : rate[panel->cheaper];
+}
+
 void panel_choose(struct panel *panel, const struct panel_world *world)
 {
     const int64_t before = panel->chosen;
@@ -60,6 +72,7 @@ void panel_choose(struct panel *panel, const struct panel_world *world)
         return;
     panel->chosen = best;
     panel->foreseen = rate[best];
+    find_cheaper(panel, rate);
     if (best == before)
         return;
     /* Up at once; down only when the new hold is over since the last change (R6). */
