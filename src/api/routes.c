@@ -30,6 +30,13 @@ const struct api_param params_why[] = {
      "The decision in force at this time; or 10m: ten minutes ago."},
     PARAMS_END,
 };
+const struct api_param params_history[] = {
+    {"from", "string", "7d", "Not before this time; a day ago when not said."},
+    {"to", "string", "2026-11-24T09:00:00Z", "Not after this time."},
+    {"pool", "string", "chat", "Those of this pool."},
+    {"limit", "integer", "1440", "At most so many; 10000 when not said."},
+    PARAMS_END,
+};
 const struct api_param params_diagnosis[] = {
     {"from", "string", "30m",
      "Since when: a time, or so long ago; an hour when not said, two are recorded in full."},

@@ -289,6 +289,7 @@ extern const struct shape shape_pool, shape_pools, shape_replica, shape_replicas
     shape_options, shape_done, shape_health, shape_error, shape_scale_body, shape_webhook_body,
     shape_pause_body, shape_signals_body, shape_reason_body, shape_change, shape_note, shape_tick,
     shape_event;
-extern const struct shape shape_diagnosis, shape_audit, shape_audit_line;
+extern const struct shape shape_history, shape_ledger, shape_diagnosis, shape_audit,
+    shape_audit_line;
 
 #endif

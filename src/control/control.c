@@ -174,6 +174,7 @@ void control_free(struct control *control)
     if (control == NULL)
         return;
     reload_watch_done(control);
+    history_done(control);
     timer_done(&control->wake);
     timer_done(&control->chore);
     gateway_thread_free(control->gateway);
@@ -185,7 +186,6 @@ void control_free(struct control *control)
     store_writer_free(control->store);
     setting_unref(control->setting);
     setting_unref(control->first);
-    free(control->memory);
     for (size_t i = 0; i < COUNT_OF(control->text); i++)
         buf_done(&control->text[i]);
     if (control->lock_fd >= 0)

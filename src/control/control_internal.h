@@ -7,6 +7,7 @@
 #define SLUICE_CONTROL_CONTROL_INTERNAL_H
 
 #include "config/schedule.h"
+#include "control/accounts.h"
 #include "control/control.h"
 #include "gateway/gateway_thread.h"
 #include "io/file.h"
@@ -55,6 +56,8 @@ struct pool_schedule {
 struct group_memory {
     int64_t state_ns; /* TIME_NONE = never */
     int64_t tick_ns;
+    struct account *account; /* one a pool; NULL = not yet */
+    size_t accounts;
 };
 
 struct control {
@@ -134,6 +137,7 @@ void restore_scan(struct control *control, struct store *store);
 /* history.c: nothing here waits for the disk */
 void history_config(struct control *control, const struct config *config);
 void history_record(struct control *control, const struct tick_record *record);
+void history_done(struct control *control);
 void history_note(struct control *control, const struct action *action);
 void history_startups(struct control *control, size_t pool);
 void history_audit(struct control *control, const struct event *event, const char *who,

@@ -3,6 +3,7 @@
  * writer drops it counts. */
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/duration.h"
@@ -94,17 +95,36 @@ static void put_event(struct control *control, const char *pool, const char *cod
 }
 
 /* How long each phase of a start took, from the order on. */
-static void write_startup(struct json_writer *w, const struct replica_row *row)
+static void write_phases(struct json_writer *w, const struct replica_row *row)
 {
-    json_key(w, "startupNs");
-    json_object(w);
     for (int phase = 0; phase < PHASE_COUNT; phase++)
         if (row->phase_ns[phase] != TIME_NONE)
             json_member_int(w, replica_phase_name((enum replica_phase)phase),
                             row->phase_ns[phase] - row->ordered_ns);
     if (row->ready_ns != TIME_NONE)
         json_member_int(w, "ready", row->ready_ns - row->ordered_ns);
-    json_object_end(w);
+}
+
+/* A row of its own, kept longer than the event. */
+static void put_start(struct control *control, const struct replica_row *row)
+{
+    struct buf json;
+    struct json_writer w;
+    if (control->store == NULL || control->read_only)
+        return;
+    buf_init(&json, 4096);
+    json_init(&w, &json);
+    json_object(&w);
+    json_member_int(&w, "replica", (int64_t)row->id);
+    json_member_int(&w, "class", row->class_);
+    json_key(&w, "phasesNs");
+    json_object(&w);
+    write_phases(&w, row);
+    json_object_end(&w);
+    json_object_end(&w);
+    (void)store_writer_series(control->store, SERIES_START, control_pool_name(control, row->pool),
+                              control_wall_ns(control), buf_view(&json)); /* counted there */
+    buf_done(&json);
 }
 
 void history_note(struct control *control, const struct action *action)
@@ -118,8 +138,14 @@ void history_note(struct control *control, const struct action *action)
     if (action->replica != 0)
         json_member_int(&w, "replica", (int64_t)action->replica);
     json_member_text(&w, "text", action->text);
-    if (row != NULL && strcmp(action->code, "replica-ready") == 0)
-        write_startup(&w, row);
+    if (row != NULL && strcmp(action->code, "replica-ready") == 0) {
+        json_key(&w, "startupNs");
+        json_object(&w);
+        write_phases(&w, row);
+        json_object_end(&w);
+        if (row->ready_ns == row->changed_ns) /* for the first time */
+            put_start(control, row);
+    }
     json_object_end(&w);
     put_event(control, control_pool_name(control, action->pool), action->code, &json);
     buf_done(&json);
@@ -205,6 +231,79 @@ static struct group_memory *memory_of(struct control *control, size_t group)
     return &control->memory[group];
 }
 
+/* ---- accounts ---- */
+
+static void take_row(void *user, enum store_series series, const char *pool, int64_t wall_ns,
+                     struct span json)
+{
+    struct control *control = user;
+    (void)store_writer_series(control->store, series, pool, wall_ns, json); /* counted there */
+}
+
+static void take_bill(void *user, const struct store_bill *bill)
+{
+    struct control *control = user;
+    (void)store_writer_bill(control->store, bill); /* counted there */
+}
+
+static bool read_totals(void *user, const char *pool, struct pool_totals *ret)
+{
+    const struct control *control = user;
+    struct pool_status status;
+    const int index = reconcile_pool_find(control->reconcile, span_from(pool));
+    if (index < 0)
+        return false;
+    reconcile_pool_status(control->reconcile, (size_t)index, &status);
+    *ret = status.total;
+    return true;
+}
+
+/* A changed configuration may have put other pools in the place of a group. */
+static struct account *accounts_of(struct group_memory *memory, const struct group_spec *group)
+{
+    const size_t count = group_pool_count(group);
+    if (memory->accounts != count) {
+        free(memory->account);
+        memory->account = mem_new(count, sizeof(*memory->account));
+        memory->accounts = memory->account != NULL ? count : 0;
+    }
+    for (size_t i = 0; i < memory->accounts; i++)
+        if (strcmp(memory->account[i].pool, group_pool(group, i)->name) != 0)
+            account_init(&memory->account[i], group_pool(group, i)->name);
+    return memory->account;
+}
+
+static void add_up(struct control *control, struct group_memory *memory,
+                   const struct tick_record *record)
+{
+    const struct accounts_out out = {
+        .user = control, .row = take_row, .bill = take_bill, .totals = read_totals};
+    struct account *account = accounts_of(memory, record->spec);
+    for (size_t i = 0; i < memory->accounts; i++)
+        account_tick(&account[i], group_pool(record->spec, i), record->observation, i,
+                     &record->decision[i], &out);
+}
+
+void history_done(struct control *control)
+{
+    const struct accounts_out out = {
+        .user = control, .row = take_row, .bill = take_bill, .totals = read_totals};
+    const bool writes = control->store != NULL && !control->read_only;
+    for (size_t i = 0; writes && i < control->memory_count; i++) {
+        const struct group_spec *group = reconcile_group_of(control->reconcile, i);
+        struct group_memory *memory = &control->memory[i];
+        for (size_t k = 0; group != NULL && k < memory->accounts && k < group_pool_count(group);
+             k++)
+            if (strcmp(memory->account[k].pool, group_pool(group, k)->name) == 0)
+                account_close(&memory->account[k], group_pool(group, k), &out);
+    }
+    for (size_t i = 0; i < control->memory_count; i++)
+        free(control->memory[i].account);
+    free(control->memory);
+}
+
+/* ---- ticks ---- */
+
 /* Nothing runs, nothing comes, nothing is wanted: one such tick is like the one before. */
 static bool is_at_rest(const struct tick_record *record)
 {
@@ -230,6 +329,8 @@ void history_record(struct control *control, const struct tick_record *record)
     const int64_t now_ns = record->observation->now_ns;
     struct group_memory *memory = memory_of(control, record->group);
     const bool rests = is_at_rest(record);
+    if (memory != NULL)
+        add_up(control, memory, record);
     if (memory == NULL || (rests && !is_due(memory->tick_ns, IDLE_RECORD_EVERY_NS, now_ns)))
         return;
     memory->tick_ns = now_ns;

@@ -9,6 +9,7 @@
 #include <unistd.h>
 #include <zlib.h>
 
+#include "base/duration.h"
 #include "store/store_internal.h"
 
 #define BLOB_BYTES_MAX (64U << 20)
@@ -37,6 +38,11 @@ static const char schema[] =
     "CREATE TABLE IF NOT EXISTS event(seq INTEGER PRIMARY KEY AUTOINCREMENT, wall_ns INTEGER, pool "
     "TEXT, code TEXT,"
     " json TEXT);"
+    "CREATE TABLE IF NOT EXISTS series(kind INTEGER, pool TEXT, wall_ns INTEGER, json TEXT, "
+    "PRIMARY KEY(kind, pool, wall_ns)) WITHOUT ROWID;"
+    "CREATE INDEX IF NOT EXISTS series_time ON series(kind, wall_ns);"
+    "CREATE TABLE IF NOT EXISTS bill(day INTEGER, pool TEXT, class TEXT, seconds REAL, cost REAL, "
+    "PRIMARY KEY(day, pool, class)) WITHOUT ROWID;"
     "CREATE INDEX IF NOT EXISTS event_pool ON event(pool, seq, wall_ns);"
     "CREATE INDEX IF NOT EXISTS event_code ON event(code, seq, wall_ns);";
 
@@ -347,6 +353,15 @@ void store_rollback(struct store *store)
     (void)exec(store->db, "ROLLBACK"); /* nothing to roll back is fine */
 }
 
+static const struct {
+    int64_t keep_ns;
+    int64_t rows_max;
+} series_bounds[SERIES_COUNT] = {
+    [SERIES_MINUTE] = {STORE_HISTORY_KEEP_NS, STORE_MINUTES_MAX},
+    [SERIES_START] = {90 * DAY_NS, STORE_STARTS_MAX},
+    [SERIES_OUTCOME] = {90 * DAY_NS, STORE_OUTCOMES_MAX},
+};
+
 static enum rc prune_one(struct store *store, enum store_sql sql, int64_t a, int64_t b,
                          struct diag *diag)
 {
@@ -373,5 +388,14 @@ enum rc store_prune(struct store *store, int64_t wall_ns, struct diag *diag)
         rc = prune_one(store, STORE_SQL_PRUNE_EVENTS, STORE_EVENTS_MAX, 0, diag);
     if (rc == RC_OK)
         rc = prune_one(store, STORE_SQL_PRUNE_CONFIGS, 0, 0, diag);
+    for (int kind = 0; rc == RC_OK && kind < SERIES_COUNT; kind++) {
+        rc = prune_one(store, STORE_SQL_PRUNE_SERIES, kind, wall_ns - series_bounds[kind].keep_ns,
+                       diag);
+        if (rc == RC_OK)
+            rc = prune_one(store, STORE_SQL_PRUNE_SERIES_ROWS, kind, series_bounds[kind].rows_max,
+                           diag);
+    }
+    if (rc == RC_OK)
+        rc = prune_one(store, STORE_SQL_PRUNE_BILLS, wall_ns / DAY_NS - STORE_BILL_DAYS, 0, diag);
     return rc;
 }

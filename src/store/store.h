@@ -29,6 +29,12 @@
 #define STORE_TICKS_KEEP_NS (INT64_C(2) * 3600 * 1000000000)
 #define STORE_CHANGES_KEEP_NS (INT64_C(7) * 24 * 3600 * 1000000000)
 
+#define STORE_MINUTES_MAX 1000000
+#define STORE_OUTCOMES_MAX 50000
+#define STORE_HISTORY_KEEP_NS                                                                      \
+    (INT64_C(14) * 24 * 3600 * 1000000000) /* minutes; the rest stays 90 d */
+#define STORE_BILL_DAYS 400
+
 struct store;
 
 struct store_opening {
@@ -134,6 +140,50 @@ struct store_event_query {
 /* Newest first. */
 enum rc store_events(struct store *store, const struct store_event_query *query,
                      store_event_fn *each, void *context, struct diag *diag) MUST_CHECK;
+
+/* ---- history: one row a minute, a start, an outcome; and money by day ---- */
+
+enum store_series {
+    SERIES_MINUTE,  /* demand and supply of a pool within a minute */
+    SERIES_START,   /* a start that became ready, by phase */
+    SERIES_OUTCOME, /* what became of a change of the count */
+    SERIES_COUNT
+};
+const char *store_series_name(enum store_series series); /* "minutes", "starts", "outcomes" */
+enum rc store_series_put(struct store *store, enum store_series series, const char *pool,
+                         int64_t wall_ns, struct span json, struct diag *diag) MUST_CHECK;
+struct store_row {
+    int64_t wall_ns;
+    const char *pool;
+    struct span json;
+};
+/* Return false to stop. Everything lives until it returns. */
+typedef bool store_row_fn(void *context, const struct store_row *row);
+struct store_series_query {
+    enum store_series series;
+    const char *pool; /* NULL = all */
+    int64_t from_ns;  /* wall, inclusive */
+    int64_t to_ns;    /* wall, inclusive */
+    int64_t limit;    /* rows; 0 = all */
+};
+/* Newest first. */
+enum rc store_series_each(struct store *store, const struct store_series_query *query,
+                          store_row_fn *each, void *context, struct diag *diag) MUST_CHECK;
+
+struct store_bill {
+    int64_t day; /* days since 1970, UTC */
+    const char *pool;
+    const char *class_;
+    double replica_seconds;
+    double cost; /* NAN = the price is unknown; the sum of its day is unknown, too */
+};
+/* Added to what stands there already. */
+enum rc store_bill_add(struct store *store, const struct store_bill *bill,
+                       struct diag *diag) MUST_CHECK;
+typedef bool store_bill_fn(void *context, const struct store_bill *bill);
+/* Newest day first; pool NULL = all. */
+enum rc store_bills(struct store *store, const char *pool, int64_t from_day, store_bill_fn *each,
+                    void *context, struct diag *diag) MUST_CHECK;
 
 /* Removes what is older or more than the bounds above. */
 enum rc store_prune(struct store *store, int64_t wall_ns, struct diag *diag) MUST_CHECK;

@@ -14,6 +14,7 @@
     "decision FROM tick "
 #define STORE_TICK_FILTER "wall_ns BETWEEN ?2 AND ?3 AND changed >= ?4 "
 #define STORE_EVENT_COLUMNS "SELECT seq, wall_ns, pool, code, json FROM event "
+#define STORE_SERIES_COLUMNS "SELECT wall_ns, pool, json FROM series "
 
 /* One row a statement: prepared at first use, kept until close. */
 #define STORE_SQL_MAP(X)                                                                           \
@@ -49,6 +50,22 @@
                                            "wall_ns >= ?2 ORDER BY seq DESC LIMIT ?3")             \
     X(EVENT_LIST_CODE, STORE_EVENT_COLUMNS "WHERE code = ?4 AND (?1 IS NULL OR pool = ?1) "        \
                                            "AND wall_ns >= ?2 ORDER BY seq DESC LIMIT ?3")         \
+    X(SERIES_PUT, "INSERT OR REPLACE INTO series(kind, pool, wall_ns, json) VALUES(?1, ?2, ?3, "   \
+                  "?4)")                                                                           \
+    X(SERIES_LIST, STORE_SERIES_COLUMNS "WHERE kind = ?1 AND wall_ns BETWEEN ?3 AND ?4 "           \
+                                        "ORDER BY wall_ns DESC LIMIT ?5")                          \
+    X(SERIES_LIST_POOL, STORE_SERIES_COLUMNS "WHERE kind = ?1 AND pool = ?2 AND wall_ns BETWEEN "  \
+                                             "?3 AND ?4 ORDER BY wall_ns DESC LIMIT ?5")           \
+    X(BILL_ADD, "INSERT INTO bill(day, pool, class, seconds, cost) VALUES(?1, ?2, ?3, ?4, ?5) "    \
+                "ON CONFLICT(day, pool, class) DO UPDATE SET seconds = seconds + "                 \
+                "excluded.seconds, cost = cost + excluded.cost")                                   \
+    X(BILL_LIST, "SELECT day, pool, class, seconds, cost FROM bill WHERE day >= ?1 AND "           \
+                 "(?2 IS NULL OR pool = ?2) ORDER BY day DESC, pool, class")                       \
+    X(PRUNE_SERIES, "DELETE FROM series WHERE kind = ?1 AND wall_ns < ?2")                         \
+    X(PRUNE_SERIES_ROWS,                                                                           \
+      "DELETE FROM series WHERE kind = ?1 AND wall_ns <= (SELECT wall_ns FROM series WHERE "       \
+      "kind = ?1 ORDER BY wall_ns DESC LIMIT 1 OFFSET ?2)")                                        \
+    X(PRUNE_BILLS, "DELETE FROM bill WHERE day < ?1")                                              \
     X(PRUNE_OLD, "DELETE FROM tick WHERE seq IN (SELECT seq FROM tick WHERE "                      \
                  "(changed = 0 AND wall_ns < ?1) OR wall_ns < ?2)")                                \
     X(PRUNE_TICKS,                                                                                 \

@@ -5,7 +5,15 @@
 #include <string.h>
 #include <uv.h>
 
-enum record_kind { RECORD_TICK, RECORD_STATE, RECORD_CONFIG, RECORD_DOCUMENT, RECORD_EVENT };
+enum record_kind {
+    RECORD_TICK,
+    RECORD_STATE,
+    RECORD_CONFIG,
+    RECORD_DOCUMENT,
+    RECORD_EVENT,
+    RECORD_SERIES,
+    RECORD_BILL
+};
 
 /* A keyed record: state, configuration or document. */
 struct item {
@@ -24,6 +32,7 @@ struct record {
     union {
         struct store_tick tick;
         struct store_event event;
+        struct store_bill bill;
         struct item item;
     };
 };
@@ -166,6 +175,28 @@ enum rc store_writer_document(struct store_writer *writer, const char *kind, con
                         &(struct item){.name = kind, .key = key, .bytes = json});
 }
 
+enum rc store_writer_series(struct store_writer *writer, enum store_series series, const char *pool,
+                            int64_t wall_ns, struct span json)
+{
+    return enqueue_item(
+        writer, RECORD_SERIES,
+        &(struct item){.key = pool, .hash = (uint64_t)series, .now_ns = wall_ns, .bytes = json});
+}
+
+enum rc store_writer_bill(struct store_writer *writer, const struct store_bill *bill)
+{
+    struct copier copier;
+    struct record *record =
+        record_new(RECORD_BILL, text_size(bill->pool) + text_size(bill->class_), &copier);
+
+    if (record != NULL) {
+        record->bill = *bill;
+        record->bill.pool = copy_text(&copier, bill->pool);
+        record->bill.class_ = copy_text(&copier, bill->class_);
+    }
+    return enqueue(writer, record);
+}
+
 enum rc store_writer_event(struct store_writer *writer, const struct store_event *event)
 {
     struct copier copier;
@@ -191,6 +222,11 @@ static enum rc write_record(struct store *store, const struct record *record, st
         return store_tick(store, &record->tick, diag);
     case RECORD_EVENT:
         return store_event(store, &record->event, diag);
+    case RECORD_SERIES:
+        return store_series_put(store, (enum store_series)record->item.hash, record->item.key,
+                                record->item.now_ns, record->item.bytes, diag);
+    case RECORD_BILL:
+        return store_bill_add(store, &record->bill, diag);
     case RECORD_STATE:
         return store_state_put(store, record->item.name, record->item.hash, record->item.now_ns,
                                record->item.bytes, diag);

@@ -30,6 +30,9 @@ enum rc store_writer_config(struct store_writer *writer, uint64_t hash, const ch
 /* An empty json deletes the document. */
 enum rc store_writer_document(struct store_writer *writer, const char *kind, const char *key,
                               struct span json);
+enum rc store_writer_series(struct store_writer *writer, enum store_series series, const char *pool,
+                            int64_t wall_ns, struct span json);
+enum rc store_writer_bill(struct store_writer *writer, const struct store_bill *bill);
 enum rc store_writer_event(struct store_writer *writer, const struct store_event *event);
 
 /* Waits until everything queued so far was written or has failed. */
