@@ -256,6 +256,8 @@ static void on_action(void *user, const struct action *action)
     struct api *api = user;
     struct buf text;
     tally_action(api->tally, control_reconcile(api->control), action);
+    if (action->kind == ACTION_RECORD)
+        histogram_record(&api->tally->tick_time, seconds_of(control_step_ns(api->control)), 1);
     buf_init(&text, 1U << 16);
     if (action->kind == ACTION_NOTE)
         send_note(api, action, &text);

@@ -25,6 +25,11 @@ const struct metric_row metric_rows[METRIC_COUNT] = {
 static const char *const type_names[] = {
     [METRIC_GAUGE] = "gauge", [METRIC_COUNTER] = "counter", [METRIC_HISTOGRAM] = "histogram"};
 
+const char *metric_prefix(enum metric_id id)
+{
+    return id < METRIC_GUIDE_FIRST ? METRIC_PREFIX : "";
+}
+
 /* As the format wants it; other control bytes and broken UTF-8 have no escape there and become "?".
  */
 static void put_label_value(struct buf *out, const char *text)
@@ -79,7 +84,7 @@ static void put_labels(struct metric_page *page, const char *const *labels, cons
 
 static void put_name(struct metric_page *page, const char *suffix)
 {
-    buf_text(page->out, METRIC_PREFIX);
+    buf_text(page->out, metric_prefix(page->current));
     buf_text(page->out, metric_rows[page->current].name);
     buf_text(page->out, suffix);
 }

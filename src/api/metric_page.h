@@ -24,6 +24,9 @@ struct metric_row {
     const char *help;
 };
 #define METRIC_PREFIX "sluice_"
+/* Rows from here on are names of others, without our prefix, and are not shown unless asked for. */
+#define METRIC_GUIDE_FIRST METRIC_ID_GUIDE_REPLICAS
+const char *metric_prefix(enum metric_id id);
 extern const struct metric_row metric_rows[METRIC_COUNT];
 
 struct metric_page {

@@ -52,6 +52,7 @@ static void put_process(struct scrape *s)
     metric_plain(&s->page, METRIC_ID_POOLS, (double)s->pools);
     metric_plain(&s->page, METRIC_ID_CONFIG_OK, has_condition(s, "ConfigRejected") ? 0 : 1);
     put_conditions(s);
+    metric_plain(&s->page, METRIC_ID_CONFIG_GENERATION, (double)control_generation(s->control));
     metric_plain(&s->page, METRIC_ID_STATE_DURABLE,
                  stored && store.durable && !has_condition(s, "StateNotDurable") ? 1 : 0);
     metric_plain(&s->page, METRIC_ID_STATE_QUEUE, stored ? (double)store.queued_bytes : NAN);
@@ -127,6 +128,27 @@ static double gpu_seconds(const struct scrape *s, size_t pool)
     if (config == NULL || config->target.kind != TARGET_PROCESS)
         return NAN;
     return s->status[pool].replica_seconds * config->target.process.gpus;
+}
+
+static struct control_money money_of(const struct scrape *s, size_t pool)
+{
+    return control_money(s->control, s->status[pool].group, s->status[pool].pool_in_group);
+}
+
+static double cost(const struct scrape *s, size_t pool)
+{
+    return money_of(s, pool).since_start;
+}
+
+static double budget_left(const struct scrape *s, size_t pool)
+{
+    return spec_of(s, pool)->cost.daily_budget - money_of(s, pool).today; /* NAN without one */
+}
+
+static void put_tick_time(struct scrape *s)
+{
+    metric_begin(&s->page, METRIC_ID_TICK_TIME);
+    metric_histogram(&s->page, NULL, &s->api->tally->tick_time);
 }
 
 static void put_starts(struct scrape *s)
@@ -224,9 +246,8 @@ static void put_other(struct scrape *s)
         enum metric_id id;
         const struct counts *counts;
     } counted[] = {
-        {METRIC_ID_DECISIONS, tally->decisions},
-        {METRIC_ID_LIMITED, tally->limited},
-        {METRIC_ID_REPLICA_FAILURES, tally->failures},
+        {METRIC_ID_DECISIONS, tally->decisions},       {METRIC_ID_LIMITED, tally->limited},
+        {METRIC_ID_REPLICA_FAILURES, tally->failures}, {METRIC_ID_WRITES, tally->writes},
         {METRIC_ID_API_REQUESTS, tally->requests},
     };
     metric_begin(&s->page, METRIC_ID_SERIES_OTHER);
@@ -255,11 +276,15 @@ static void put_all(struct scrape *s)
     put_recommended(s);
     scrape_per_pool(s, METRIC_ID_REPLICA_SECONDS, replica_seconds);
     scrape_per_pool(s, METRIC_ID_GPU_SECONDS, gpu_seconds);
+    scrape_per_pool(s, METRIC_ID_COST, cost);
+    scrape_per_pool(s, METRIC_ID_BUDGET_LEFT, budget_left);
     put_starts(s);
     scrape_per_pool(s, METRIC_ID_START_P90, start_p90);
     metric_counts(&s->page, METRIC_ID_REPLICA_FAILURES, tally->failures);
+    metric_counts(&s->page, METRIC_ID_WRITES, tally->writes);
     metric_counts(&s->page, METRIC_ID_TICKS, tally->ticks);
     metric_plain(&s->page, METRIC_ID_OVERRUNS, (double)tally->overruns);
+    put_tick_time(s);
     metric_counts(&s->page, METRIC_ID_DECISIONS, tally->decisions);
     metric_counts(&s->page, METRIC_ID_LIMITED, tally->limited);
     scrape_per_pool(s, METRIC_ID_PINNED, pinned);
@@ -276,6 +301,12 @@ static void put_all(struct scrape *s)
 
 void handle_metrics(struct api_call *call)
 {
+    const char *names = call_param(call, "names");
+    if (names != NULL && strcmp(names, "neuronetes") != 0) {
+        call_failure(call, RC_INVALID, "names", names,
+                     "names is \"%.40s\": neuronetes is the one set of further names", names);
+        return;
+    }
     struct scrape s = {.api = call->api,
                        .control = call->api->control,
                        .reconcile = control_reconcile(call->api->control),
@@ -292,5 +323,7 @@ void handle_metrics(struct api_call *call)
         scrape_levels(s.status[i].snapshot, &s.level[i]);
     }
     put_all(&s);
+    if (names != NULL)
+        scrape_guide(&s);
     call_answer_text(call, 200, "text/plain; version=0.0.4; charset=utf-8");
 }

@@ -69,7 +69,7 @@ void api_print_metric_reference(struct buf *out)
              "| metric | type | labels | unit | what it is |\n|---|---|---|---|---|\n");
     for (size_t i = 0; i < METRIC_COUNT; i++) {
         const struct metric_row *row = &metric_rows[i];
-        buf_printf(out, "| `" METRIC_PREFIX "%s` | %s | %s | %s | %s |\n", row->name,
-                   types[row->type], row->labels, row->unit, row->help);
+        buf_printf(out, "| `%s%s` | %s | %s | %s | %s |\n", metric_prefix((enum metric_id)i),
+                   row->name, types[row->type], row->labels, row->unit, row->help);
     }
 }

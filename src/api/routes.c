@@ -30,6 +30,10 @@ const struct api_param params_why[] = {
      "The decision in force at this time; or 10m: ten minutes ago."},
     PARAMS_END,
 };
+const struct api_param params_metrics[] = {
+    {"names", "string", "neuronetes", "Also the names of the AgentPool guide."},
+    PARAMS_END,
+};
 const struct api_param params_history[] = {
     {"from", "string", "7d", "Not before this time; a day ago when not said."},
     {"to", "string", "2026-11-24T09:00:00Z", "Not after this time."},

@@ -37,5 +37,7 @@ void scrape_per_pool(struct scrape *s, enum metric_id id, scrape_value_fn *value
 void scrape_levels(const struct gateway_snapshot *now, struct levels *ret);
 void scrape_traffic(struct scrape *s);
 void scrape_gateway(struct scrape *s);
+/* metric_guide.c */
+void scrape_guide(struct scrape *s);
 
 #endif

@@ -11,6 +11,15 @@
 static const char *const failure_codes[] = {"replica-failed", "replica-lost", "replica-overdue",
                                             "replica-refused", "replica-given-up"};
 
+/* Notes that tell of an order to the target, and the word for it. */
+static const struct {
+    const char *code;
+    const char *result;
+} write_codes[] = {
+    {"replica-starting", "start"}, {"replica-woken", "wake"},      {"replica-parked", "park"},
+    {"replica-stopping", "stop"},  {"replica-refused", "refused"},
+};
+
 enum rc tally_new(struct tally **ret)
 {
     struct tally *tally = mem_new(1, sizeof(*tally));
@@ -21,8 +30,9 @@ enum rc tally_new(struct tally **ret)
     tally->limited = counts_new(2, TALLY_SETS_MAX);
     tally->failures = counts_new(2, TALLY_SETS_MAX);
     tally->requests = counts_new(3, TALLY_SETS_MAX);
+    tally->writes = counts_new(2, TALLY_SETS_MAX);
     if (tally->ticks == NULL || tally->decisions == NULL || tally->limited == NULL ||
-        tally->failures == NULL || tally->requests == NULL) {
+        tally->failures == NULL || tally->requests == NULL || tally->writes == NULL) {
         tally_free(tally);
         return RC_NO_MEMORY;
     }
@@ -39,6 +49,7 @@ void tally_free(struct tally *tally)
     counts_free(tally->limited);
     counts_free(tally->failures);
     counts_free(tally->requests);
+    counts_free(tally->writes);
     for (size_t i = 0; i < tally->start_count; i++)
         free(tally->starts[i]);
     free(tally->starts);
@@ -168,6 +179,9 @@ static void count_note(struct tally *tally, const struct reconcile *reconcile,
         count_start(tally, status.name, row);
     if (strcmp(action->code, "ticks-skipped") == 0)
         tally->overruns++;
+    for (size_t i = 0; i < COUNT_OF(write_codes); i++)
+        if (strcmp(action->code, write_codes[i].code) == 0)
+            counts_add(tally->writes, (const char *[]){status.name, write_codes[i].result}, 1);
     for (size_t i = 0; i < COUNT_OF(failure_codes); i++)
         if (strcmp(action->code, failure_codes[i]) == 0)
             counts_add(tally->failures, (const char *[]){status.name, action->code}, 1);

@@ -22,8 +22,10 @@ struct tally {
     struct counts *decisions; /* pool, direction, reason */
     struct counts *limited;   /* pool, reason; 1 in the last tick, 0 before */
     struct counts *failures;  /* pool, reason */
+    struct counts *writes;    /* pool, result: orders to targets */
     struct counts *requests;  /* method, route, code: of the API */
     int64_t overruns;         /* times that ticks came too late */
+    struct histogram tick_time;
     struct tally_starts **starts;
     size_t start_count;
     size_t start_cap;

@@ -6,10 +6,12 @@
 #include "base/duration.h"
 #include "base/span.h"
 
-void account_init(struct account *account, const char *pool)
+void account_init(struct account *account, const char *pool, int64_t day, double paid)
 {
     *account = (struct account){.minute = INT64_MIN,
                                 .now_ns = TIME_NONE,
+                                .day = day,
+                                .cost_day = paid,
                                 .outcome = {.first_ready_ns = TIME_NONE, .there_ns = TIME_NONE}};
     (void)span_copy(span_from(pool), account->pool, sizeof(account->pool));
 }
@@ -54,6 +56,8 @@ static void add_money(struct account *a, const struct pool_spec *spec, double se
     if (rest > 0)
         cost += rest * price_highest(spec) / 3600;
     a->cost += cost;
+    a->cost_ever += cost;
+    a->cost_day += cost;
     a->outcome.cost += cost;
 }
 
@@ -287,6 +291,10 @@ void account_tick(struct account *a, const struct pool_spec *spec,
         add_span(a, spec, seconds_of(span_ns < ACCOUNT_GAP_NS_MAX ? span_ns : ACCOUNT_GAP_NS_MAX));
     }
     turn_minute(a, spec, observation->wall_ns, out);
+    if (observation->wall_ns / DAY_NS > a->day) { /* a clock set back begins no day again */
+        a->day = observation->wall_ns / DAY_NS;
+        a->cost_day = 0;
+    }
     a->now_ns = now_ns;
     a->seen = observation->pool[pool];
     a->desired = decision->desired;

@@ -46,6 +46,9 @@ struct account {
     double class_seconds[CLASSES_PER_POOL_MAX];
     double other_seconds; /* warm, draining, blocked */
     double cost;
+    double cost_ever; /* since the start */
+    double cost_day;  /* of `day` (UTC) */
+    int64_t day;
     struct pool_totals before; /* at the last row */
     struct account_outcome outcome;
 };
@@ -59,7 +62,8 @@ struct accounts_out {
     bool (*totals)(void *user, const char *pool, struct pool_totals *ret);
 };
 
-void account_init(struct account *account, const char *pool);
+/* paid: on `day`, by earlier runs. */
+void account_init(struct account *account, const char *pool, int64_t day, double paid);
 void account_tick(struct account *account, const struct pool_spec *spec,
                   const struct observation *observation, size_t pool,
                   const struct decision *decision, const struct accounts_out *out);

@@ -4,6 +4,7 @@
 
 #include "base/duration.h"
 #include "control/control_internal.h"
+#include "io/clock.h"
 
 /* Notes that are more than a replica on its way. */
 static const struct {
@@ -89,9 +90,14 @@ static void run_one(struct control *control, const struct action *action)
 void actions_run(struct control *control)
 {
     struct action action;
+    int64_t begin_ns = clock_monotonic_ns();
     while (reconcile_next(control->reconcile, control_now_ns(control), control_wall_ns(control),
-                          &action))
+                          &action)) {
+        const int64_t end_ns = clock_monotonic_ns();
+        control->step_ns = end_ns - begin_ns;
         run_one(control, &action);
+        begin_ns = clock_monotonic_ns();
+    }
     const int64_t next_ns = reconcile_deadline(control->reconcile);
     if (next_ns == TIME_NONE)
         timer_stop(&control->wake);

@@ -155,6 +155,7 @@ enum rc control_new(struct loop *loop, struct config *config, const struct contr
         buf_init(&control->text[i], RECORD_BYTES_MAX);
     enum rc rc = setting_new(config, &control->setting, diag);
     if (rc == RC_OK) {
+        control->generation = 1;
         control->first = setting_ref(control->setting);
         choose_paths(control);
         rc = make_timers(control);
@@ -252,6 +253,16 @@ struct store_writer *control_store(const struct control *control)
 const char *control_state_path(const struct control *control)
 {
     return control->state_path;
+}
+
+int64_t control_generation(const struct control *control)
+{
+    return control->generation;
+}
+
+int64_t control_step_ns(const struct control *control)
+{
+    return control->step_ns;
 }
 
 int64_t control_now_ns(const struct control *control)

@@ -75,7 +75,15 @@ struct store_writer *control_store(const struct control *control);
 /* Of the listeners; NULL: they speak plain HTTP. */
 struct tls_context *control_tls(const struct control *control);
 const char *
-control_state_path(const struct control *control);     /* to open it a second time, reading */
+control_state_path(const struct control *control);         /* to open it a second time, reading */
+int64_t control_generation(const struct control *control); /* of the configuration, from 1 */
+int64_t control_step_ns(const struct control *control);    /* that the action being told took */
+/* Money of a pool: since the start, and today (UTC) with what earlier runs spent. NAN = unknown. */
+struct control_money {
+    double since_start;
+    double today;
+};
+struct control_money control_money(const struct control *control, size_t group, size_t in_group);
 int64_t control_now_ns(const struct control *control); /* on the axis of the groups */
 int64_t control_wall_ns(const struct control *control);
 int64_t control_started_wall_ns(const struct control *control);

@@ -52,6 +52,13 @@ struct pool_schedule {
     bool known; /* `told` was */
 };
 
+/* Money of the day that an earlier run has spent. */
+struct paid {
+    char pool[NAME_SIZE];
+    int64_t day;
+    double cost;
+};
+
 /* What was last stored of a group. */
 struct group_memory {
     int64_t state_ns; /* TIME_NONE = never */
@@ -82,6 +89,10 @@ struct control {
     int lock_fd;                /* one sluice per state file; -1 = none */
     char store_text[TEXT_SIZE]; /* why there is no store; "" = there is one */
 
+    int64_t step_ns;    /* that reconcile took for the action that is being run */
+    int64_t generation; /* configurations that were in force */
+    struct paid *paid;  /* today, by earlier runs */
+    size_t paid_count;
     int64_t axis_offset_ns; /* axis of the groups = monotonic clock + this */
     int64_t started_wall_ns;
     int64_t wall_minus_mono_ns; /* at the last look: a jump of the wall clock shows here */

@@ -2,6 +2,7 @@
  * documents of replicas, words of operators, events. Nothing here waits for the disk; what the
  * writer drops it counts. */
 #include <inttypes.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -259,7 +260,17 @@ static bool read_totals(void *user, const char *pool, struct pool_totals *ret)
 }
 
 /* A changed configuration may have put other pools in the place of a group. */
-static struct account *accounts_of(struct group_memory *memory, const struct group_spec *group)
+static void begin_account(const struct control *control, struct account *account, const char *pool)
+{
+    size_t i = 0;
+    while (i < control->paid_count && strcmp(control->paid[i].pool, pool) != 0)
+        i++;
+    const struct paid *paid = i < control->paid_count ? &control->paid[i] : NULL;
+    account_init(account, pool, paid != NULL ? paid->day : 0, paid != NULL ? paid->cost : 0);
+}
+
+static struct account *accounts_of(const struct control *control, struct group_memory *memory,
+                                   const struct group_spec *group)
 {
     const size_t count = group_pool_count(group);
     if (memory->accounts != count) {
@@ -269,7 +280,7 @@ static struct account *accounts_of(struct group_memory *memory, const struct gro
     }
     for (size_t i = 0; i < memory->accounts; i++)
         if (strcmp(memory->account[i].pool, group_pool(group, i)->name) != 0)
-            account_init(&memory->account[i], group_pool(group, i)->name);
+            begin_account(control, &memory->account[i], group_pool(group, i)->name);
     return memory->account;
 }
 
@@ -278,7 +289,7 @@ static void add_up(struct control *control, struct group_memory *memory,
 {
     const struct accounts_out out = {
         .user = control, .row = take_row, .bill = take_bill, .totals = read_totals};
-    struct account *account = accounts_of(memory, record->spec);
+    struct account *account = accounts_of(control, memory, record->spec);
     for (size_t i = 0; i < memory->accounts; i++)
         account_tick(&account[i], group_pool(record->spec, i), record->observation, i,
                      &record->decision[i], &out);
@@ -300,6 +311,17 @@ void history_done(struct control *control)
     for (size_t i = 0; i < control->memory_count; i++)
         free(control->memory[i].account);
     free(control->memory);
+    free(control->paid);
+}
+
+struct control_money control_money(const struct control *control, size_t group, size_t in_group)
+{
+    const struct group_memory *memory =
+        group < control->memory_count ? &control->memory[group] : NULL;
+    if (memory == NULL || in_group >= memory->accounts)
+        return (struct control_money){.since_start = NAN, .today = NAN};
+    const struct account *account = &memory->account[in_group];
+    return (struct control_money){.since_start = account->cost_ever, .today = account->cost_day};
 }
 
 /* ---- ticks ---- */

@@ -170,6 +170,7 @@ static void apply(struct control *control, struct setting *next)
     history_config(control, next->config);
     struct setting *before = control->setting;
     control->setting = next;
+    control->generation++;
     feed_configure(control);
     reload_gateway(control);
     tell_added(control, before->config);

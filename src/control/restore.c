@@ -174,6 +174,35 @@ static bool restore_startups(void *context, struct span key, struct span json)
     return true;
 }
 
+/* The rows of a pool stand together. */
+static bool take_bill(void *context, const struct store_bill *bill)
+{
+    struct control *control = context;
+    struct paid *last = control->paid_count > 0 ? &control->paid[control->paid_count - 1] : NULL;
+    if (last != NULL && strcmp(last->pool, bill->pool) == 0) {
+        last->cost += bill->cost;
+        return true;
+    }
+    void *array = control->paid;
+    size_t cap = control->paid_count;
+    if (mem_grow(&array, &cap, control->paid_count + 1, sizeof(struct paid), CONFIG_POOLS_MAX) !=
+        RC_OK)
+        return false;
+    control->paid = array;
+    last = &control->paid[control->paid_count++];
+    *last = (struct paid){.day = bill->day, .cost = bill->cost};
+    (void)span_copy(span_from(bill->pool), last->pool, sizeof(last->pool));
+    return true;
+}
+
+static void restore_money(struct control *control, struct store *store)
+{
+    struct diag diag = {0};
+    const int64_t today = clock_wall_ns() / DAY_NS;
+    tell_unread(control, "money", store_bills(store, NULL, today, take_bill, control, &diag),
+                &diag);
+}
+
 void restore_all(struct control *control, struct store *store)
 {
     struct startups startups = {.control = control};
@@ -184,6 +213,7 @@ void restore_all(struct control *control, struct store *store)
         restore_group(control, store, i);
     restore_words(control, store, KIND_PIN, EVENT_PIN);
     restore_words(control, store, KIND_PAUSE, EVENT_PAUSE);
+    restore_money(control, store);
 }
 
 struct documents {

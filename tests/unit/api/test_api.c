@@ -306,7 +306,7 @@ static void the_page_of_metrics_has_every_metric_once(void **state)
     struct office o;
     office_open(&o);
     assert_int_equal(office_get(&o, "/metrics"), 200);
-    for (size_t i = 0; i < METRIC_COUNT; i++) {
+    for (size_t i = 0; i < METRIC_GUIDE_FIRST; i++) {
         char line[128];
         (void)snprintf(line, sizeof(line), "\n# TYPE sluice_%s ", metric_rows[i].name);
         const char *at = strstr(buf_cstr(&o.answer.got), line);

@@ -78,7 +78,7 @@ static void begin(void)
     b.observation.wall_ns = 1000 * DAY_NS;
     b.decision.proposal.exact = 1.5;
     b.out = (struct accounts_out){.row = take_row, .bill = take_bill, .totals = read_totals};
-    account_init(&b.account, "chat");
+    account_init(&b.account, "chat", 1000, 7);
 }
 
 static void set_ready(int64_t ready)
