@@ -309,17 +309,18 @@ static bool run_pipeline(const struct vector *v, struct pipeline *p)
     return true;
 }
 
-/* Straight, and with the state written and read again before each tick. */
+/* Straight, with the state written and read again before each tick, and through libsluice. */
 static enum verdict pipeline(const struct vector *v, struct buf *why)
 {
     const bool kpa = text_is(tree_get(v->tree, "spec"), "scalingStrategy", "KPA");
     bool good = true;
-    for (int saved = 0; saved <= 1 && good; saved++) {
+    for (int way = WAY_STRAIGHT; way < WAY_COUNT && good; way++) {
         struct pipeline p = {.metadata = tree_get(v->tree, "metadata")};
-        good = trajectory_init(&p.t, v->arena, kpa ? "aibrix-kpa" : "aibrix-apa", saved, why) &&
+        good = trajectory_init(&p.t, v->arena, kpa ? "aibrix-kpa" : "aibrix-apa", (enum way)way,
+                               why) &&
                run_pipeline(v, &p);
-        if (!good && saved)
-            buf_text(why, " (with save and load)");
+        if (!good)
+            buf_text(why, way_words((enum way)way));
         trajectory_done(&p.t);
     }
     return verdict_of(good);

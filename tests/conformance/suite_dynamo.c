@@ -16,9 +16,10 @@ static enum verdict verdict_of(bool good)
 static struct dynamo_sla_config sla_config(const struct tree *config,
                                            const struct dynamo_profile *profile)
 {
-    return (struct dynamo_sla_config){
+    struct dynamo_sla_config sla = {
         .interval_ns = ns_of_seconds(number_of_member(config, "adjustment_interval", 0)),
         .input = DYNAMO_AVERAGES,
+        .ttft_ms = number_of_member(config, "ttft", 0),
         .itl_ms = number_of_member(config, "itl", 0),
         .gpu_budget = int_of_member(config, "max_gpu_budget", 0),
         .min_replicas = int_of_member(config, "min_endpoint", 0),
@@ -27,8 +28,15 @@ static struct dynamo_sla_config sla_config(const struct tree *config,
         .predictor = dynamo_predictor_from(
             config, text_is(config, "load_predictor", "kalman") ? DYNAMO_KALMAN : DYNAMO_CONSTANT),
         .correct = !bool_of_member(config, "no_correction"),
-        .profile = profile,
+        .max_kv_tokens = profile->max_kv_tokens,
+        .prefill_count = profile->prefill_count < DYNAMO_PREFILL_MAX ? profile->prefill_count
+                                                                     : DYNAMO_PREFILL_MAX,
+        .table = profile->table,
+        .table_count = DYNAMO_TABLE_CELLS,
+        .table_context_max = profile->context_max,
     };
+    memcpy(sla.prefill, profile->prefill, sla.prefill_count * sizeof(sla.prefill[0]));
+    return sla;
 }
 
 static enum verdict sla_replicas(const struct vector *v, struct buf *why)
@@ -223,18 +231,18 @@ static bool run_load(const struct vector *v, struct trajectory *t)
     return step > 0;
 }
 
-/* Straight, and with the state written and read again before each tick. */
-static enum verdict both_ways(const struct vector *v, struct buf *why, const char *policy,
-                              bool run(const struct vector *v, struct trajectory *t))
+/* Straight, with the state written and read again before each tick, and through libsluice. */
+static enum verdict each_way(const struct vector *v, struct buf *why, const char *policy,
+                             bool run(const struct vector *v, struct trajectory *t))
 {
     bool good = true;
-    for (int saved = 0; saved <= 1 && good; saved++) {
+    for (int way = WAY_STRAIGHT; way < WAY_COUNT && good; way++) {
         struct trajectory t;
-        good = trajectory_init(&t, v->arena, policy, saved, why);
+        good = trajectory_init(&t, v->arena, policy, (enum way)way, why);
         trajectory_pair(&t, ROLE_PREFILL, ROLE_DECODE);
         good = good && run(v, &t);
-        if (!good && saved)
-            buf_text(why, " (with save and load)");
+        if (!good)
+            buf_text(why, way_words((enum way)way));
         trajectory_done(&t);
     }
     return verdict_of(good);
@@ -242,12 +250,12 @@ static enum verdict both_ways(const struct vector *v, struct buf *why, const cha
 
 static enum verdict sla_trajectory(const struct vector *v, struct buf *why)
 {
-    return both_ways(v, why, "dynamo-sla", run_sla);
+    return each_way(v, why, "dynamo-sla", run_sla);
 }
 
 static enum verdict load_v02(const struct vector *v, struct buf *why)
 {
-    return both_ways(v, why, "dynamo-load", run_load);
+    return each_way(v, why, "dynamo-load", run_load);
 }
 
 static enum verdict run(const struct vector *v, struct buf *why)

@@ -87,12 +87,25 @@ static double *numbers_of(struct arena *arena, const struct tree *array, size_t 
     return numbers;
 }
 
+static const struct dynamo_table_cell *table_of(struct arena *arena, const struct tree *grid)
+{
+    size_t itl_count = 0;
+    size_t rate_count = 0;
+    const double *itl = numbers_of(arena, tree_get(grid, "itl_ms"), &itl_count);
+    const double *rate = numbers_of(arena, tree_get(grid, "thpt_per_gpu"), &rate_count);
+    struct dynamo_table_cell *table = arena_array(arena, DYNAMO_TABLE_CELLS, sizeof(*table));
+    if (table == NULL || itl_count != DYNAMO_TABLE_CELLS || rate_count != DYNAMO_TABLE_CELLS)
+        return NULL;
+    for (size_t i = 0; i < DYNAMO_TABLE_CELLS; i++)
+        table[i] = (struct dynamo_table_cell){itl[i], rate[i]};
+    return table;
+}
+
 static bool load_profile(struct loaded *l, const struct vector *v, struct span name)
 {
     const struct tree *points = NULL;
     const struct tree *grid = NULL;
     size_t n = 0;
-    size_t cells = 0;
     if (!read_json(&l->arena, v, name, ".json", &points) ||
         !read_json(&l->arena, v, name, ".grid.json", &grid))
         return false;
@@ -108,11 +121,10 @@ static bool load_profile(struct loaded *l, const struct vector *v, struct span n
         .prefill = prefill,
         .prefill_count = n,
         .max_kv_tokens = number_of_member(points, "max_kv_tokens", 0),
-        .cell_itl_ms = numbers_of(&l->arena, tree_get(grid, "itl_ms"), &cells),
-        .cell_throughput = numbers_of(&l->arena, tree_get(grid, "thpt_per_gpu"), &cells),
+        .table = table_of(&l->arena, grid),
         .context_max = number_of_member(grid, "y_max", 0),
     };
-    return cells == (size_t)DYNAMO_CELLS * DYNAMO_CELLS && dynamo_profile_usable(&l->profile);
+    return dynamo_profile_usable(&l->profile);
 }
 
 const struct dynamo_profile *dynamo_profile_named(const struct vector *v, const struct tree *in)

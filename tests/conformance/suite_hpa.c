@@ -234,7 +234,7 @@ static void feed_pods(const struct vector *v, struct trajectory *t, const struct
             .phase = i < ready ? POD_RUNNING : POD_PENDING,
             .readiness = i < ready ? POD_READY : POD_UNREADY,
         };
-        observe_pods(t->group, t->state, &pod, 1);
+        trajectory_put_pod(t, pod.sample.signal == SIGNAL_EXTERNAL ? name : NULL, &pod);
     }
 }
 
@@ -309,14 +309,14 @@ static bool run_ticks(const struct vector *v, struct trajectory *t, const struct
     return true;
 }
 
-static enum verdict both_ways(const struct vector *v, struct buf *why, const struct kind *kind)
+static enum verdict each_way(const struct vector *v, struct buf *why, const struct kind *kind)
 {
     bool good = true;
-    for (int saved = 0; saved <= 1 && good; saved++) {
+    for (int way = WAY_STRAIGHT; way < WAY_COUNT && good; way++) {
         struct trajectory t;
-        good = trajectory_init(&t, v->arena, "hpa", saved, why) && run_ticks(v, &t, kind);
-        if (!good && saved)
-            buf_text(why, " (with save and load)");
+        good = trajectory_init(&t, v->arena, "hpa", (enum way)way, why) && run_ticks(v, &t, kind);
+        if (!good)
+            buf_text(why, way_words((enum way)way));
         trajectory_done(&t);
     }
     return good ? VERDICT_PASSED : VERDICT_FAILED;
@@ -324,12 +324,12 @@ static enum verdict both_ways(const struct vector *v, struct buf *why, const str
 
 static enum verdict traj(const struct vector *v, struct buf *why)
 {
-    return both_ways(v, why, &(struct kind){traj_fill, traj_feed});
+    return each_way(v, why, &(struct kind){traj_fill, traj_feed});
 }
 
 static enum verdict reconcile(const struct vector *v, struct buf *why)
 {
-    return both_ways(v, why, &(struct kind){reconcile_fill, reconcile_feed});
+    return each_way(v, why, &(struct kind){reconcile_fill, reconcile_feed});
 }
 
 static enum verdict run(const struct vector *v, struct buf *why)

@@ -200,16 +200,16 @@ static bool run_e2e(const struct vector *v, struct trajectory *t)
     return true;
 }
 
-/* Straight, and with the state written and read again before each evaluation. */
-static enum verdict both_ways(const struct vector *v, struct buf *why,
-                              bool run(const struct vector *v, struct trajectory *t))
+/* Straight, with the state written and read again before each evaluation, and through libsluice. */
+static enum verdict each_way(const struct vector *v, struct buf *why,
+                             bool run(const struct vector *v, struct trajectory *t))
 {
     bool good = true;
-    for (int saved = 0; saved <= 1 && good; saved++) {
+    for (int way = WAY_STRAIGHT; way < WAY_COUNT && good; way++) {
         struct trajectory t;
-        good = trajectory_init(&t, v->arena, "knative", saved, why) && run(v, &t);
-        if (!good && saved)
-            buf_text(why, " (with save and load)");
+        good = trajectory_init(&t, v->arena, "knative", (enum way)way, why) && run(v, &t);
+        if (!good)
+            buf_text(why, way_words((enum way)way));
         trajectory_done(&t);
     }
     return good ? VERDICT_PASSED : VERDICT_FAILED;
@@ -217,12 +217,12 @@ static enum verdict both_ways(const struct vector *v, struct buf *why,
 
 static enum verdict scale(const struct vector *v, struct buf *why)
 {
-    return both_ways(v, why, run_scale);
+    return each_way(v, why, run_scale);
 }
 
 static enum verdict e2e(const struct vector *v, struct buf *why)
 {
-    return both_ways(v, why, run_e2e);
+    return each_way(v, why, run_e2e);
 }
 
 /* ---- windows ---- */

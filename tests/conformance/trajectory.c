@@ -22,10 +22,20 @@ static bool told(struct trajectory *t, const char *what, const struct diag *diag
     return false;
 }
 
-bool trajectory_init(struct trajectory *t, struct arena *arena, const char *policy, bool saved,
+const char *way_words(enum way way)
+{
+    static const char *const words[WAY_COUNT] = {
+        [WAY_STRAIGHT] = "",
+        [WAY_SAVED] = " (with save and load)",
+        [WAY_LIBRARY] = " (through libsluice)",
+    };
+    return words[way];
+}
+
+bool trajectory_init(struct trajectory *t, struct arena *arena, const char *policy, enum way way,
                      struct buf *why)
 {
-    *t = (struct trajectory){.arena = arena, .saved = saved, .why = why};
+    *t = (struct trajectory){.arena = arena, .way = way, .library = {.why = why}, .why = why};
     arena_init(&t->scratch, SCRATCH_BYTES_MAX);
     pool_spec_defaults(&t->pool);
     memcpy(t->pool.name, "peer", sizeof("peer"));
@@ -48,6 +58,7 @@ bool trajectory_init(struct trajectory *t, struct arena *arena, const char *poli
 
 void trajectory_done(struct trajectory *t)
 {
+    through_library_done(&t->library);
     arena_done(&t->scratch);
 }
 
@@ -61,11 +72,18 @@ void *trajectory_config(struct trajectory *t)
     return copy;
 }
 
+static size_t pools_of(const struct trajectory *t, struct pool_spec ret[2])
+{
+    ret[0] = t->pool;
+    ret[1] = t->partner;
+    return t->partner.name[0] != '\0' ? 2 : 1;
+}
+
 static bool compile(struct trajectory *t)
 {
     struct diag diag = {.code = RC_OK};
-    const struct pool_spec pools[] = {t->pool, t->partner};
-    const size_t count = t->partner.name[0] != '\0' ? 2 : 1;
+    struct pool_spec pools[2];
+    const size_t count = pools_of(t, pools);
     if (group_compile(t->arena, "peer", pools, count, &t->group, &diag) != RC_OK)
         return told(t, "the pool is refused", &diag);
     return true;
@@ -79,7 +97,10 @@ bool trajectory_start(struct trajectory *t, int64_t now_ns, int64_t count)
     if (t->state == NULL)
         return out_of_memory(t);
     group_state_init(t->group, t->state, now_ns, (int64_t[2]){count, count});
-    return true;
+    struct pool_spec pools[2];
+    const size_t pool_count = pools_of(t, pools);
+    return t->way != WAY_LIBRARY ||
+           through_library_start(&t->library, pools, pool_count, now_ns, count);
 }
 
 void trajectory_pair(struct trajectory *t, int role, int partner_role)
@@ -100,7 +121,9 @@ bool trajectory_change(struct trajectory *t, int64_t now_ns)
     if (t->state == NULL)
         return out_of_memory(t);
     group_reshape(old, old_state, t->group, t->state, now_ns);
-    return true;
+    struct pool_spec pools[2];
+    const size_t pool_count = pools_of(t, pools);
+    return t->way != WAY_LIBRARY || through_library_change(&t->library, pools, pool_count, now_ns);
 }
 
 void trajectory_put(struct trajectory *t, int64_t t_ns, enum signal_id signal, const char *external,
@@ -115,8 +138,18 @@ void trajectory_put(struct trajectory *t, int64_t t_ns, enum signal_id signal, c
         .value = value,
         .weight = 1,
     };
-    for (; index >= 0 && sample.pool < group_pool_count(t->group); sample.pool++)
+    for (; index >= 0 && sample.pool < group_pool_count(t->group); sample.pool++) {
         observe(t->group, t->state, &sample, 1);
+        if (t->way == WAY_LIBRARY)
+            through_library_put(&t->library, &sample, external);
+    }
+}
+
+void trajectory_put_pod(struct trajectory *t, const char *external, const struct pod_sample *pod)
+{
+    observe_pods(t->group, t->state, pod, 1);
+    if (t->way == WAY_LIBRARY)
+        through_library_put_pod(&t->library, pod, external);
 }
 
 /* The state as a file would hold it, and back: the bytes must be the same. */
@@ -151,7 +184,7 @@ static bool save_and_load(struct trajectory *t)
 bool trajectory_decide_as(struct trajectory *t, int64_t now_ns, enum tick_cause cause)
 {
     struct decision decisions[2];
-    if (t->saved && !save_and_load(t))
+    if (t->way == WAY_SAVED && !save_and_load(t))
         return false;
     t->o.now_ns = now_ns;
     t->o.wall_ns = now_ns;
@@ -160,7 +193,7 @@ bool trajectory_decide_as(struct trajectory *t, int64_t now_ns, enum tick_cause 
     t->d = decisions[0];
     if (t->partner.name[0] != '\0')
         t->partner_d = decisions[1];
-    return true;
+    return t->way != WAY_LIBRARY || through_library_decide(&t->library, t->group, &t->o, decisions);
 }
 
 bool trajectory_decide(struct trajectory *t, int64_t now_ns)

@@ -1,11 +1,16 @@
 /* trajectory.h - one exact pool that is driven through the entries of the core, tick by tick:
- * straight, or with its state written as JSON and read again before every tick. */
+ * straight, with its state written as JSON and read again before every tick, or with libsluice
+ * beside it, configured by text, whose decisions must be the same. */
 #ifndef SLUICE_TESTS_CONFORMANCE_TRAJECTORY_H
 #define SLUICE_TESTS_CONFORMANCE_TRAJECTORY_H
 
 #include "core/group.h"
 #include "core/policy.h"
 #include "suite.h"
+#include "through_library.h"
+
+enum way { WAY_STRAIGHT, WAY_SAVED, WAY_LIBRARY, WAY_COUNT };
+const char *way_words(enum way way); /* " (with save and load)" */
 
 struct trajectory {
     struct arena *arena;
@@ -16,14 +21,15 @@ struct trajectory {
     struct observation o;
     struct decision d;
     struct decision partner_d;
-    bool saved;
+    enum way way;
     struct arena scratch; /* of one save and load */
+    struct through_library library;
     struct buf *why;
 };
 
 /* An exact pool of 0 to REPLICAS_MAX replicas under the policy with that name, with default
  * configuration of `size` bytes in the arena. */
-bool trajectory_init(struct trajectory *t, struct arena *arena, const char *policy, bool saved,
+bool trajectory_init(struct trajectory *t, struct arena *arena, const char *policy, enum way way,
                      struct buf *why);
 void trajectory_done(struct trajectory *t);
 bool trajectory_start(struct trajectory *t, int64_t now_ns, int64_t count);
@@ -36,6 +42,8 @@ void *trajectory_config(struct trajectory *t);
 /* Told to all pools. external is the name of an external signal, or NULL. */
 void trajectory_put(struct trajectory *t, int64_t t_ns, enum signal_id signal, const char *external,
                     enum signal_state state, double value);
+/* One pod of the first pool. */
+void trajectory_put_pod(struct trajectory *t, const char *external, const struct pod_sample *pod);
 /* One early tick, so that no period matters. */
 bool trajectory_decide(struct trajectory *t, int64_t now_ns);
 bool trajectory_decide_as(struct trajectory *t, int64_t now_ns, enum tick_cause cause);

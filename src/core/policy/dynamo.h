@@ -38,7 +38,9 @@ struct dynamo_sla_config {
     size_t prefill_count;
     struct dynamo_decode_point decode[DYNAMO_DECODE_MAX];
     size_t decode_count;
-    const struct dynamo_profile *profile; /* NULL = the points above */
+    const struct dynamo_table_cell *table; /* the peer's own table; takes the place of the points */
+    size_t table_count;                    /* 0, or a whole table */
+    double table_context_max;
 };
 
 struct dynamo_sla_state {

@@ -11,9 +11,7 @@
 bool dynamo_profile_usable(const struct dynamo_profile *profile)
 {
     return profile->prefill_count > 0 && profile->max_kv_tokens > 0 &&
-           ((profile->cell_itl_ms != NULL && profile->cell_throughput != NULL &&
-             profile->context_max > 0) ||
-            profile->decode_count > 0);
+           ((profile->table != NULL && profile->context_max > 0) || profile->decode_count > 0);
 }
 
 /* ---- prefill: a spline through all points ---- */
@@ -132,7 +130,7 @@ static void weigh(const struct dynamo_profile *profile, double kv_usage, double 
 static double context_max(const struct dynamo_profile *profile)
 {
     double most = 1;
-    if (profile->cell_itl_ms != NULL)
+    if (profile->table != NULL)
         return profile->context_max;
     for (size_t i = 0; i < profile->decode_count; i++)
         most = fmax(most, profile->decode[i].context_length);
@@ -142,12 +140,12 @@ static double context_max(const struct dynamo_profile *profile)
 static struct dynamo_cell cell_at(const struct dynamo_profile *profile, int64_t x, int64_t y)
 {
     struct dynamo_cell cell = {.x = x, .y = y};
-    if (profile->cell_itl_ms == NULL) {
+    if (profile->table == NULL) {
         weigh(profile, (double)x / LAST_CELL, (double)y * context_max(profile) / LAST_CELL, &cell);
         return cell;
     }
-    cell.itl_ms = profile->cell_itl_ms[y * DYNAMO_CELLS + x];
-    cell.throughput = profile->cell_throughput[y * DYNAMO_CELLS + x];
+    cell.itl_ms = profile->table[y * DYNAMO_CELLS + x].itl_ms;
+    cell.throughput = profile->table[y * DYNAMO_CELLS + x].throughput;
     return cell;
 }
 

@@ -12,6 +12,7 @@
 #define DYNAMO_PREFILL_MAX 64
 #define DYNAMO_DECODE_MAX 128
 #define DYNAMO_CELLS 100 /* along each axis */
+#define DYNAMO_TABLE_CELLS (DYNAMO_CELLS * DYNAMO_CELLS)
 
 struct dynamo_prefill_point {
     double isl; /* prompt length in tokens; points rise */
@@ -25,13 +26,18 @@ struct dynamo_decode_point {
     double throughput;
 };
 
+/* One cell of the peer's table. */
+struct dynamo_table_cell {
+    double itl_ms;
+    double throughput;
+};
+
 struct dynamo_profile {
     const struct dynamo_prefill_point *prefill;
     size_t prefill_count;
     double max_kv_tokens;
     /* The table: cell [y * DYNAMO_CELLS + x], or NULL; then the nearest points are weighed. */
-    const double *cell_itl_ms;
-    const double *cell_throughput;
+    const struct dynamo_table_cell *table;
     double context_max; /* of the table */
     const struct dynamo_decode_point *decode;
     size_t decode_count;

@@ -36,6 +36,13 @@ static const struct opt decode_rows[] = {
                "Generated tokens per second of one GPU."),
 };
 
+static const struct opt table_rows[] = {
+    NUMBER_OPT("itlMs", dynamo_table_cell, itl_ms, -1e9, 1e9, 0, "ms",
+               "Time between two tokens; the peer's surface may fall below 0."),
+    NUMBER_OPT("throughputPerGpu", dynamo_table_cell, throughput, -1e12, 1e12, 0, "tokens/s",
+               "Generated tokens per second of one GPU."),
+};
+
 static const struct opt options[] = {
     DURATION_OPT("interval", dynamo_sla_config, interval_ns, 1, DAY_S, 180,
                  "Time between two evaluations."),
@@ -70,7 +77,21 @@ static const struct opt options[] = {
     LIST_OPT("prefillProfile", dynamo_sla_config, prefill, prefill_count, prefill_rows,
              "Measured prompts, by rising length; needed."),
     LIST_OPT("decodeProfile", dynamo_sla_config, decode, decode_count, decode_rows,
-             "Measured decode steps; needed."),
+             "Measured decode steps; needed, or the table."),
+    {.name = "decodeTable",
+     .kind = OPT_LIST,
+     .flags = OPT_FLAG_APART,
+     .offset = offsetof(struct dynamo_sla_config, table),
+     .size = sizeof(struct dynamo_table_cell),
+     .unit = "",
+     .help = "The peer's own table in place of the steps: 100 KV uses for each of 100 context "
+             "lengths.",
+     .sub = table_rows,
+     .sub_count = COUNT_OF(table_rows),
+     .count_offset = offsetof(struct dynamo_sla_config, table_count),
+     .list_max = DYNAMO_TABLE_CELLS},
+    NUMBER_OPT("tableContextMax", dynamo_sla_config, table_context_max, 0, 1e9, 0, "tokens",
+               "Context length of the table's last row."),
 };
 
 #define SERIES_FIELD(kind_, part_, member_, name_, count_)                                         \
@@ -183,12 +204,12 @@ static struct interval interval_of(const struct policy_input *in)
 
 static struct dynamo_profile profile_of(const struct dynamo_sla_config *config)
 {
-    if (config->profile != NULL)
-        return *config->profile;
     return (struct dynamo_profile){
         .prefill = config->prefill,
         .prefill_count = config->prefill_count,
         .max_kv_tokens = config->max_kv_tokens,
+        .table = config->table_count == DYNAMO_TABLE_CELLS ? config->table : NULL,
+        .context_max = config->table_context_max,
         .decode = config->decode,
         .decode_count = config->decode_count,
     };
@@ -295,6 +316,11 @@ static enum rc check(const struct pool_spec *pool, const void *config_, struct d
         if (!(config->prefill[i].isl > config->prefill[i - 1].isl))
             return fail(diag, RC_INVALID, "prefillProfile: prompt lengths must rise; %g follows %g",
                         config->prefill[i].isl, config->prefill[i - 1].isl);
+    if (config->table_count != 0 && config->table_count != DYNAMO_TABLE_CELLS)
+        return fail(diag, RC_INVALID, "decodeTable has %zu cells; a whole one has %d",
+                    config->table_count, DYNAMO_TABLE_CELLS);
+    if (config->table_count > 0 && !(config->table_context_max > 0))
+        return fail(diag, RC_MISSING, "a decodeTable needs its tableContextMax");
     if (config->interval_ns < SECOND_NS)
         return fail(diag, RC_RANGE, "the interval is at least 1 s");
     return RC_OK;

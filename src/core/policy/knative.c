@@ -11,7 +11,8 @@
 #include "core/policy.h"
 #include "core/policy/kpa_zero.h"
 
-#define PERIOD_NS (2 * SECOND_NS) /* also a slot of the delay window */
+#define STABLE_WINDOW_MIN_NS (6 * SECOND_NS) /* averages from outside have their own windows */
+#define PERIOD_NS (2 * SECOND_NS)            /* also a slot of the delay window */
 #define DELAY_SLOTS_MAX (HOUR_NS / PERIOD_NS)
 #define SILENCE_MIN_NS (5 * SECOND_NS)
 #define TOTAL_CONCURRENCY 100
@@ -43,13 +44,13 @@ static const struct opt options[] = {
               "What a replica can take; unset is 100 requests or 200 requests per second."),
     NUMBER_OPT("targetBurstCapacity", knative_config, burst, -1, 1e9, 211, "requests",
                "Spare capacity below which requests go through the buffer; -1 is always, 0 never."),
-    NUMBER_OPT("panicThreshold", knative_config, panic_threshold, 1.1, 10, 2, "ratio",
+    NUMBER_OPT("panicThreshold", knative_config, panic_threshold, 1.1, 1000, 2, "ratio",
                "Panic begins when this many times the ready replicas are needed."),
     NUMBER_OPT("maxScaleUpRate", knative_config, up_rate, 1.0001, 1e6, 1000, "ratio",
                "Most replicas per evaluation, as a multiple of the ready ones."),
     NUMBER_OPT("maxScaleDownRate", knative_config, down_rate, 1.0001, 1e6, 2, "ratio",
                "Ready replicas are at most divided by this per evaluation."),
-    DURATION_OPT("stableWindow", knative_config, stable_window_ns, 6, 3600, 60,
+    DURATION_OPT("stableWindow", knative_config, stable_window_ns, 0, 3600, 60,
                  "Window when calm; also how long panic lasts after its last cause."),
     DURATION_OPT("panicWindow", knative_config, panic_window_ns, 1, 3600, 6,
                  "Window that panic is judged by."),
@@ -336,6 +337,8 @@ static enum rc check(const struct pool_spec *pool, const void *config_, struct d
     if (!(config->up_rate > 1) || !(config->down_rate > 1))
         return fail(diag, RC_RANGE, "maxScaleUpRate %g, maxScaleDownRate %g; both are above 1",
                     config->up_rate, config->down_rate);
+    if (config->metric != KNATIVE_AVERAGES && config->stable_window_ns < STABLE_WINDOW_MIN_NS)
+        return fail(diag, RC_RANGE, "stableWindow is at least 6 s");
     if (config->metric != KNATIVE_AVERAGES && config->panic_window_ns > config->stable_window_ns)
         return fail(diag, RC_RANGE, "panicWindow is longer than stableWindow");
     return RC_OK;
