@@ -109,7 +109,7 @@ int main(int argc, char **argv)
     if (rc != RC_OK)
         (void)fprintf(stderr, "%u:%u: %s\n", diag.line, diag.column, diag.text);
     else
-        (void)fwrite(out.ptr, 1, out.len, stdout);
+        (void)fwrite(buf_cstr(&out), 1, out.len, stdout); /* also of a page without samples */
     free(reader.seen.slot);
     buf_done(&text);
     buf_done(&out);
