@@ -13,7 +13,7 @@ PACKAGES_CHECK := clang clang-format clang-tidy cppcheck python3 binutils promet
 PACKAGES_LONG := libclang-rt-14-dev valgrind gcovr
 PACKAGES_BENCH := haproxy nginx-light wrk python3 util-linux
 
-.PHONY: build demo check check-long bench format clean help deps-build deps-check deps-long deps-bench
+.PHONY: build demo check check-long quality quality-full bench format clean help deps-build deps-check deps-long deps-bench
 
 help: ## this list
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "make %-12s %s\n", $$1, $$2}' Makefile
@@ -27,6 +27,12 @@ demo: build ## the main job in under three minutes: two models on emulated engin
 
 check: deps-build deps-check ## every test of every change (at most 10 minutes on 2 cores)
 	@tools/check $(BUILD) $(SANITIZED)
+
+quality: build ## policies against tuned baselines on the recorded traces (20 minutes on 2 cores; goes on where it was broken off)
+	@tools/quality $(BUILD)/sluice standard quality
+
+quality-full: build ## the same with every scale and five seeds: hours
+	@tools/quality $(BUILD)/sluice full quality-full
 
 check-long: deps-build deps-check deps-long ## soak, chaos, mutants, fuzzing, valgrind, TSan: hours
 	@tools/check-long

@@ -9,9 +9,9 @@
 
 #define PRICE_LOW 1e-2 /* replica-seconds a miss */
 #define PRICE_HIGH 1e7
-#define HALVINGS 18
+#define HALVINGS 14
 #define REPAIRS 6
-#define TRIMS 16
+#define TRIMS 10
 #define SPARE 2
 #define JSON_MAX ((size_t)1 << 20)
 
@@ -108,7 +108,7 @@ static enum rc search_price(struct search *s)
     double low = PRICE_LOW;
     double high = PRICE_HIGH;
     enum rc rc = RC_OK;
-    for (int i = 0; i < HALVINGS && rc == RC_OK && high / low > 1.02; i++) {
+    for (int i = 0; i < HALVINGS && rc == RC_OK && high / low > 1.1; i++) {
         const double price = i == 0 ? PRICE_HIGH : sqrt(low * high);
         bool met = false;
         rc = oracle_schedule(&s->table, price, s->startup_ns, s->plan);

@@ -8,7 +8,8 @@
 
 /* Least-squares fits of t = a + b*B + c*ctx + p*pt to published measurements, in milliseconds.
  * Llama-2 and BLOOM: decode error 2 %, prefill 5-12 % on H100; the A100 prefill fits badly. Llama
- * 3: sweeps of vLLM 0.10 (median error 2-8 %) and kernel times of vLLM 0.19 on the RTX 4090. KV
+ * 3: sweeps of vLLM 0.10 (median error 2-8 %) and kernel times of vLLM 0.19 on the RTX
+ * 4090 and PRO 6000 (median error 5 %, up to 15 % in a tenth of the states). KV
  * capacity is the engine's own figure where the sweep has one, else 90 % of the memory less the
  * weights. */
 const struct engine_preset engine_presets[] = {
@@ -27,6 +28,8 @@ const struct engine_preset engine_presets[] = {
     {"llama3.1-8b-fp8-h200", "Llama-3.1-8B FP8, 1 x H200", 1, 4.39, 0.0369, 0.0000295, 0.0190,
      945029},
     {"llama3.1-8b-rtx4090", "Llama-3.1-8B, 1 x RTX 4090", 1, 16.9, 0.0420, 0.000149, 0.0778, 42000},
+    {"llama3.1-8b-rtxpro6000", "Llama-3.1-8B, 1 x RTX PRO 6000", 1, 10.4, 0.0284, 0.000103, 0.0339,
+     535000},
     {"8b", "8B class on one H100 (roofline estimate)", 1, 7.0, 0.03, 0.00004, 0.036, 427000},
 };
 const size_t engine_preset_count = COUNT_OF(engine_presets);
