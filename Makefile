@@ -6,10 +6,10 @@ SUDO := $(if $(filter 0,$(shell id -u)),,sudo)
 
 # Libraries and the compiler: what `make build` and `make demo` need.
 PACKAGES_BUILD := gcc libc6-dev meson ninja-build pkg-config git libuv1-dev libssl-dev libcurl4-openssl-dev \
-	libyaml-dev libsqlite3-dev zlib1g-dev libcmocka-dev openssl
+	libyaml-dev libsqlite3-dev zlib1g-dev libcmocka-dev openssl python3 nodejs npm
 # Checkers and peers: what `make check` needs on top.
-PACKAGES_CHECK := clang clang-format clang-tidy cppcheck python3 binutils prometheus nodejs npm node-llhttp curl \
-	python3-prometheus-client zsh fish groff-base
+PACKAGES_CHECK := clang clang-format clang-tidy cppcheck binutils prometheus node-llhttp curl \
+	python3-prometheus-client zsh fish groff-base chromium tmux
 PACKAGES_LONG := libclang-rt-14-dev valgrind gcovr
 PACKAGES_BENCH := haproxy nginx-light wrk python3 util-linux
 
@@ -50,6 +50,7 @@ clean: ## remove what was built
 
 deps-build:
 	@tools/install $(PACKAGES_BUILD)
+	@tools/install-web
 deps-check:
 	@tools/install $(PACKAGES_CHECK)
 	@tools/install-clients

@@ -222,14 +222,14 @@ static void send_change(struct api *api, const struct tick_record *record, size_
     decision_words(record->spec, pool, decision, words, sizeof(words));
     buf_clear(text);
     json_init(&w, text);
-    shape_print(&shape_change,
-                &(struct change_view){.pool = group_pool(record->spec, pool)->name,
-                                      .at_wall_ns = record->observation->wall_ns,
-                                      .previous = decision->previous,
-                                      .desired = decision->desired,
-                                      .reason = decision_reason(decision),
-                                      .words = words},
-                &w);
+    const struct change_view change = {.pool = group_pool(record->spec, pool)->name,
+                                       .at_wall_ns = record->observation->wall_ns,
+                                       .previous = decision->previous,
+                                       .desired = decision->desired,
+                                       .reason = decision_reason(decision),
+                                       .words = words};
+    shape_print(&shape_change, &change, &w);
+    trend_change(api->trend, &change);
     stream_send(api->stream, "decision", buf_view(text));
 }
 
@@ -251,6 +251,20 @@ static void send_note(struct api *api, const struct action *action, struct buf *
     stream_send(api->stream, "note", buf_view(text));
 }
 
+static void take_record(struct api *api, const struct tick_record *record, struct buf *text)
+{
+    const struct reconcile *reconcile = control_reconcile(api->control);
+    for (size_t i = 0; i < group_pool_count(record->spec); i++) {
+        const int pool =
+            reconcile_pool_find(reconcile, span_from(group_pool(record->spec, i)->name));
+        if (pool >= 0)
+            trend_take(api->trend, api->control, (size_t)pool);
+        if (record->decision[i].desired != record->decision[i].previous)
+            send_change(api, record, i, text);
+    }
+    stream_tick(api->stream, record->observation->wall_ns);
+}
+
 static void on_action(void *user, const struct action *action)
 {
     struct api *api = user;
@@ -261,10 +275,8 @@ static void on_action(void *user, const struct action *action)
     buf_init(&text, 1U << 16);
     if (action->kind == ACTION_NOTE)
         send_note(api, action, &text);
-    for (size_t i = 0; action->kind == ACTION_RECORD && i < group_pool_count(action->record->spec);
-         i++)
-        if (action->record->decision[i].desired != action->record->decision[i].previous)
-            send_change(api, action->record, i, &text);
+    if (action->kind == ACTION_RECORD)
+        take_record(api, action->record, &text);
     buf_done(&text);
 }
 
@@ -316,7 +328,7 @@ enum rc api_new(struct loop *loop, struct control *control, const struct api_con
     struct tls_context *tls = NULL;
     enum rc rc = choose_tls(api, &tls, diag);
     if (rc == RC_OK && (api->rate == NULL || tally_new(&api->tally) != RC_OK ||
-                        stream_new(loop, &api->stream) != RC_OK))
+                        trend_new(&api->trend) != RC_OK || stream_new(loop, &api->stream) != RC_OK))
         rc = fail(diag, RC_NO_MEMORY, "no memory left");
     if (rc == RC_OK)
         rc = open_listener(api, tls, diag);
@@ -349,6 +361,7 @@ void api_free(struct api *api)
     while (api->waiting != NULL)
         call_end(api->waiting);
     tally_free(api->tally);
+    trend_free(api->trend);
     rate_free(api->rate);
     free(api);
 }

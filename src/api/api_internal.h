@@ -7,6 +7,7 @@
 #include "api/rate.h"
 #include "api/stream.h"
 #include "api/tally.h"
+#include "api/trend.h"
 #include "io/worker.h"
 
 struct api {
@@ -19,6 +20,7 @@ struct api {
     struct http_server *server;
     struct stream *stream;
     struct tally *tally;
+    struct trend *trend;
     struct rate *rate;
     struct api_call *waiting; /* for an answer of the gateway */
     int64_t reads;            /* in workers, that run */

@@ -14,9 +14,14 @@
 /* ---- answers ---- */
 
 /* No script runs in what we answer, nobody frames it, nothing of it is kept. */
-static const char common_lines[] =
+static const char data_lines[] =
     "cache-control: no-store\r\nx-content-type-options: nosniff\r\n"
-    "content-security-policy: default-src 'none'; style-src 'unsafe-inline'; "
+    "content-security-policy: default-src 'none'; frame-ancestors 'none'\r\n";
+/* Of the dashboard: what comes from us, and nothing that stands in the page itself. */
+static const char page_lines[] =
+    "x-content-type-options: nosniff\r\nreferrer-policy: no-referrer\r\n"
+    "content-security-policy: default-src 'none'; script-src 'self'; style-src 'self'; "
+    "connect-src 'self'; img-src 'self'; base-uri 'none'; form-action 'none'; "
     "frame-ancestors 'none'\r\n";
 
 void call_end(struct api_call *call)
@@ -30,7 +35,8 @@ void call_end(struct api_call *call)
     free(call);
 }
 
-static void respond(struct api_call *call, int status, const char *type, const char *more)
+static void respond(struct api_call *call, int status, const char *type, const char *common,
+                    const char *more)
 {
     struct buf lines;
     struct http_request *request = call->request;
@@ -44,7 +50,7 @@ static void respond(struct api_call *call, int status, const char *type, const c
                (const char *[]){call->route->method, call->route->pattern, code}, 1);
     buf_init(&lines, HTTP_HEAD_BYTES_MAX);
     (void)http_line_text(&lines, "content-type", type); /* ours: no line ends in it */
-    buf_text(&lines, common_lines);
+    buf_text(&lines, common);
     buf_text(&lines, more);
     http_request_set(request, NULL, NULL);
     http_respond_lines(request, status, buf_view(&lines), buf_view(&call->out));
@@ -55,10 +61,19 @@ static void respond(struct api_call *call, int status, const char *type, const c
 void call_answer_text(struct api_call *call, int status, const char *type)
 {
     if (!call->out.failed)
-        respond(call, status, type, "");
+        respond(call, status, type, data_lines, "");
     else
         call_failure(call, RC_LIMIT, NULL, NULL,
                      "the answer has more than %zu bytes: ask for less of it",
+                     API_ANSWER_BYTES_MAX);
+}
+
+void call_answer_page(struct api_call *call, int status, const char *type, const char *lines)
+{
+    if (!call->out.failed)
+        respond(call, status, type, page_lines, lines);
+    else
+        call_failure(call, RC_LIMIT, NULL, NULL, "the page has more than %zu bytes",
                      API_ANSWER_BYTES_MAX);
 }
 
@@ -143,7 +158,7 @@ void call_refuse(struct api_call *call, int status, const char *lines,
     json_init(&call->w, &call->out);
     call_print_error(problem, &call->w);
     buf_byte(&call->out, '\n');
-    respond(call, status, "application/json", lines);
+    respond(call, status, "application/json", data_lines, lines);
 }
 
 void call_error(struct api_call *call, const struct shape_problem *problem)

@@ -63,6 +63,9 @@ struct api_call {
 void call_answer(struct api_call *call, int status);             /* JSON in call->out */
 void call_answer_shape(struct api_call *call, const void *view); /* by the shape of the route */
 void call_answer_text(struct api_call *call, int status, const char *type); /* call->out */
+/* Something for a browser: with a policy that lets our own scripts and style in; further
+ * "name: value\r\n" lines. */
+void call_answer_page(struct api_call *call, int status, const char *type, const char *lines);
 void call_error(struct api_call *call, const struct shape_problem *problem);
 /* With another status than that of its code, and further "name: value\r\n" lines. */
 void call_refuse(struct api_call *call, int status, const char *lines,

@@ -11,6 +11,6 @@
 #undef API_ROUTE
 
 extern const struct api_param params_replicas[], params_logs[], params_decisions[], params_why[],
-    params_events[], params_history[], params_metrics[], params_diagnosis[];
+    params_events[], params_history[], params_metrics[], params_diagnosis[], params_recent[];
 
 #endif

@@ -89,6 +89,16 @@ static void put_flags(struct buf *out, const struct pool_bundle *bundle)
         buf_printf(out, "; %s", view->trouble);
 }
 
+static const char *health(const struct pool_view *view, const struct replicas_view *n)
+{
+    if (view->trouble != NULL || view->start_failed || view->contended || view->gateway_silent ||
+        n->blocked + n->failed > 0)
+        return "trouble";
+    if (n->ready < n->desired)
+        return "starting";
+    return n->ready == 0 ? "asleep" : "well";
+}
+
 static void put_sentence(struct pool_bundle *bundle)
 {
     struct buf out;
@@ -195,6 +205,20 @@ static int64_t span_or_none(int64_t ns)
     return ns > 0 ? ns : TIME_NONE;
 }
 
+static double above_zero(double value)
+{
+    return value > 0 ? value : NAN;
+}
+
+static void fill_objective(const struct slo_spec *slo, struct objective_view *ret)
+{
+    *ret = (struct objective_view){.ttft_ns = span_or_none(slo->ttft_ns),
+                                   .inter_token_ns = span_or_none(slo->inter_token_ns),
+                                   .e2e_ns = span_or_none(slo->e2e_ns),
+                                   .tokens_per_second = above_zero(slo->tokens_per_second),
+                                   .attainment_percent = above_zero(slo->attainment_percent)};
+}
+
 static void fill_words(struct pool_bundle *bundle, const struct pool_spec *spec)
 {
     const struct pool_status *s = &bundle->status;
@@ -217,6 +241,7 @@ void pool_fill(struct pool_bundle *bundle, const struct control *control, size_t
     const struct pool_config *config = config_pool(control_config(control), span_from(s->name));
     fill_replicas(s, spec, &bundle->replicas);
     fill_words(bundle, spec);
+    fill_objective(&spec->slo, &bundle->objective);
     if (s->snapshot != NULL)
         fill_traffic(s, has_objective(&spec->slo), &bundle->traffic);
     if (s->decision != NULL)
@@ -234,6 +259,7 @@ void pool_fill(struct pool_bundle *bundle, const struct control *control, size_t
         .traffic = s->snapshot != NULL ? &bundle->traffic : NULL,
         .pin = s->pin_count != NO_COUNT ? &bundle->pin : NULL,
         .pause = s->paused ? &bundle->pause : NULL,
+        .objective = has_objective(&spec->slo) ? &bundle->objective : NULL,
         .contended = s->contended,
         .incomplete = s->incomplete,
         .gateway_silent = s->gateway_silent,
@@ -246,5 +272,6 @@ void pool_fill(struct pool_bundle *bundle, const struct control *control, size_t
         .tick_wall_ns = s->tick_wall_ns,
         .decision = s->decision != NULL ? &bundle->decision.view : NULL,
     };
+    bundle->view.health = health(&bundle->view, &bundle->replicas);
     put_sentence(bundle);
 }

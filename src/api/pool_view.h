@@ -13,6 +13,7 @@ struct pool_bundle {
     struct traffic_view traffic;
     struct pin_view pin;
     struct pause_view pause;
+    struct objective_view objective;
     struct decision_bundle decision;
     const char *shadow[SHADOWS_PER_POOL_MAX];
     char sentence[640];

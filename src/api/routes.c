@@ -46,6 +46,10 @@ const struct api_param params_diagnosis[] = {
      "Since when: a time, or so long ago; an hour when not said, two are recorded in full."},
     PARAMS_END,
 };
+const struct api_param params_recent[] = {
+    {"from", "string", "1m", "Not before this time; or 1m: a minute ago."},
+    PARAMS_END,
+};
 const struct api_param params_events[] = {
     {"from", "string", "1h", "Not before this time."},
     {"limit", "integer", "20", "At most so many; 100 when not said."},

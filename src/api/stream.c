@@ -28,6 +28,7 @@ struct stream {
     struct kept kept[STREAM_KEPT_MAX]; /* a ring: id % STREAM_KEPT_MAX */
     uint64_t oldest_id;
     size_t kept_bytes;
+    int64_t tick_ns; /* monotonic; of the last "tick" */
     struct stream_stats stats;
 };
 
@@ -203,6 +204,19 @@ void stream_send(struct stream *stream, const char *event, struct span data)
         write_to_all(stream, buf_view(&text));
     }
     buf_done(&text);
+}
+
+void stream_tick(struct stream *stream, int64_t at_wall_ns)
+{
+    char at[DURATION_TEXT_MAX];
+    char text[96];
+    const int64_t now_ns = clock_monotonic_ns();
+    if (stream->stats.clients == 0 || now_ns - stream->tick_ns < STREAM_TICK_NS)
+        return;
+    stream->tick_ns = now_ns;
+    (void)time_print_rfc3339(at_wall_ns, at);
+    (void)snprintf(text, sizeof(text), "event: tick\ndata: {\"at\":\"%s\"}\n\n", at);
+    write_to_all(stream, span_from(text));
 }
 
 void stream_read_stats(const struct stream *stream, struct stream_stats *ret)

@@ -11,6 +11,7 @@
 #define STREAM_KEPT_MAX 256                   /* events kept for clients that come back ... */
 #define STREAM_KEPT_BYTES_MAX (256U << 10)    /* ... and their bytes: less than ... */
 #define STREAM_UNSENT_BYTES_MAX (1024U << 10) /* ... what a client may leave unread */
+#define STREAM_TICK_NS (250 * MILLISECOND_NS)
 #define STREAM_HEARTBEAT_NS (15 * SECOND_NS)
 
 struct stream;
@@ -21,6 +22,9 @@ void stream_free(struct stream *stream); /* clients are cut */
 void stream_join(struct stream *stream, struct api_call *call);
 /* data: JSON without line ends. */
 void stream_send(struct stream *stream, const char *event, struct span data);
+/* "tick": tells that numbers may be others. Without id and not kept; at most one every
+ * STREAM_TICK_NS, and none while nobody watches. */
+void stream_tick(struct stream *stream, int64_t at_wall_ns);
 
 struct stream_stats {
     int64_t clients; /* now */

@@ -75,7 +75,22 @@ static const struct shape_row traffic_rows[] = {
 static SHAPE_OF(shape_traffic, "Traffic", traffic_view, traffic_rows,
                 "What the gateway sees of a pool.");
 
+static const struct shape_row objective_rows[] = {
+    ROW(SECONDS, objective_view, ttft_ns, "ttft", SHAPE_NULL, "",
+        "Time to the first token, at most."),
+    ROW(SECONDS, objective_view, inter_token_ns, "interTokenLatency", SHAPE_NULL, "",
+        "Time between tokens, at most."),
+    ROW(SECONDS, objective_view, e2e_ns, "e2e", SHAPE_NULL, "", "Time of a whole answer, at most."),
+    ROW(NUMBER, objective_view, tokens_per_second, "tokensPerSecond", SHAPE_NULL, "tokens/s",
+        "Of one answer, at least."),
+    ROW(NUMBER, objective_view, attainment_percent, "attainmentPercent", SHAPE_NULL, "percent",
+        "Share of requests that must meet all of it."),
+};
+static SHAPE_OF(shape_objective, "Objective", objective_view, objective_rows,
+                "What the pool promises; null: not that.");
+
 static const char *const mode_words[] = {"active", "observe", NULL};
+static const char *const health_words[] = {"well", "starting", "asleep", "trouble", NULL};
 static const struct shape_row pool_rows[] = {
     ROW(TEXT, pool_view, name, "name", 0, "", "Name of the pool."),
     ROW(TEXT, pool_view, description, "description", 0, "", "As in the configuration."),
@@ -84,6 +99,8 @@ static const struct shape_row pool_rows[] = {
     ROW(TEXT, pool_view, policy, "policy", 0, "", "The policy in force."),
     ROW(TEXTS, pool_view, shadows, "shadows", 0, "", "Policies computed beside it, never applied."),
     ROW(TEXT, pool_view, group, "group", 0, "", "Pools of one group are decided together."),
+    WORD(pool_view, health, "health", 0, health_words,
+         "In a word; trouble: something is not as it should be, a person may have to act."),
     ROW(TEXT, pool_view, sentence, "sentence", 0, "", "How it is, in words."),
     PART(OBJECT, pool_view, replicas, "replicas", 0, &shape_counts, "Replicas by state."),
     PART(OBJECT, pool_view, traffic, "traffic", SHAPE_NULL, &shape_traffic,
@@ -91,6 +108,8 @@ static const struct shape_row pool_rows[] = {
     PART(OBJECT, pool_view, pin, "pin", SHAPE_NULL, &shape_pin, "A count set by a person."),
     PART(OBJECT, pool_view, pause, "pause", SHAPE_NULL, &shape_pause,
          "Set while the pool is paused."),
+    PART(OBJECT, pool_view, objective, "objective", SHAPE_NULL, &shape_objective,
+         "What it promises; null: nothing."),
     ROW(BOOL, pool_view, contended, "contended", 0, "",
         "Somebody else changes the count again and again: nothing is done."),
     ROW(BOOL, pool_view, incomplete, "incomplete", 0, "",
@@ -284,6 +303,11 @@ static const struct shape_row change_rows[] = {
 };
 SHAPE_OF(shape_change, "Change", change_view, change_rows, "Event \"decision\": a count changed.");
 
+static const struct shape_row changes_rows[] = {
+    PART(LIST, changes_view, changes, "changes", 0, &shape_change, "Newest first."),
+};
+SHAPE_OF(shape_changes, "ChangeList", changes_view, changes_rows, "Counts that changed.");
+
 static const struct shape_row note_rows[] = {
     ROW(TIME, note_view, at_wall_ns, "at", 0, "", "When."),
     ROW(TEXT, note_view, pool, "pool", SHAPE_NULL, "", "Null: the whole installation."),
@@ -301,9 +325,9 @@ static const struct shape_row done_rows[] = {
 };
 SHAPE_OF(shape_done, "Done", done_view, done_rows, "It was done.");
 
-static const char *const health_words[] = {"ok", "starting", NULL};
+static const char *const alive_words[] = {"ok", "starting", NULL};
 static const struct shape_row health_rows[] = {
-    WORD(health_view, status, "status", 0, health_words, "ok, or what it waits for."),
+    WORD(health_view, status, "status", 0, alive_words, "ok, or what it waits for."),
     ROW(TEXT, health_view, version, "version", 0, "", "Of sluice."),
     ROW(TIME, health_view, started_wall_ns, "started", 0, "", "When sluice was started."),
 };

@@ -102,6 +102,11 @@ struct traffic_view {
     double attainment;
     double ttft_p50, ttft_p95, itl_p50, itl_p95;
 };
+struct objective_view {
+    int64_t ttft_ns, inter_token_ns, e2e_ns;
+    double tokens_per_second;
+    double attainment_percent;
+};
 struct pool_view {
     const char *name;
     const char *description;
@@ -110,11 +115,13 @@ struct pool_view {
     const char *policy;
     struct text_list shadows;
     const char *group;
+    const char *health;
     const char *sentence;
     const void *replicas;
     const void *traffic;
     const void *pin;
     const void *pause;
+    const void *objective;
     bool contended, incomplete, gateway_silent, start_failed;
     const char *trouble;
     int64_t ready_in_ns;
@@ -242,6 +249,25 @@ struct change_view { /* event "decision" of the stream */
     const char *reason;
     const char *words;
 };
+struct changes_view {
+    struct shape_rows changes;
+};
+struct point_view { /* a pool at one moment */
+    int64_t at_wall_ns;
+    double demand;
+    double forecast;
+    int64_t forecast_in_ns;
+    int64_t desired, ready, starting;
+    int64_t waiting, in_flight;
+    int64_t oldest_wait_ns;
+    double arrival_rate, prompt_rate, output_rate;
+    double ttft_p50, ttft_p95, itl_p50, itl_p95;
+};
+struct recent_view {
+    const char *pool;
+    int64_t now_wall_ns;
+    struct shape_rows points;
+};
 struct note_view { /* event "note" */
     int64_t at_wall_ns;
     const char *pool;
@@ -289,6 +315,7 @@ extern const struct shape shape_pool, shape_pools, shape_replica, shape_replicas
     shape_options, shape_done, shape_health, shape_error, shape_scale_body, shape_webhook_body,
     shape_pause_body, shape_signals_body, shape_reason_body, shape_change, shape_note, shape_tick,
     shape_event;
+extern const struct shape shape_recent, shape_changes;
 extern const struct shape shape_history, shape_ledger, shape_diagnosis, shape_audit,
     shape_audit_line;
 

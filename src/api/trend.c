@@ -1,0 +1,259 @@
+#include "api/trend.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/histogram.h"
+
+/* Latencies of the last moments: the difference to a copy of the totals that is one to two
+ * TREND_RECENT_NS old. */
+struct recent {
+    struct histogram older[2]; /* time to first token, inter-token */
+    struct histogram newer[2];
+    int64_t turned_ns;
+};
+
+struct past {
+    char name[NAME_SIZE]; /* "" = nobody's */
+    struct point_view *point;
+    size_t size; /* places of the ring */
+    size_t used;
+    size_t next;
+    struct pool_totals total; /* at the last point; its histograms are not looked at */
+    int64_t at_ns;
+    bool seen;
+    struct recent *recent; /* NULL before the first request */
+};
+
+struct kept_change {
+    struct change_view view;
+    char pool[NAME_SIZE];
+    char words[512];
+};
+
+struct trend {
+    struct past *past; /* by the index of the pool, as it was at its last tick */
+    size_t count;
+    size_t cap;
+    struct kept_change change[TREND_CHANGES_MAX];
+    size_t changes; /* that ever were */
+};
+
+enum rc trend_new(struct trend **ret)
+{
+    *ret = mem_new(1, sizeof(**ret));
+    return *ret != NULL ? RC_OK : RC_NO_MEMORY;
+}
+
+static void past_done(struct past *past)
+{
+    free(past->point);
+    free(past->recent);
+    *past = (struct past){.used = 0};
+}
+
+void trend_free(struct trend *trend)
+{
+    if (trend == NULL)
+        return;
+    for (size_t i = 0; i < trend->count; i++)
+        past_done(&trend->past[i]);
+    free(trend->past);
+    free(trend);
+}
+
+/* ---- whose ---- */
+
+static struct past *find(const struct trend *trend, const char *name)
+{
+    for (size_t i = 0; i < trend->count; i++)
+        if (strcmp(trend->past[i].name, name) == 0)
+            return &trend->past[i];
+    return NULL;
+}
+
+/* The place of a pool; indices move when the configuration changes, and the history with them.
+ * NULL: no memory. */
+static struct past *place_of(struct trend *trend, size_t pool, const char *name)
+{
+    void *array = trend->past;
+    if (pool >= trend->count) {
+        if (mem_grow(&array, &trend->cap, pool + 1, sizeof(*trend->past), 1000000) != RC_OK)
+            return NULL;
+        trend->past = array;
+        while (trend->count <= pool)
+            trend->past[trend->count++] = (struct past){.used = 0};
+    }
+    struct past *past = &trend->past[pool];
+    if (strcmp(past->name, name) == 0)
+        return past;
+    struct past *other = find(trend, name);
+    if (other != NULL) {
+        const struct past moved = *other;
+        *other = *past;
+        *past = moved;
+        return past;
+    }
+    past_done(past);
+    (void)span_copy(span_from(name), past->name, sizeof(past->name));
+    return past;
+}
+
+static bool have_ring(struct past *past, size_t pools)
+{
+    if (past->point != NULL)
+        return true;
+    size_t size = TREND_POINTS_MAX / (pools > 0 ? pools : 1);
+    size = size < TREND_POINTS_LEAST ? TREND_POINTS_LEAST : size;
+    past->size = size > TREND_POINTS_PER_POOL ? TREND_POINTS_PER_POOL : size;
+    past->point = mem_new(past->size, sizeof(*past->point));
+    return past->point != NULL;
+}
+
+/* ---- latencies of the last moments ---- */
+
+static void difference(const struct histogram *now, const struct histogram *then,
+                       struct histogram *ret)
+{
+    *ret = *now;
+    ret->count -= then->count;
+    ret->sum -= then->sum;
+    for (size_t i = 0; i < HISTOGRAM_BUCKETS; i++)
+        ret->bucket[i] -= then->bucket[i];
+}
+
+static void recent_quantiles(struct past *past, const struct pool_totals *total, int64_t now_ns,
+                             struct point_view *ret)
+{
+    const struct histogram *now[2] = {total->ttft_s, total->itl_s};
+    double *const quantile[2][2] = {{&ret->ttft_p50, &ret->ttft_p95},
+                                    {&ret->itl_p50, &ret->itl_p95}};
+    if (now[0] == NULL || now[1] == NULL)
+        return;
+    if (past->recent == NULL) {
+        past->recent = mem_new(1, sizeof(*past->recent)); /* the first request: all is recent */
+        if (past->recent == NULL)
+            return;
+        past->recent->turned_ns = now_ns;
+    }
+    for (size_t i = 0; i < 2; i++) {
+        struct histogram amount;
+        difference(now[i], &past->recent->older[i], &amount);
+        *quantile[i][0] = amount.count > 0.5 ? histogram_quantile(&amount, 0.5) : NAN;
+        *quantile[i][1] = amount.count > 0.5 ? histogram_quantile(&amount, 0.95) : NAN;
+    }
+    if (now_ns - past->recent->turned_ns < TREND_RECENT_NS)
+        return;
+    memcpy(past->recent->older, past->recent->newer, sizeof(past->recent->older));
+    past->recent->newer[0] = *now[0];
+    past->recent->newer[1] = *now[1];
+    past->recent->turned_ns = now_ns;
+}
+
+/* ---- one point ---- */
+
+static void put_forecast(const struct decision *decision, struct point_view *ret)
+{
+    for (uint32_t i = 0; i < decision->trail_count && i < TRAIL_MAX; i++)
+        if (decision->trail[i].reason == REASON_FORECAST) {
+            ret->forecast = decision->trail[i].number[0];
+            ret->forecast_in_ns = (int64_t)(decision->trail[i].number[1] * SECOND_NS);
+        }
+}
+
+static double rate(double now, double before, double seconds)
+{
+    return seconds > 0 && now >= before ? (now - before) / seconds : NAN;
+}
+
+static void fill(const struct past *past, const struct pool_status *s, struct point_view *ret)
+{
+    const struct gateway_snapshot *now = s->snapshot;
+    const double seconds = past->seen ? (double)(s->tick_ns - past->at_ns) / SECOND_NS : 0;
+    *ret = (struct point_view){
+        .at_wall_ns = s->tick_wall_ns,
+        .desired = s->desired,
+        .ready = s->count[REPLICA_READY],
+        .starting = s->count[REPLICA_STARTING],
+        .demand = NAN,
+        .forecast = NAN,
+        .forecast_in_ns = TIME_NONE,
+        .waiting = now != NULL ? now->waiting_requests : SHAPE_NO_INT,
+        .in_flight = now != NULL ? now->in_flight_requests : SHAPE_NO_INT,
+        .oldest_wait_ns = now != NULL ? now->oldest_wait_ns : TIME_NONE,
+        .arrival_rate = rate(s->total.arrived_requests, past->total.arrived_requests, seconds),
+        .prompt_rate = rate(s->total.prompt_tokens, past->total.prompt_tokens, seconds),
+        .output_rate = rate(s->total.output_tokens, past->total.output_tokens, seconds),
+        .ttft_p50 = NAN,
+        .ttft_p95 = NAN,
+        .itl_p50 = NAN,
+        .itl_p95 = NAN,
+    };
+    if (s->decision == NULL)
+        return;
+    if (!s->decision->proposal.abstain)
+        ret->demand = s->decision->proposal.exact;
+    put_forecast(s->decision, ret);
+}
+
+void trend_take(struct trend *trend, const struct control *control, size_t pool)
+{
+    const struct reconcile *reconcile = control_reconcile(control);
+    struct pool_status s;
+    struct point_view point;
+    reconcile_pool_status(reconcile, pool, &s);
+    struct past *past = place_of(trend, pool, s.name);
+    if (past == NULL || s.tick_ns == TIME_NONE || !have_ring(past, reconcile_pool_count(reconcile)))
+        return;
+    const bool same = past->used > 0 && trend_last(trend, s.name)->desired == s.desired;
+    if (past->seen && same && s.tick_ns - past->at_ns < TREND_EVERY_NS)
+        return;
+    fill(past, &s, &point);
+    recent_quantiles(past, &s.total, s.tick_ns, &point);
+    past->point[past->next] = point;
+    past->next = (past->next + 1) % past->size;
+    past->used += past->used < past->size ? 1 : 0;
+    past->total = s.total;
+    past->at_ns = s.tick_ns;
+    past->seen = true;
+}
+
+/* ---- changes ---- */
+
+void trend_change(struct trend *trend, const struct change_view *change)
+{
+    struct kept_change *kept = &trend->change[trend->changes++ % TREND_CHANGES_MAX];
+    kept->view = *change;
+    (void)span_copy(span_from(change->pool), kept->pool, sizeof(kept->pool));
+    (void)span_copy(span_from(change->words), kept->words, sizeof(kept->words));
+    kept->view.pool = kept->pool;
+    kept->view.words = kept->words;
+}
+
+const struct change_view *trend_change_at(const struct trend *trend, size_t index)
+{
+    if (index >= trend->changes || index >= TREND_CHANGES_MAX)
+        return NULL;
+    return &trend->change[(trend->changes - 1 - index) % TREND_CHANGES_MAX].view;
+}
+
+/* ---- reading ---- */
+
+static const struct point_view *point_at(const struct past *past, size_t index)
+{
+    if (past == NULL || index >= past->used)
+        return NULL;
+    return &past->point[(past->next + past->size - past->used + index) % past->size];
+}
+
+const struct point_view *trend_point(const struct trend *trend, const char *pool, size_t index)
+{
+    return point_at(find(trend, pool), index);
+}
+
+const struct point_view *trend_last(const struct trend *trend, const char *pool)
+{
+    const struct past *past = find(trend, pool);
+    return past == NULL || past->used == 0 ? NULL : point_at(past, past->used - 1);
+}
