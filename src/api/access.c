@@ -94,11 +94,56 @@ static bool check_rate(struct api_call *call)
     return false;
 }
 
+/* The value of a character of base64; -1 for none. */
+static int sextet(char c)
+{
+    static const char alphabet[] =
+        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    const char *at = c != '\0' ? strchr(alphabet, c) : NULL;
+    return at != NULL ? (int)(at - alphabet) : -1;
+}
+
+/* A browser asks its reader for name and password: any name, the token as password. */
+static bool is_basic(struct span encoded, const char *token)
+{
+    char text[TEXT_SIZE + NAME_SIZE];
+    size_t len = 0;
+    unsigned bits = 0;
+    unsigned have = 0;
+    while (encoded.len > 0 && encoded.ptr[encoded.len - 1] == '=')
+        encoded.len--;
+    for (size_t i = 0; i < encoded.len; i++) {
+        const int six = sextet(encoded.ptr[i]);
+        if (six < 0 || len == sizeof(text))
+            return false;
+        bits = (bits << 6 | (unsigned)six) & 0xfffU;
+        have += 6;
+        if (have >= 8) {
+            have -= 8;
+            text[len++] = (char)(bits >> have & 0xffU);
+        }
+    }
+    const struct span both = span_of(text, len);
+    const size_t colon = span_find_byte(both, ':', 0);
+    const bool right = colon != SIZE_MAX && is_token(span_slice(both, colon + 1, len), token);
+    mem_wipe(text, sizeof(text));
+    return right;
+}
+
+static bool shows_token(struct span header, const char *token)
+{
+    if (span_equal_text_nocase(span_slice(header, 0, 7), "Bearer "))
+        return is_token(span_trim(span_slice(header, 7, header.len)), token);
+    if (span_equal_text_nocase(span_slice(header, 0, 6), "Basic "))
+        return is_basic(span_trim(span_slice(header, 6, header.len)), token);
+    return false;
+}
+
 static bool check_token(struct api_call *call, const char *token)
 {
     const struct span header = http_header_get(http_request_head(call->request), "authorization");
-    if (span_equal_text_nocase(span_slice(header, 0, 7), "Bearer ") &&
-        is_token(span_trim(span_slice(header, 7, header.len)), token))
+    const bool page = strcmp(call->route->pattern, "/") == 0; /* a person with a browser */
+    if (shows_token(header, token))
         return true;
     const struct shape_problem problem = {
         .code = RC_DENIED,
@@ -107,7 +152,10 @@ static bool check_token(struct api_call *call, const char *token)
         .text = "the token is missing or wrong: send \"Authorization: Bearer TOKEN\" with the "
                 "listen.adminToken of the configuration"};
     if (check_rate(call))
-        call_refuse(call, 401, "www-authenticate: Bearer realm=\"sluice\"\r\n", &problem);
+        call_refuse(call, 401,
+                    page ? "www-authenticate: Basic realm=\"sluice: the token as password\"\r\n"
+                         : "www-authenticate: Bearer realm=\"sluice\"\r\n",
+                    &problem);
     return false;
 }
 

@@ -111,7 +111,7 @@ void page_gpus(const struct page *page, const struct tree *inventory)
 
 static void put_request(struct buf *out, const struct gateway_request *row)
 {
-    buf_printf(out, "<tr><td class=\"n\">%llu</td><td>", (unsigned long long)row->id);
+    buf_printf(out, "<tr><td>%llu</td><td>", (unsigned long long)row->id);
     page_put(out, row->model);
     buf_text(out, "</td><td>");
     page_put(out, row->pool);
@@ -134,7 +134,7 @@ void page_requests(const struct page *page)
              "<section id=\"requests\" aria-labelledby=\"requests-title\">"
              "<h2 id=\"requests-title\">Live requests</h2><div class=\"scroll\" tabindex=\"0\" "
              "role=\"region\" aria-label=\"Live requests\"><table><thead><tr>"
-             "<th scope=\"col\" class=\"n\">Id</th><th scope=\"col\">Model</th>"
+             "<th scope=\"col\">Id</th><th scope=\"col\">Model</th>"
              "<th scope=\"col\">Pool</th><th scope=\"col\">Phase</th>"
              "<th scope=\"col\" class=\"n\">Replica</th><th scope=\"col\" class=\"n\">Tokens</th>"
              "<th scope=\"col\" class=\"n\">Age</th><th scope=\"col\">End it</th>"

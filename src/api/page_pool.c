@@ -84,7 +84,7 @@ static void put_tiles(struct buf *out, const struct pool_bundle *bundle,
 
 static void put_replica(struct buf *out, const struct replica_row *row)
 {
-    buf_printf(out, "<tr><td class=\"n\">%llu</td><td><span class=\"state %s\">",
+    buf_printf(out, "<tr><td>%llu</td><td><span class=\"state %s\">",
                (unsigned long long)row->id, replica_state_name(row->state));
     page_put(out, replica_state_name(row->state));
     buf_text(out, "</span></td><td>");
@@ -108,7 +108,7 @@ static void put_replicas(const struct page *page, size_t pool)
     buf_text(page->out,
              "<details class=\"replicas\" open><summary>Replicas</summary><div class=\"scroll\" "
              "tabindex=\"0\" role=\"region\" aria-label=\"Replicas\">"
-             "<table><thead><tr><th scope=\"col\" class=\"n\">Replica</th><th scope=\"col\">State"
+             "<table><thead><tr><th scope=\"col\">Replica</th><th scope=\"col\">State"
              "</th><th scope=\"col\">Phase</th><th scope=\"col\" class=\"n\">In flight</th>"
              "<th scope=\"col\">Address</th><th scope=\"col\">Output</th><th scope=\"col\">Why</th>"
              "</tr></thead><tbody>\n");

@@ -7,7 +7,7 @@ const count = (value) => number(value);
 /** One row a chart; one row a line: name, member of a point, colour (custom property), and how it is drawn. */
 const CHARTS = [
   {
-    id: "supply", title: "Demand and supply, replicas", format: count,
+    id: "supply", title: "Demand and supply, replicas", format: count, bounded: true,
     lines: [
       { name: "ready", of: (p) => p.ready, colour: "--ready", fill: "--ready-fill", steps: true },
       { name: "ready + starting", of: (p) => p.ready + p.starting, colour: "--pending", steps: true, dash: [5, 4], ahead: true },
@@ -115,7 +115,7 @@ class Chart {
       cursor: { sync: { key: this.pool.name }, points: { size: 6 }, drag: { x: false, y: false } },
       scales: {
         x: { time: true, range: () => this.range },
-        y: { range: (_, low, high) => [0, Math.max(high ?? 0, this.rule.format === count ? 2 : 0.01) * 1.08] },
+        y: { range: (_, low, high) => [0, this.top(high ?? 0)] },
       },
       axes: axes(this.rule.format),
       series: [{}, ...lines.map((line) => ({
@@ -128,6 +128,12 @@ class Chart {
       },
     };
     this.plot = new window.uPlot(options, data, this.place);
+  }
+
+  /** A demand far beyond what may run is cut: the legend tells it, and the supply stays legible. */
+  top(high) {
+    const bound = this.rule.bounded ? Math.max(this.pool.replicas.max, ...this.shown().map((p) => p.ready + p.starting)) * 1.5 : Infinity;
+    return Math.max(Math.min(high, bound), this.rule.format === count ? 2 : 0.01) * 1.08;
   }
 
   /** Values in the legend: at the cursor, else the newest. */
@@ -179,7 +185,8 @@ export class Charts {
     const now = points.length ? Date.parse(points.at(-1).at) / 1000 : Date.now() / 1000;
     const ahead = pool.replicas.starting > 0 && pool.readyIn !== null ? Math.min(pool.readyIn, minutes * 15) + 5 : 0;
     this.points = points;
-    this.from = now - minutes * 60;
+    const first = points.length ? Date.parse(points[0].at) / 1000 : now;
+    this.from = Math.max(now - minutes * 60, Math.min(first, now - 60)); // the first minute is not squeezed into a corner
     for (const chart of this.charts) {
       chart.pool = pool;
       chart.update([this.from, now + ahead]);

@@ -11,7 +11,7 @@ const RANGES = [5, 10, 30]; // minutes
 
 const pools = new Map(); // name -> {section, charts, lanes, points}
 let changes = [];
-let older = []; // changes from before the start, of the store
+let older = []; // of the store: also from before the start
 let minutes = Number(new URLSearchParams(location.hash.slice(1)).get("range")) || RANGES[0];
 let source = null;
 let heard = 0; // when the API answered last
@@ -37,7 +37,7 @@ async function askPool(pool, replicas) {
   if (place.section.querySelector(".trail")?.open) panels.showTrail(place.section, await get(`/api/v1/pools/${name}/why`));
   place.charts ??= new Charts(place.section.querySelector(".charts"), pool);
   place.charts.update(pool, place.points, minutes);
-  place.lanes.update(own, Date.parse(recent.now) / 1000, minutes);
+  place.lanes.update(own, place.charts.from, Date.parse(recent.now) / 1000);
 }
 
 async function ask() {
@@ -47,8 +47,8 @@ async function ask() {
   const known = list.pools.slice(0, pools.size);
   if (known.length !== pools.size || known.some((pool) => !pools.has(pool.name))) location.reload(); // another configuration
   await Promise.all(known.map((pool) => askPool(pool, replicas.replicas)));
-  changes = [...recent.changes, ...older];
-  panels.showChanges(changes);
+  changes = recent.changes;
+  panels.showChanges(changes, older);
   panels.showRequests(requests?.requests ?? null, soon);
   panels.showGpus(inventory);
   panels.showConditions(conditions.conditions);
@@ -104,7 +104,7 @@ function connect() {
   source.addEventListener("error", showLive);
   source.addEventListener("decision", (event) => {
     changes = [JSON.parse(event.data), ...changes];
-    panels.showChanges(changes);
+    panels.showChanges(changes, older);
     soon();
   });
 }
@@ -143,6 +143,7 @@ document.addEventListener("click", (event) => {
 document.querySelector("#drawer-close").addEventListener("click", () => document.querySelector("#drawer").close());
 
 for (const { section } of pools.values()) {
+  section.querySelector(".replicas").open = false; // the lanes show them
   section.addEventListener("toggle", refresh, true);
   const button = el("button", { type: "button", class: "copy" }, "Copy as CSV");
   button.addEventListener("click", async () => {
@@ -184,7 +185,6 @@ document.documentElement.classList.add("script");
 connect();
 redraw();
 panels.olderChanges().then((found) => {
-  const from = changes.at(-1)?.at ?? "9";
-  older = found.filter((change) => change.at < from);
+  older = found;
   soon();
 }).catch(() => {}); // without the store there is only what happened since the start

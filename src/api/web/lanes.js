@@ -30,13 +30,12 @@ export class Lanes {
     for (const [id, lane] of this.seen) if (!here.has(id)) lane.gone = true;
   }
 
-  update(replicas, now, minutes) {
-    const from = now - minutes * 60;
+  update(replicas, from, now) {
     this.remember(replicas, now);
     for (const [id, lane] of this.seen) if (lane.until < from) this.seen.delete(id);
     const lanes = [...this.seen.values()].sort((a, b) => Number(b.replica.id) - Number(a.replica.id)).slice(0, SHOWN);
     this.place.hidden = lanes.length === 0;
-    const title = el("h3", {}, `Replicas, last ${minutes} min`);
+    const title = el("h3", {}, "Replicas");
     this.place.replaceChildren(title, ...lanes.map((lane) => this.row(lane, from, now)));
   }
 

@@ -35,7 +35,7 @@ function markBreach(node, value, limit) {
 }
 
 export function showReplicas(section, replicas) {
-  const made = replicas.slice(0, 100).map((r) => el("tr", {}, amount(r.id),
+  const made = replicas.slice(0, 100).map((r) => el("tr", {}, cell(r.id),
     cell(el("span", { class: `state ${r.state}` }, r.state)), cell(r.phase ?? ""), amount(number(r.inFlightRequests)),
     cell(r.address ?? ""), cell(el("a", { class: "log", href: `/api/v1/replicas/${r.id}/logs`, "data-focus": `log-${r.id}` }, "log")),
     cell(r.text ?? "")));
@@ -70,7 +70,9 @@ export function csv(points) {
 
 // ---- decisions ----
 
-export function showChanges(changes) {
+export function showChanges(recent, older) {
+  const known = new Set(recent.map((c) => `${c.pool} ${c.at}`));
+  const changes = [...recent, ...older.filter((c) => !known.has(`${c.pool} ${c.at}`))];
   const made = changes.slice(0, 100).map((c) => el("tr", {}, cell(el("time", { datetime: c.at }, clock(c.at))), cell(c.pool ?? UNKNOWN),
     amount(`${c.previous} → ${c.desired}`), cell(c.words ?? ""),
     cell(el("a", { class: "steps", "data-focus": `${c.pool} ${c.at}`, href: `/api/v1/pools/${path(c.pool)}/why?at=${path(c.at)}` }, "steps"))));
@@ -93,7 +95,7 @@ export function showRequests(requests, refresh) {
   if (requests === null) return rows(body, [], "Unknown: the gateway does not answer.", 8);
   const here = new Set(requests.map((r) => r.id));
   for (const id of armed) if (!here.has(id)) armed.delete(id);
-  const made = requests.slice(0, 100).map((r) => el("tr", { "data-id": r.id }, amount(r.id), cell(r.model), cell(r.pool ?? ""),
+  const made = requests.slice(0, 100).map((r) => el("tr", { "data-id": r.id }, cell(r.id), cell(r.model), cell(r.pool ?? ""),
     cell(r.position === null ? r.phase : `${r.phase}, place ${r.position}`), amount(r.replica ?? ""), amount(String(r.outputTokens)),
     amount(seconds(r.age)), cell(el("button", { type: "button", class: armed.has(r.id) ? "cancel armed" : "cancel", "data-focus": r.id },
       armed.has(r.id) ? "Really end it?" : "Cancel"))));
