@@ -84,8 +84,8 @@ static void put_tiles(struct buf *out, const struct pool_bundle *bundle,
 
 static void put_replica(struct buf *out, const struct replica_row *row)
 {
-    buf_printf(out, "<tr><td>%llu</td><td><span class=\"state %s\">",
-               (unsigned long long)row->id, replica_state_name(row->state));
+    buf_printf(out, "<tr><td>%llu</td><td><span class=\"state %s\">", (unsigned long long)row->id,
+               replica_state_name(row->state));
     page_put(out, replica_state_name(row->state));
     buf_text(out, "</span></td><td>");
     page_put(out, row->state == REPLICA_STARTING ? replica_phase_name(row->phase) : "");
