@@ -60,9 +60,12 @@ static void answer(struct api_call *call, struct page page)
     buf_text(&call->out, "</div>\n");
     if (pools > PAGE_POOLS_MAX)
         buf_printf(&call->out, "<p>and %zu more pools</p>\n", pools - PAGE_POOLS_MAX);
+    buf_text(&call->out, "<div class=\"pair\">\n");
     page_changes(&page);
+    buf_text(&call->out, "<div>\n");
     page_requests(&page);
     put_gpus(&page, call);
+    buf_text(&call->out, "</div></div>\n");
     buf_text(&call->out, tail);
     call_answer_page(call, 200, "text/html; charset=utf-8", "cache-control: no-store\r\n");
 }

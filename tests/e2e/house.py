@@ -258,6 +258,33 @@ class House:
             connection.close()
 
 
+class Api:
+    """The API of one house."""
+
+    def __init__(self, house, token=None):
+        self.port, self.token = house.admin, token
+
+    def ask(self, method, path, body=None, **headers):
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=PATIENCE_S)
+        if self.token:
+            headers["authorization"] = f"Bearer {self.token}"
+        connection.request(method, path, None if body is None else json.dumps(body), headers)
+        answer = connection.getresponse()
+        text = answer.read().decode("utf-8")
+        connection.close()
+        return answer.status, text
+
+    def get(self, path, status=200):
+        found, text = self.ask("GET", path)
+        assert found == status, (path, found, text)
+        return json.loads(text)
+
+    def post(self, path, body=None, status=200):
+        found, text = self.ask("POST", path, body)
+        assert found == status, (path, found, text)
+        return json.loads(text)
+
+
 def run_tests(*tests):
     """Those named on the command line, or all."""
     wanted = [name for name in sys.argv[1:] if any(name == test.__name__ for test in tests)]

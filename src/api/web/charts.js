@@ -3,14 +3,15 @@ import { el, number, say, seconds } from "./dom.js";
 
 const HEIGHT = 150;
 const count = (value) => number(value);
+const WHOLE = [1, 10, 100, 1000, 10000, 100000, 1000000].flatMap((n) => [n, 2 * n, 5 * n]); // steps of counts
 
 /** One row a chart; one row a line: name, member of a point, colour (custom property), and how it is drawn. */
 const CHARTS = [
   {
     id: "supply", title: "Demand and supply, replicas", format: count, bounded: true,
     lines: [
+      { name: "with starting", of: (p) => p.ready + p.starting, colour: "--pending", steps: true, dash: [5, 4], ahead: true },
       { name: "ready", of: (p) => p.ready, colour: "--ready", fill: "--ready-fill", steps: true },
-      { name: "ready + starting", of: (p) => p.ready + p.starting, colour: "--pending", steps: true, dash: [5, 4], ahead: true },
       { name: "demand", of: (p) => p.demand, colour: "--demand" },
       { name: "forecast", of: (p) => p.forecast, colour: "--forecast", dash: [2, 3], optional: true },
     ],
@@ -38,14 +39,16 @@ const CHARTS = [
   },
 ];
 
+const SHADED = new Set(["supply", "ttft"]);
+
 const colourOf = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
 
 function axes(format) {
   const common = { stroke: colourOf("--muted"), font: "12px system-ui, sans-serif", ticks: { show: false } };
   const grid = { stroke: colourOf("--grid"), width: 1 };
   return [
-    { ...common, grid: { show: false }, space: 80, size: 24, values: (_, at) => at.map((t) => new Date(t * 1000).toISOString().slice(11, 16)) },
-    { ...common, grid, size: 52, space: 34, values: (_, at) => at.map(format) },
+    { ...common, grid: { show: false }, space: 80, size: 24, values: (_, at, __, ___, step) => at.map((t) => new Date(t * 1000).toISOString().slice(11, step < 60 ? 19 : 16)) },
+    { ...common, grid, size: 52, space: 34, incrs: format === count ? WHOLE : undefined, values: (_, at) => at.map(format) },
   ];
 }
 
@@ -109,6 +112,10 @@ class Chart {
       mark.style.borderTopColor = colourOf(line.colour);
       return el("li", {}, mark, `${line.name} `, value);
     }));
+    if (this.shades) {
+      const mark = el("i", { class: "breach" });
+      this.legend.append(el("li", {}, mark, "first token over objective"));
+    }
     const step = window.uPlot.paths.stepped({ align: 1 });
     const options = {
       width: Math.max(this.place.clientWidth, 200), height: HEIGHT, legend: { show: false },
@@ -123,7 +130,7 @@ class Chart {
         fill: line.fill ? colourOf(line.fill) : undefined, paths: line.steps ? step : undefined, points: { show: false },
       }))],
       hooks: {
-        drawClear: this.rule.id === "supply" || this.rule.id === "ttft" ? [shadeBreaches(this.pool, this.shown)] : [],
+        drawClear: SHADED.has(this.rule.id) ? [shadeBreaches(this.pool, this.shown)] : [],
         setCursor: [(plot) => this.tell(plot.cursor.idx)],
       },
     };
@@ -148,7 +155,9 @@ class Chart {
     this.range = range;
     this.lines = linesOf(this.rule, this.pool.objective, points);
     const data = columns(this.lines, points, this.pool);
-    const key = this.lines.map((line) => line.name).join();
+    const limit = this.pool.objective?.ttft ?? null;
+    this.shades = SHADED.has(this.rule.id) && limit !== null && points.some((p) => p.ttftP95 !== null && p.ttftP95 > limit);
+    const key = this.lines.map((line) => line.name).join() + this.shades;
     if (key !== this.key || !this.plot) this.build(this.lines, data);
     else this.plot.setData(data);
     this.key = key;
