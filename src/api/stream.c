@@ -152,7 +152,8 @@ void stream_join(struct stream *stream, struct api_call *call)
     struct client *client = free_place(stream);
     if (client == NULL) {
         stream->stats.refused++;
-        http_response_close_after(call->request); /* ten thousand must not hold connections either */
+        http_response_close_after(
+            call->request); /* ten thousand must not hold connections either */
         call_failure(call, RC_LIMIT, "stream", NULL,
                      "%d clients watch already: no more are taken, try again later",
                      API_STREAMS_MAX);
