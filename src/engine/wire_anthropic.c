@@ -127,7 +127,8 @@ static void write_input(const struct answer *answer, struct json_writer *w)
     json_key(w, "input");
     for (int64_t i = 0; i < answer->output_tokens; i++) {
         char token[ANSWER_TOKEN_MAX];
-        buf_append(w->buf, token, wire_text(answer, i, token));
+        const size_t len = wire_text(answer, i, token);
+        buf_append(w->buf, token, len);
     }
     w->after_key = false; /* the value was written past the writer */
 }
