@@ -51,6 +51,11 @@ void answer_head(struct exchange *x, const struct http_head *head, int64_t now_n
     struct gateway *g = x->gateway;
     const enum sse_format format = sse_format_of(http_header_get(head, "content-type"));
     sse_init(&x->sse, format);
+    x->makes = head->status < 300 &&
+               family_makes_objects(&x->endpoint, http_request_head(x->request)->path);
+    x->remembered = 0;
+    if (x->makes)
+        sse_want_ids(&x->sse);
     x->strip = x->strip && is_stream(format);
     x->judged = head->status == 200 && is_stream(format) && has_end_mark(x);
     x->phase = PHASE_ANSWERING;
@@ -126,6 +131,20 @@ static void collect_refusal(struct exchange *x, struct span data)
     buf_span(&x->kept, span_slice(data, 0, room));
 }
 
+/* Who asks for them may come before the answer ends. */
+static void remember_ids(struct exchange *x)
+{
+    const uint64_t *id = NULL;
+    const size_t count = sse_ids(&x->sse, &id);
+    for (; x->remembered < count; x->remembered++) {
+        const struct origin origin = {.id = id[x->remembered],
+                                      .pool = origin_id(span_from(x->pool->name)),
+                                      .session = x->session};
+        if (origins_put(&x->gateway->origins, &origin) != RC_OK)
+            return; /* no memory for it: it will be asked for in vain */
+    }
+}
+
 void answer_data(struct exchange *x, struct span data, int64_t now_ns)
 {
     if (x->refused) {
@@ -133,6 +152,8 @@ void answer_data(struct exchange *x, struct span data, int64_t now_ns)
         return;
     }
     const int64_t tokens = sse_feed(&x->sse, data.ptr, data.len);
+    if (x->makes)
+        remember_ids(x);
     if (tokens > 0)
         dispatch_tokens(x->pool->dispatch, x->handle, tokens, now_ns);
     if (tokens > 0 && !x->first) {

@@ -81,6 +81,23 @@ static void enter(struct exchange *x, struct gateway_pool *pool, int64_t now_ns)
         take_verdict(x, &answer, now_ns);
 }
 
+/* The pool that made what the request asks for or goes on from, if it is known and may be used. It
+ * is said once: a fallback does not come back to it. */
+static struct gateway_pool *take_origin(struct exchange *x)
+{
+    const struct gateway *g = x->gateway;
+    const struct origin *origin = origins_get(&x->gateway->origins, x->origin);
+    x->origin = 0;
+    for (size_t i = 0; origin && i < g->pool_count; i++) {
+        if (origin_id(span_from(g->pool[i]->name)) != origin->pool)
+            continue;
+        if (x->session == 0)
+            x->session = origin->session;
+        return exchange_may(x, g->pool[i]) ? g->pool[i] : NULL;
+    }
+    return NULL;
+}
+
 /* The next pool of the router's list that this caller may use; NULL when there is none. */
 static struct gateway_pool *next_pool(struct exchange *x)
 {
@@ -88,6 +105,13 @@ static struct gateway_pool *next_pool(struct exchange *x)
     const struct gateway *g = x->gateway;
     const uint64_t draw = x->session != 0 ? x->session : hash_u64(g->config.seed, x->id);
     const size_t n = router_find(g->router, span_from(x->model), draw, choices);
+    struct gateway_pool *made = take_origin(x);
+    for (size_t i = 0; made && i < n; i++) {
+        if (g->pool[choices[i].pool] != made)
+            continue;
+        (void)span_copy(span_from(choices[i].upstream), x->upstream, sizeof(x->upstream));
+        return made;
+    }
     while (x->choice < n) {
         const struct router_choice *choice = &choices[x->choice++];
         struct gateway_pool *pool = g->pool[choice->pool];
@@ -227,7 +251,9 @@ static struct gateway_pool *only_pool(const struct exchange *x)
 
 static void no_model(struct exchange *x, int64_t now_ns)
 {
-    struct gateway_pool *pool = only_pool(x);
+    struct gateway_pool *pool = x->endpoint.kind != ENDPOINT_UNKNOWN ? take_origin(x) : NULL;
+    if (!pool)
+        pool = only_pool(x);
     const struct peek *peek = &x->peek;
     if (x->endpoint.kind != ENDPOINT_UNKNOWN && peek->state == PEEK_BROKEN &&
         peek->format == PEEK_JSON && x->body.len > 0)
@@ -269,6 +295,10 @@ static void read_wishes(struct exchange *x)
         endpoint->stream && (peek->stream_set ? peek->stream : endpoint->stream_always);
     const struct span session = headers_get(x, HEADER_SESSION);
     x->session = session.len > 0 ? hash_span(x->gateway->config.seed, session) : peek->session;
+    x->origin =
+        endpoint->model == MODEL_ID
+            ? origin_id(span_slice(endpoint->rest, 0, span_find_byte(endpoint->rest, '/', 0)))
+            : peek->origin;
     x->priority = UINT32_MAX;
     const struct span priority = headers_get(x, HEADER_PRIORITY);
     const struct span objective = headers_get(x, HEADER_OBJECTIVE);

@@ -125,6 +125,7 @@ void gateway_free(struct gateway *g)
     router_free(g->router);
     keys_unref(g->keys);
     limits_done(&g->limits);
+    origins_done(&g->origins);
     buf_done(&g->lines);
     buf_done(&g->text);
     buf_done(&g->words);

@@ -15,6 +15,7 @@
 #include "traffic/dispatch.h"
 #include "traffic/family.h"
 #include "traffic/limits.h"
+#include "traffic/origin.h"
 #include "traffic/peek.h"
 #include "traffic/router.h"
 #include "traffic/sse.h"
@@ -90,6 +91,7 @@ struct exchange {
     uint64_t handle; /* of the dispatcher; 0 = none */
     uint64_t replica;
     uint64_t session;
+    uint64_t origin; /* of what it asks for or goes on from, until it was used; 0 = none */
     int64_t started_ns;
     int64_t routed_ns;
     int64_t assigned_ns;
@@ -99,9 +101,10 @@ struct exchange {
     struct endpoint endpoint;
     enum request_phase phase;
     uint32_t priority;
-    uint32_t choice; /* of the router's list, tried so far */
-    bool whole;      /* the body ended */
-    bool flowing;    /* the body passes on as it comes; what went is not kept */
+    uint32_t choice;   /* of the router's list, tried so far */
+    size_t remembered; /* ids of the answer so far */
+    bool whole;        /* the body ended */
+    bool flowing;      /* the body passes on as it comes; what went is not kept */
     bool wants_stream;
     bool cold;     /* nothing was ready when it came */
     bool begun;    /* the answer's head went out */
@@ -109,6 +112,7 @@ struct exchange {
     bool told;     /* a byte of the replica's answer went out: no retry */
     bool first;    /* the first token came */
     bool strip;    /* the usage event is ours, not the client's */
+    bool makes;    /* ids in the answer are remembered */
     bool judged;   /* the end of the stream must show its end mark */
     bool restaled; /* one dead connection was replaced already */
     bool raw;      /* an event was too large to be held: bytes pass as they come */
@@ -142,6 +146,7 @@ struct gateway {
     size_t early_cap;
     size_t early_count;
     struct key_table *keys; /* NULL: everybody may */
+    struct origins origins; /* pools by what they made */
     struct limits limits;   /* of keys, over all pools */
     struct exchange *oldest;
     struct exchange *newest;

@@ -161,6 +161,21 @@ struct endpoint family_find(struct span method, struct span path)
     return found;
 }
 
+bool family_makes_objects(const struct endpoint *endpoint, struct span path)
+{
+    if (endpoint->model == MODEL_ID)
+        return true; /* a batch that is done names its files */
+    if (endpoint->model != MODEL_ANYWHERE && endpoint->family != FAMILY_RESPONSES)
+        return false;
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        const size_t len = strlen(rows[i].path);
+        if (rows[i].model == MODEL_ID && len == path.len + 2 &&
+            memcmp(rows[i].path, path.ptr, path.len) == 0)
+            return true;
+    }
+    return false;
+}
+
 struct span family_query(struct span query, const char *name)
 {
     struct span part;

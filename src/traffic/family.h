@@ -58,6 +58,8 @@ struct endpoint {
 };
 /* path without query, not decoded. */
 struct endpoint family_find(struct span method, struct span path);
+/* Whether its answers name what they made, to be asked for by its id later. */
+bool family_makes_objects(const struct endpoint *endpoint, struct span path);
 /* Value of a query parameter, still percent-encoded; ptr NULL when it is not there. */
 struct span family_query(struct span query, const char *name);
 /* Percent-decodes into text; false when it does not fit or is malformed. */

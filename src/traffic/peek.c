@@ -7,6 +7,7 @@
 #include "base/rc.h"
 #include "base/rng.h"
 #include "traffic/form.h"
+#include "traffic/origin.h"
 
 enum {
     N_NONE,
@@ -24,6 +25,7 @@ enum {
     N_KEEP_ALIVE,
     N_PRIORITY,
     N_PROMPT,
+    N_ORIGIN,
     N_COUNT
 };
 
@@ -61,9 +63,13 @@ static const struct jscan_edge root_edges[] = {
     JSCAN_EDGE("suffix", N_PROMPT),
     JSCAN_EDGE("documents", N_PROMPT),
     JSCAN_EDGE("query", N_PROMPT),
+    JSCAN_EDGE("previous_response_id", N_ORIGIN),
+    JSCAN_EDGE("input_file_id", N_ORIGIN),
+    JSCAN_EDGE("conversation", N_ORIGIN),
     JSCAN_EDGE_ANY_CASE("model", N_MODEL_LIKE),
 };
 static const struct jscan_edge options_edges[] = {JSCAN_EDGE("include_usage", N_INCLUDE_USAGE)};
+static const struct jscan_edge origin_edges[] = {JSCAN_EDGE("id", N_ORIGIN)};
 static const struct jscan_edge ollama_edges[] = {
     JSCAN_EDGE("num_predict", N_MAX),
     JSCAN_EDGE("max_new_tokens", N_MAX),
@@ -84,6 +90,7 @@ static const struct jscan_node schema[N_COUNT] = {
     [N_CACHE_KEY] = {.report = true, .capture = JSCAN_CAPTURE_MAX},
     [N_KEEP_ALIVE] = {.report = true, .capture = 31},
     [N_PRIORITY] = {.report = true, .capture = 16},
+    [N_ORIGIN] = {.report = true, .capture = JSCAN_CAPTURE_MAX, EDGES(origin_edges)},
     [N_PROMPT] = {.report = true, .capture = 5, .element = N_PROMPT, .other = N_PROMPT},
 };
 
@@ -148,6 +155,10 @@ static void note_string(struct peek *peek, const struct jscan_value *value)
             peek->media++;
         else
             peek->prompt_bytes += value->len;
+        break;
+    case N_ORIGIN:
+        if (value->len > 0 && !value->cut)
+            peek->origin = origin_id(value->text);
         break;
     case N_CACHE_KEY:
         if (value->len > 0)

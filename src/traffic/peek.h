@@ -39,7 +39,8 @@ struct peek {
     int64_t output_tokens_max; /* max_tokens and its sisters; 0 = not said */
     int64_t choices;           /* n; 1 when not said */
     uint64_t session;          /* hash of prompt_cache_key, else of user; 0 = none */
-    char keep_alive[32];       /* Ollama: text or number as written; "" = not said */
+    uint64_t origin;     /* origin_id() of what it goes on from: a response, a file; 0 = none */
+    char keep_alive[32]; /* Ollama: text or number as written; "" = not said */
     bool priority_set;
     int64_t priority;      /* as vLLM's member; meaning is the gateway's */
     uint64_t prompt_bytes; /* text below messages, prompt, input, system, tools; media not */

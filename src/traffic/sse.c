@@ -4,6 +4,8 @@
 
 #include <string.h>
 
+#include "traffic/origin.h"
+
 enum { LINE_HEAD, LINE_DATA, LINE_NAME, LINE_SKIP };
 
 enum {
@@ -52,6 +54,7 @@ enum {
     N_ITEMS,
     N_TOKEN,
     N_GENERATED,
+    N_ID,
     N_COUNT
 };
 
@@ -82,6 +85,9 @@ static const struct jscan_edge root_edges[] = {
     JSCAN_EDGE("tokens_predicted", N_OUTPUT),
     JSCAN_EDGE("meta_info", N_USAGE),
     JSCAN_EDGE("details", N_USAGE),
+    JSCAN_EDGE("id", N_ID),
+    JSCAN_EDGE("output_file_id", N_ID),
+    JSCAN_EDGE("error_file_id", N_ID),
 };
 static const struct jscan_edge choice_edges[] = {
     JSCAN_EDGE("delta", N_CHOICE_DELTA),
@@ -127,6 +133,7 @@ static const struct jscan_edge message_edges[] = {
 static const struct jscan_edge response_edges[] = {
     JSCAN_EDGE("usage", N_USAGE),
     JSCAN_EDGE("error", N_ERROR),
+    JSCAN_EDGE("id", N_ID),
 };
 static const struct jscan_edge part_edges[] = {
     JSCAN_EDGE("type", N_PART_TYPE),
@@ -166,6 +173,7 @@ static const struct jscan_node schema[N_COUNT] = {
     [N_ITEMS] = {.element = N_PART},
     [N_TOKEN] = {EDGES(token_edges)},
     [N_GENERATED] = {.report = true},
+    [N_ID] = {.report = true, .capture = JSCAN_CAPTURE_MAX},
 };
 
 static void note_number(struct sse_event *event, const struct jscan_value *value)
@@ -185,6 +193,17 @@ static void note_number(struct sse_event *event, const struct jscan_value *value
     event->facts |= FACT_USAGE;
 }
 
+static void note_id(struct sse_event *event, const struct jscan_value *value)
+{
+    if (!event->wants_ids || event->id_count == SSE_IDS_MAX || value->cut)
+        return;
+    const uint64_t id = origin_id(value->text);
+    for (size_t i = 0; i < event->id_count; i++)
+        if (event->id[i] == id)
+            return;
+    event->id[event->id_count++] = id;
+}
+
 static void note_string(struct sse_event *event, const struct jscan_value *value)
 {
     if (value->len == 0)
@@ -199,6 +218,9 @@ static void note_string(struct sse_event *event, const struct jscan_value *value
         return;
     case N_CALL_NAME:
         event->calls++;
+        return;
+    case N_ID:
+        note_id(event, value);
         return;
     case N_FINISH:
         event->facts |= FACT_FINISH;
@@ -486,7 +508,20 @@ void sse_init(struct sse *sse, enum sse_format format)
     sse->usage_end = 0;
     sse->line = LINE_HEAD;
     sse->line_len = 0;
+    sse->event.wants_ids = false;
+    sse->event.id_count = 0;
     start_event(sse);
+}
+
+void sse_want_ids(struct sse *sse)
+{
+    sse->event.wants_ids = true;
+}
+
+size_t sse_ids(const struct sse *sse, const uint64_t **ret)
+{
+    *ret = sse->event.id;
+    return sse->event.id_count;
 }
 
 int64_t sse_feed(struct sse *sse, const char *bytes, size_t len)

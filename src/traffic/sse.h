@@ -28,6 +28,8 @@ enum sse_format sse_format_of(struct span content_type);
 
 #define SSE_NAME_SIZE 40 /* of event names and types; longer ones are cut and match nothing */
 
+#define SSE_IDS_MAX 4 /* of what the answer made: a response, a batch and its files */
+
 /* What one event told, until its end proves it whole. Private. */
 struct sse_event {
     uint32_t facts;
@@ -41,6 +43,10 @@ struct sse_event {
     uint64_t text_bytes;
     uint8_t type_len;
     char type[SSE_NAME_SIZE];
+    /* Not of one event: kept from all. */
+    bool wants_ids;
+    uint8_t id_count;
+    uint64_t id[SSE_IDS_MAX];
 };
 
 struct sse {
@@ -73,6 +79,9 @@ struct sse {
 };
 
 void sse_init(struct sse *sse, enum sse_format format);
+/* Collects ids of what the answer says it made, as origin_id(); after sse_init(). */
+void sse_want_ids(struct sse *sse);
+size_t sse_ids(const struct sse *sse, const uint64_t **ret); /* so far */
 /* Returns the output tokens found in these bytes (0 for SSE_JSON until the end). */
 int64_t sse_feed(struct sse *sse, const char *bytes, size_t len);
 /* The body ended: completes a last line without its newline. Returns tokens as sse_feed(). */

@@ -69,6 +69,88 @@ static void the_model_is_found_where_its_endpoint_has_it(void **state)
     house_close(&h);
 }
 
+static void engine_made_one(struct engine *e, struct http_request *request)
+{
+    (void)e;
+    http_respond(request, 200, "application/json",
+                 span_from("{\"id\":\"resp_1\",\"output\":[{\"id\":\"msg_1\"}],"
+                           "\"output_file_id\":\"file-out\"}"));
+}
+
+static void engine_made_a_stream(struct engine *e, struct http_request *request)
+{
+    (void)e;
+    engine_begin_stream(request);
+    engine_say(request, "event: response.created\ndata: {\"type\":\"response.created\","
+                        "\"response\":{\"id\":\"resp_stream\",\"output\":[]}}\n\n");
+    engine_say(request, "event: response.completed\ndata: {\"type\":\"response.completed\","
+                        "\"response\":{\"id\":\"resp_stream\"}}\n\n");
+    http_response_end(request);
+}
+
+static void engine_made_nothing(struct engine *e, struct http_request *request)
+{
+    (void)e;
+    http_respond(request, 404, "application/json", span_from("{\"id\":\"resp_none\"}"));
+}
+
+#define ASK(method, path) method " " path " HTTP/1.1\r\nHost: x\r\n\r\n"
+
+static void what_was_made_is_asked_for_where_it_was_made(void **state)
+{
+    (void)state;
+    struct house h;
+    start(&h);
+    goes_to(&h, ASK("GET", "/v1/responses/resp_1"), 0);
+    h.engine[1].answer = engine_made_one;
+    goes_to(&h, "POST /v1/responses HTTP/1.1\r\nHost: x\r\n" JSON(17) "{\"model\":\"other\"}", 2);
+    h.engine[1].answer = engine_json;
+    goes_to(&h, ASK("GET", "/v1/responses/resp_1"), 2);
+    goes_to(&h, ASK("GET", "/v1/responses/resp_1/input_items"), 2);
+    goes_to(&h, ASK("DELETE", "/v1/responses/resp_1"), 2);
+    goes_to(&h, ASK("GET", "/v1/files/file-out/content"), 2);
+    goes_to(&h, ASK("GET", "/v1/responses/msg_1"), 0);
+    goes_to(&h, ASK("GET", "/v1/responses/resp_10"), 0);
+    goes_to(&h,
+            "POST /v1/responses HTTP/1.1\r\nHost: x\r\n" JSON(
+                33) "{\"previous_response_id\":\"resp_1\"}",
+            2);
+    goes_to(&h,
+            "POST /v1/batches HTTP/1.1\r\nHost: x\r\n" JSON(28) "{\"input_file_id\":\"file-out\"}",
+            2);
+    h.engine[1].answer = engine_made_a_stream;
+    goes_to(&h,
+            "POST /v1/responses HTTP/1.1\r\nHost: x\r\n" JSON(
+                31) "{\"model\":\"other\",\"stream\":true}",
+            2);
+    goes_to(&h, ASK("GET", "/v1/responses/resp_stream"), 2);
+    h.engine[1].answer = engine_made_nothing;
+    goes_to(&h, "POST /v1/responses HTTP/1.1\r\nHost: x\r\n" JSON(17) "{\"model\":\"other\"}", 2);
+    goes_to(&h, ASK("GET", "/v1/responses/resp_none"), 0);
+    house_close(&h);
+}
+
+static void a_response_goes_on_in_the_pool_that_made_the_one_before(void **state)
+{
+    (void)state;
+    struct house h;
+    start(&h);
+    const struct house_pool pools[] = {{.name = "chat", .engines = "0", .model = "m"},
+                                       {.name = "other", .engines = "1", .model = "m", .order = 1}};
+    house_routes(&h, pools, 2);
+    h.engine[0].answer = engine_made_one;
+    goes_to(&h, "POST /v1/responses HTTP/1.1\r\nHost: x\r\n" JSON(13) "{\"model\":\"m\"}", 1);
+    const struct house_pool turned[] = {{.name = "chat", .engines = "0", .model = "m", .order = 1},
+                                        {.name = "other", .engines = "1", .model = "m"}};
+    house_routes(&h, turned, 2);
+    goes_to(&h, "POST /v1/responses HTTP/1.1\r\nHost: x\r\n" JSON(13) "{\"model\":\"m\"}", 2);
+    goes_to(&h,
+            "POST /v1/responses HTTP/1.1\r\nHost: x\r\n" JSON(
+                45) "{\"model\":\"m\",\"previous_response_id\":\"resp_1\"}",
+            1);
+    house_close(&h);
+}
+
 static void below_upstream_the_rest_of_the_path_passes_as_it_is(void **state)
 {
     (void)state;
@@ -274,6 +356,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_model_is_found_where_its_endpoint_has_it),
+        cmocka_unit_test(what_was_made_is_asked_for_where_it_was_made),
+        cmocka_unit_test(a_response_goes_on_in_the_pool_that_made_the_one_before),
         cmocka_unit_test(below_upstream_the_rest_of_the_path_passes_as_it_is),
         cmocka_unit_test(a_known_endpoint_without_a_model_means_the_only_pool),
         cmocka_unit_test(the_engine_is_asked_for_its_own_name_and_nothing_else_changes),
