@@ -133,8 +133,9 @@ static void put_rows(struct example *e, const struct opt *rows, size_t count, si
 /* Sections of which one element has one: the first stands, the others are notes. */
 static bool is_alternative(const char *path)
 {
-    static const char *const ends[] = {"chat.target.http", "sources[].http", "sources[].push",
-                                       "sources[].exec", "sources[].engine"};
+    static const char *const ends[] = {"chat.target.http", "sources[].http",   "sources[].push",
+                                       "sources[].exec",   "sources[].engine", "sources[].resource",
+                                       "sources[].dcgm"};
     for (size_t i = 0; i < COUNT_OF(ends); i++)
         if (span_ends_with(span_from(path), ends[i]))
             return true;

@@ -89,6 +89,16 @@ static const struct opt engine_source_options[] = {
     ROW_NUMBER(DURATION, "warmUp", engine_source, warm_up_ns, LIVE, 0, 3600, 60, "s",
                "Latencies of a replica do not count for so long after it became ready."),
 };
+static const struct opt resource_source_options[] = {
+    ROW_NUMBER(QUANTITY, "cpus", resource_source, cpus, LIVE, 0, 4096, 0, "cores",
+               "What a replica may use; 0 is its limit, or all that the machine has."),
+    ROW_NUMBER(QUANTITY, "memory", resource_source, memory_bytes, LIVE, 0, 1e16, 0, "bytes",
+               "What a replica may use; 0 is its limit, or all that the machine has."),
+};
+static const struct opt dcgm_source_options[] = {
+    ROW_TEXT("url", dcgm_source, url, 0, LIVE, "http://127.0.0.1:9400/metrics",
+             "Address of the exporter's page, http:// only."),
+};
 static const struct opt fallback_options[] = {
     ROW_NUMBER(INT, "after", source_fallback, after, LIVE, 1, 1000, 3, "answers",
                "So many failures in a row begin it; the first good answer ends it."),

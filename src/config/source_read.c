@@ -123,6 +123,14 @@ static void check_url(struct reader *r, const struct tree *item, const char *url
                  "is \"%.80s\", http://HOST:PORT or https://HOST is wanted", url);
 }
 
+static void check_plain_url(struct reader *r, const struct tree *section, const char *url)
+{
+    const struct tree *node = tree_get(section, "url");
+    if (!span_starts_with(span_from(url), "http://"))
+        reader_error(r, node ? node : section, RC_SYNTAX,
+                     "is \"%.80s\", http://HOST:PORT is wanted", url);
+}
+
 static void check_access(struct reader *r, const struct tree *item,
                          const struct source_access *access)
 {
@@ -177,6 +185,10 @@ static void read_kind(struct reader *r, struct arena *arena, const struct tree *
         if (!tree_get(item, "every"))
             source->period_ns = SECOND_NS;
         break;
+    case SOURCE_DCGM:
+        check_plain_url(r, section, source->dcgm.url);
+        break;
+    case SOURCE_RESOURCE:
     case SOURCE_NONE:
     case SOURCE_KIND_COUNT:
         break;

@@ -95,6 +95,15 @@ struct engine_source {
     int64_t warm_up_ns;   /* a replica's latencies do not count for so long after it became ready */
 };
 
+struct resource_source {
+    double cpus;         /* what counts as all of it; 0 = the limit, or what the machine has */
+    double memory_bytes; /* likewise */
+};
+
+struct dcgm_source {
+    char url[TEXT_SIZE];
+};
+
 struct source_fallback {
     int64_t after;    /* answers in a row that failed */
     int64_t replicas; /* never fewer while they do; -1 = none */
@@ -119,6 +128,8 @@ struct source_spec {
     struct push_source push;
     struct exec_source exec;
     struct engine_source engine;
+    struct resource_source resource;
+    struct dcgm_source dcgm;
 };
 
 extern const struct opt source_options[];

@@ -120,6 +120,25 @@ static bool on_replica(void *user, size_t pool, size_t index, struct source_repl
     return false;
 }
 
+static bool on_usage(void *user, uint64_t replica, struct source_usage *ret)
+{
+    const struct control *control = user;
+    struct target_usage usage;
+    if (!targets_usage(control->targets, replica, &usage))
+        return false;
+    *ret = (struct source_usage){.cpu_s = usage.cpu_s,
+                                 .cpus = usage.cpus,
+                                 .memory_bytes = usage.memory_bytes,
+                                 .memory_limit_bytes = usage.memory_limit_bytes};
+    return true;
+}
+
+static const char *on_gpus(void *user, uint64_t replica)
+{
+    const struct control *control = user;
+    return targets_gpus(control->targets, replica);
+}
+
 /* ---- life ---- */
 
 static void configure(struct control *control)
@@ -136,6 +155,8 @@ enum rc feed_start(struct control *control, struct diag *diag)
                                           .samples = on_samples,
                                           .changed = on_changed,
                                           .replica = on_replica,
+                                          .usage = on_usage,
+                                          .gpus = on_gpus,
                                           .user = control};
     const enum rc rc = sources_new(control->loop, &config, &control->sources, diag);
     if (rc == RC_OK)

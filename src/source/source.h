@@ -102,5 +102,8 @@ const struct log *source_log(const struct source *s);
 int64_t source_now_ns(const struct source *s); /* on the axis of the groups */
 /* Replicas of the pool that exist, index from 0; false past the end. */
 bool source_replica(const struct source *s, size_t index, struct source_replica *ret);
+/* What a replica uses of this machine; false when it is not of this machine. */
+bool source_usage(const struct source *s, uint64_t replica, struct source_usage *ret);
+const char *source_gpus(const struct source *s, uint64_t replica); /* "" = none known */
 
 #endif

@@ -250,6 +250,18 @@ bool source_replica(const struct source *s, size_t index, struct source_replica 
     return config->replica != NULL && config->replica(config->user, s->pool_index, index, ret);
 }
 
+bool source_usage(const struct source *s, uint64_t replica, struct source_usage *ret)
+{
+    const struct sources_config *config = &s->set->config;
+    return config->usage != NULL && config->usage(config->user, replica, ret);
+}
+
+const char *source_gpus(const struct source *s, uint64_t replica)
+{
+    const struct sources_config *config = &s->set->config;
+    return config->gpus != NULL ? config->gpus(config->user, replica) : "";
+}
+
 /* ---- reading ---- */
 
 size_t sources_count(const struct sources *set)

@@ -68,6 +68,14 @@ struct source_replica {
     int64_t ready_ns; /* first ready, on the axis of the groups; TIME_NONE */
 };
 
+/* What a replica of this machine uses: processor time since its start, and its limits. */
+struct source_usage {
+    double cpu_s;
+    double cpus;
+    double memory_bytes;
+    double memory_limit_bytes; /* 0 = unknown */
+};
+
 struct source_status {
     enum source_fault fault; /* NONE: the last round was good */
     char text[TEXT_SIZE];    /* what was wrong last, also when it is over */
@@ -90,12 +98,18 @@ typedef void sources_sample_fn(void *user, size_t pool, const struct source_samp
 typedef void sources_changed_fn(void *user, size_t pool);
 typedef bool sources_replica_fn(void *user, size_t pool, size_t index, struct source_replica *ret);
 
+/* False: not of this machine, or not running. */
+typedef bool sources_usage_fn(void *user, uint64_t replica, struct source_usage *ret);
+typedef const char *sources_gpus_fn(void *user, uint64_t replica); /* ids, comma-separated */
+
 struct sources_config {
     const struct log *log;
     int64_t axis_offset_ns; /* added to the monotonic clock: the axis of the groups */
     sources_sample_fn *samples;
     sources_changed_fn *changed; /* may be NULL, as the next */
     sources_replica_fn *replica;
+    sources_usage_fn *usage;
+    sources_gpus_fn *gpus;
     void *user;
 };
 

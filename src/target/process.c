@@ -13,6 +13,7 @@
 #include "target/launch.h"
 #include "target/ports.h"
 #include "target/process_internal.h"
+#include "target/usage.h"
 
 #define UNWATCHED_LOOK_NS (10 * MILLISECOND_NS) /* where there was no memory to watch an end */
 
@@ -383,6 +384,23 @@ static void process_document(const struct replica *r, struct json_writer *w)
     json_member_text(w, "group", p->group_name);
 }
 
+static bool process_usage(const struct replica *r, const struct pool_config *pool,
+                          struct target_usage *ret)
+{
+    const struct process_replica *p = process_of_const(r);
+    const double cpus = pool ? pool->target.process.cpus : 0;
+    if (!usage_read(&p->group, p->leader > 0 ? p->leader : p->child.pid, ret))
+        return false;
+    ret->cpus = cpus > 0 ? cpus : usage_host_cpus();
+    ret->memory_limit_bytes = p->memory_bytes > 0 ? p->memory_bytes : usage_host_memory_bytes();
+    return true;
+}
+
+static const char *process_gpus(const struct replica *r)
+{
+    return process_of_const(r)->gpus;
+}
+
 static bool process_holds(const struct replica *r, size_t device)
 {
     const struct process_replica *p = process_of_const(r);
@@ -403,6 +421,8 @@ const struct target_ops target_process = {
     .adapt = process_adapt,
     .release = process_release,
     .room = process_room,
+    .usage = process_usage,
+    .gpus = process_gpus,
     .document = process_document,
     .holds = process_holds,
 };

@@ -74,6 +74,17 @@ struct target_output {
     bool running;
 };
 bool targets_output_at(const struct targets *targets, size_t index, struct target_output *ret);
+/* What a replica of this machine uses now, and what it may use. */
+struct target_usage {
+    double cpu_s; /* processor time since its start; less than before: processes have ended */
+    double memory_bytes;
+    double cpus;               /* limit, or what the machine has */
+    double memory_limit_bytes; /* likewise; 0 = unknown */
+};
+/* False when it is not of this machine, or not running. Reads files: not for every tick. */
+bool targets_usage(const struct targets *targets, uint64_t replica, struct target_usage *ret);
+/* Ids of its GPUs, comma-separated; "" = none were assigned, or it is not of this machine. */
+const char *targets_gpus(const struct targets *targets, uint64_t replica);
 /* GPUs with what holds them, processes, files: for the API. Appends members to an open object. */
 void targets_print(const struct targets *targets, struct json_writer *w);
 

@@ -65,6 +65,10 @@ struct target_ops {
     /* Replicas that fit, own ones included; NO_COUNT = unlimited. NULL: always unlimited. */
     int64_t (*room)(const struct targets *t, const struct pool_config *pool);
     bool (*holds)(const struct replica *r, size_t device); /* of the inventory */
+    /* The next two may be NULL: not of this machine. */
+    bool (*usage)(const struct replica *r, const struct pool_config *pool,
+                  struct target_usage *ret);
+    const char *(*gpus)(const struct replica *r);
     /* Members of an open object: what finds it again. */
     void (*document)(const struct replica *r, struct json_writer *w);
 };

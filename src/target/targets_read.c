@@ -27,6 +27,20 @@ bool targets_document(const struct targets *t, uint64_t replica, struct buf *ret
     return !ret->failed;
 }
 
+bool targets_usage(const struct targets *t, uint64_t replica, struct target_usage *ret)
+{
+    const struct replica *r = targets_find(t, replica);
+    if (!r || r->ended || !r->ops->usage)
+        return false;
+    return r->ops->usage(r, config_pool(t->spec, span_from(r->pool)), ret);
+}
+
+const char *targets_gpus(const struct targets *t, uint64_t replica)
+{
+    const struct replica *r = targets_find(t, replica);
+    return r && r->ops->gpus ? r->ops->gpus(r) : "";
+}
+
 bool targets_log_path(const struct targets *t, uint64_t replica, struct buf *ret)
 {
     const char *path = outputs_path(&t->outputs, replica);
