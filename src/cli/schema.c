@@ -5,6 +5,7 @@
 #include "api/api.h"
 #include "cli/command.h"
 #include "config/document.h"
+#include "core/scrape/engine_names.h"
 
 struct schema_config {
     bool modeline;
@@ -13,6 +14,7 @@ struct schema_config {
     bool openapi;
     bool routes;
     bool metrics;
+    bool engine_metrics;
 };
 
 static const struct cli_opt schema_options[] = {
@@ -23,6 +25,8 @@ static const struct cli_opt schema_options[] = {
     CLI_SWITCH(struct schema_config, openapi, "openapi", "The API as OpenAPI document."),
     CLI_SWITCH(struct schema_config, routes, "routes", "The reference of the routes of the API."),
     CLI_SWITCH(struct schema_config, metrics, "metrics", "The reference of the metrics."),
+    CLI_SWITCH(struct schema_config, engine_metrics, "engine-metrics",
+               "Which metric of which engine gives which signal."),
 };
 
 static int run(int argc, char **argv);
@@ -30,7 +34,8 @@ static int run(int argc, char **argv);
 const struct command_ops command_schema = {
     .name = "schema",
     .summary = "Print the JSON schema of the configuration, an example or a reference",
-    .usage = "[--modeline | --example | --markdown | --openapi | --routes | --metrics]",
+    .usage = "[--modeline | --example | --markdown | --openapi | --routes | --metrics | "
+             "--engine-metrics]",
     .about = "Write the schema beside your file and put the modeline on top of it; editors then\n"
              "complete and check while you type.",
     .options = schema_options,
@@ -63,6 +68,12 @@ static enum rc print_metrics(struct buf *out)
     return RC_OK;
 }
 
+static enum rc print_engine_metrics(struct buf *out)
+{
+    engine_reference_print(out);
+    return RC_OK;
+}
+
 static int run(int argc, char **argv)
 {
     struct schema_config options;
@@ -75,9 +86,13 @@ static int run(int argc, char **argv)
     const struct {
         bool wanted;
         enum rc (*print)(struct buf *out);
-    } documents[] = {{options.modeline, print_modeline},     {options.example, document_example},
-                     {options.markdown, document_reference}, {options.openapi, print_openapi},
-                     {options.routes, print_routes},         {options.metrics, print_metrics}};
+    } documents[] = {{options.modeline, print_modeline},
+                     {options.example, document_example},
+                     {options.markdown, document_reference},
+                     {options.openapi, print_openapi},
+                     {options.routes, print_routes},
+                     {options.metrics, print_metrics},
+                     {options.engine_metrics, print_engine_metrics}};
     enum rc (*print)(struct buf * out) = document_schema;
     size_t wanted = 0;
     for (size_t i = 0; i < COUNT_OF(documents); i++)

@@ -10,6 +10,7 @@
 
 #define PATH_SIZE (CGROUP_PATH_SIZE + 64)
 #define FILE_BYTES_MAX ((size_t)64 << 10)
+#define BUFFER_BYTES_MAX (4 * FILE_BYTES_MAX) /* files are read in large steps */
 
 static bool read_small(const char *folder, const char *name, struct buf *into)
 {
@@ -51,7 +52,7 @@ static bool of_group(const struct cgroup *group, struct target_usage *ret)
     bool memory = false;
     double number = 0;
     double idle = 0;
-    buf_init(&text, FILE_BYTES_MAX + 1);
+    buf_init(&text, BUFFER_BYTES_MAX);
     for (size_t i = 0; i < group->folder_count; i++) {
         const char *folder = group->folder[i];
         if (!cpu && read_row(folder, "cpu.stat", "usage_usec", &text, &number)) {
@@ -116,7 +117,7 @@ static bool of_session(pid_t leader, struct target_usage *ret)
     struct session s = {.leader = leader};
     if (leader <= 0)
         return false;
-    buf_init(&s.text, FILE_BYTES_MAX + 1);
+    buf_init(&s.text, BUFFER_BYTES_MAX);
     proc_each(add_process, &s);
     buf_done(&s.text);
     ret->cpu_s = s.ticks / (double)sysconf(_SC_CLK_TCK);

@@ -66,4 +66,8 @@ extern const size_t engine_name_count;
 extern const char *const engine_rank_labels[];
 extern const size_t engine_rank_label_count;
 
+/* All of it as Markdown. */
+struct buf;
+void engine_reference_print(struct buf *out);
+
 #endif

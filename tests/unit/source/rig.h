@@ -37,6 +37,8 @@ struct rig {
     size_t changes;
     struct source_replica replica[8];
     size_t replica_count;
+    struct source_usage usage[8]; /* of replica 1, 2, ...; cpus 0 = not of this machine */
+    const char *gpus[8];          /* likewise; NULL = none */
     struct http_server *server;
     /* What the server answers. */
     int status;
@@ -75,6 +77,19 @@ static inline bool rig_replica(void *user, size_t pool, size_t index, struct sou
         return false;
     *ret = rig->replica[index];
     return true;
+}
+
+static inline bool rig_usage(void *user, uint64_t replica, struct source_usage *ret)
+{
+    struct rig *rig = user;
+    *ret = rig->usage[replica - 1];
+    return ret->cpus > 0;
+}
+
+static inline const char *rig_gpus(void *user, uint64_t replica)
+{
+    struct rig *rig = user;
+    return rig->gpus[replica - 1] ? rig->gpus[replica - 1] : "";
 }
 
 static inline struct config *rig_config(const char *text)
@@ -145,8 +160,12 @@ static inline void rig_init(struct rig *rig)
     buf_init(&rig->body, (size_t)256 << 20);
     rig_answer(rig, 200, "");
     rig_serve(rig);
-    const struct sources_config config = {
-        .samples = rig_samples, .changed = rig_changed, .replica = rig_replica, .user = rig};
+    const struct sources_config config = {.samples = rig_samples,
+                                          .changed = rig_changed,
+                                          .replica = rig_replica,
+                                          .usage = rig_usage,
+                                          .gpus = rig_gpus,
+                                          .user = rig};
     assert_int_equal(sources_new(rig->loop, &config, &rig->sources, NULL), RC_OK);
 }
 
