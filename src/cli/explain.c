@@ -4,8 +4,11 @@
 
 #include "cli/command.h"
 #include "cli/load.h"
+#include "config/dialect/dialect.h"
+#include "config/dialect/foreign.h"
 #include "config/read.h"
 #include "config/resolved.h"
+#include "config/yaml.h"
 
 struct explain {
     const struct config *config;
@@ -101,7 +104,9 @@ const struct command_ops command_explain = {
     .usage = "FILE [PATH]",
     .about =
         "PATH is written with dots, as pools.chat.queue.timeout. Of a path that holds several\n"
-        "options all are listed; without a path everything is.",
+        "options all are listed; without a path everything is. Of a document of Knative (its\n"
+        "config map, a service, configuration or revision) or AIBrix (PodAutoscaler) it tells\n"
+        "what it comes to as a pool, and what its own controller would refuse.",
     .run = run,
 };
 
@@ -153,6 +158,89 @@ static int explain(const struct config *config, const char *path)
     return EXIT_FAILED;
 }
 
+/* ---- foreign documents ---- */
+
+struct foreign_out {
+    struct span path; /* asked for */
+    const char *file;
+    struct buf out;
+    size_t found;
+};
+
+static void on_setting(void *user, const char *path, const char *value, const struct tree *node)
+{
+    struct foreign_out *o = user;
+    const struct explain asked = {.path = o->path};
+    if (!is_asked(&asked, path))
+        return;
+    const size_t start = o->out.len;
+    o->found++;
+    buf_printf(&o->out, "%s: %s", path, value);
+    const size_t width = o->out.len - start;
+    buf_printf(&o->out, "%*s  # ", width < 60 ? (int)(60 - width) : 0, "");
+    if (node)
+        buf_printf(&o->out, "%s:%u:%u\n", o->file, node->line, node->column);
+    else
+        buf_text(&o->out, "default\n");
+}
+
+/* The documents of a file that are of a foreign kind; count 0 when none is. */
+static void foreign_documents(struct arena *arena, struct span text, struct yaml_documents *ret)
+{
+    if (yaml_read(arena, text, NULL, ret, NULL) != RC_OK)
+        ret->count = 0; /* told by the reader of native files */
+    for (size_t i = 0; i < ret->count; i++) {
+        const struct dialect *d = dialect_of(ret->item[i]);
+        if (!d || !d->explain)
+            ret->count = 0;
+    }
+}
+
+static int explain_foreign(const char *file, const struct buf *text,
+                           const struct yaml_documents *documents, const char *path,
+                           struct arena *arena)
+{
+    struct problem_list problems;
+    struct reader reader;
+    struct foreign_out o = {.path = span_from(path), .file = file};
+    problem_list_init(&problems);
+    buf_init(&o.out, (size_t)64 << 20);
+    reader_init(&reader, &problems, file, "");
+    const struct foreign f = {.reader = &reader, .arena = arena, .setting = on_setting, .user = &o};
+    for (size_t i = 0; i < documents->count; i++) {
+        if (i > 0)
+            buf_text(&o.out, "---\n");
+        dialect_of(documents->item[i])->explain(&f, documents->item[i]);
+    }
+    problem_list_sort(&problems);
+    if (problems.errors == 0)
+        (void)fwrite(o.out.ptr, 1, o.out.len, stdout); /* a closed pipe is the reader's wish */
+    load_report(stderr, &problems, text);
+    const bool good = problems.errors == 0 && o.found > 0;
+    if (problems.errors == 0 && o.found == 0)
+        fprintf(stderr, "sluice explain: the document sets nothing at \"%s\"\n", path);
+    buf_done(&o.out);
+    problem_list_done(&problems);
+    return good ? EXIT_OK : EXIT_FAILED;
+}
+
+/* True when the file holds foreign documents, and nothing else. */
+static bool is_foreign(const char *file, const char *path, int *ret_code)
+{
+    struct yaml_documents documents = {.count = 0};
+    struct buf text;
+    struct arena arena;
+    buf_init(&text, (size_t)CONFIG_BYTES_MAX + 1);
+    arena_init(&arena, (size_t)256 << 20);
+    if (strcmp(file, "-") != 0 && load_text(file, &text, NULL) == RC_OK)
+        foreign_documents(&arena, buf_view(&text), &documents);
+    if (documents.count > 0)
+        *ret_code = explain_foreign(file, &text, &documents, path, &arena);
+    arena_done(&arena);
+    buf_done(&text);
+    return documents.count > 0;
+}
+
 static int run(int argc, char **argv)
 {
     struct args args;
@@ -164,9 +252,11 @@ static int run(int argc, char **argv)
         return usage;
     if (args.count < 1 || args.count > 2)
         return command_usage_error(&command_explain, "a file and at most one path are wanted");
+    int code = EXIT_FAILED;
+    if (is_foreign(args.operand[0], args.count > 1 ? args.operand[1] : "", &code))
+        return code;
     problem_list_init(&problems);
     struct config *config = load_config(args.operand[0], &problems, &text);
-    int code = EXIT_FAILED;
     if (config)
         code = explain(config, args.count > 1 ? args.operand[1] : "");
     else

@@ -1,8 +1,6 @@
 /* dialect.c - the registry of dialects and the choice by apiVersion and kind. */
 #include "config/dialect/dialect.h"
 
-#include <stdio.h>
-
 const struct dialect dialect_native = {
     .name = "native",
     .summary = "A sluice file: pools by name, no apiVersion, no kind.",
@@ -43,18 +41,17 @@ const struct dialect *dialect_of(const struct tree *document)
 bool dialect_is_native(struct reader *r, const struct tree *document)
 {
     const struct dialect *d = dialect_of(document);
-    char known[256], words[READ_VALUE_MAX];
-    size_t n = 0;
+    char words[READ_VALUE_MAX];
     if (d && !d->kind)
         return true;
-    known[0] = '\0';
-    for (size_t i = 0; i < COUNT_OF(dialects) && n < sizeof(known); i++)
-        n +=
-            (size_t)snprintf(known + n, sizeof(known) - n, "%s%s", i > 0 ? ", " : "",
-                             dialects[i]->kind ? dialects[i]->kind : "native files without a kind");
     const struct tree *kind = tree_get(document, "kind");
-    reader_error(r, kind ? kind : tree_get(document, "apiVersion"), RC_UNSUPPORTED,
-                 "kind %s is not supported yet (supported: %s)", read_value_words(kind, words),
-                 known);
+    if (d)
+        reader_error(r, kind, RC_UNSUPPORTED,
+                     "kind %s cannot be run yet; `sluice explain` tells what it comes to as a pool",
+                     read_value_words(kind, words));
+    else
+        reader_error(r, kind ? kind : tree_get(document, "apiVersion"), RC_UNSUPPORTED,
+                     "kind %s is not supported yet (supported: native files without a kind)",
+                     read_value_words(kind, words));
     return false;
 }

@@ -12,11 +12,15 @@
 #include "base/tree.h"
 #include "config/read.h"
 
+struct foreign;
+
 struct dialect {
     const char *name;
     const char *kind;        /* value of `kind`; NULL = the document has none */
     const char *api_version; /* value of `apiVersion` up to its slash; NULL with kind NULL */
     const char *summary;
+    /* Tells what a document comes to, and what is wrong with it; NULL for the native one. */
+    void (*explain)(const struct foreign *f, const struct tree *document);
 };
 
 const struct dialect *dialect_at(size_t index); /* NULL past the end */
