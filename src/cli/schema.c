@@ -15,6 +15,7 @@ struct schema_config {
     bool routes;
     bool metrics;
     bool engine_metrics;
+    bool policies;
 };
 
 static const struct cli_opt schema_options[] = {
@@ -27,6 +28,7 @@ static const struct cli_opt schema_options[] = {
     CLI_SWITCH(struct schema_config, metrics, "metrics", "The reference of the metrics."),
     CLI_SWITCH(struct schema_config, engine_metrics, "engine-metrics",
                "Which metric of which engine gives which signal."),
+    CLI_SWITCH(struct schema_config, policies, "policies", "The reference of the policies."),
 };
 
 static int run(int argc, char **argv);
@@ -35,7 +37,7 @@ const struct command_ops command_schema = {
     .name = "schema",
     .summary = "Print the JSON schema of the configuration, an example or a reference",
     .usage = "[--modeline | --example | --markdown | --openapi | --routes | --metrics | "
-             "--engine-metrics]",
+             "--engine-metrics | --policies]",
     .about = "Write the schema beside your file and put the modeline on top of it; editors then\n"
              "complete and check while you type.",
     .options = schema_options,
@@ -92,7 +94,8 @@ static int run(int argc, char **argv)
                      {options.openapi, print_openapi},
                      {options.routes, print_routes},
                      {options.metrics, print_metrics},
-                     {options.engine_metrics, print_engine_metrics}};
+                     {options.engine_metrics, print_engine_metrics},
+                     {options.policies, document_policies}};
     enum rc (*print)(struct buf * out) = document_schema;
     size_t wanted = 0;
     for (size_t i = 0; i < COUNT_OF(documents); i++)

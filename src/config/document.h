@@ -16,5 +16,7 @@ enum rc document_schema(struct buf *out) MUST_CHECK;
 enum rc document_example(struct buf *out) MUST_CHECK;
 /* Markdown: a table for each group of options. */
 enum rc document_reference(struct buf *out) MUST_CHECK;
+/* Markdown: one table of all policies. */
+enum rc document_policies(struct buf *out) MUST_CHECK;
 
 #endif

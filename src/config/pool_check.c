@@ -197,10 +197,11 @@ static void check_money(struct reader *r, const struct pool_config *pool)
             !(cost->daily_budget >= 0 || cost->max_per_hour >= 0))
             continue;
         const size_t up = go_to(r, "cost");
-        reader_warning(r, node,
-                       "class \"%s\" has no pricePerHour: what it costs is not known, so a daily "
-                       "budget adds nothing and an hourly limit does not count it",
-                       pool->core.class_[i].name);
+        reader_warning(
+            r, node,
+            "class \"%s\" has no pricePerHour: what it costs is not known, so a limit of "
+            "money adds nothing",
+            pool->core.class_[i].name);
         reader_up(r, up);
     }
 }

@@ -47,13 +47,23 @@ static void limit_to(struct stage_context *c, int64_t limit, enum reason reason,
         stage_say(c, STAGE_FLEET, limit, reason, number);
 }
 
+/* What the count would cost is not known: as if the hour's money were spent (R14). */
+static bool is_unpriced(const struct stage_context *c)
+{
+    int64_t counts[CLASSES_PER_POOL_MAX];
+    classes_split(c->pool, c->observation, &c->terms, c->count, counts);
+    return isnan(classes_cost(c->pool, counts));
+}
+
 static void spend(struct stage_context *c, const struct budget_view *view)
 {
     const struct cost_spec *cost = &c->pool->cost;
     const double number[4] = {isnan(view->spent) ? 0 : view->spent, cost->daily_budget};
     if (c->observation->budget_limit >= 0)
         limit_to(c, c->observation->budget_limit, REASON_BUDGET, NULL);
-    if (cost->max_per_hour >= 0)
+    if (cost->max_per_hour >= 0 && c->count > c->desired && is_unpriced(c))
+        limit_to(c, c->desired, REASON_BUDGET_UNKNOWN, NULL);
+    else if (cost->max_per_hour >= 0)
         limit_to(c, classes_afford(c->pool, c->observation, &c->terms, cost->max_per_hour),
                  REASON_BUDGET, NULL);
     if (view->to_min)
