@@ -45,7 +45,7 @@ void page_changes(const struct page *page)
     buf_text(page->out,
              "<section id=\"decisions\" aria-labelledby=\"decisions-title\">"
              "<h2 id=\"decisions-title\">Decisions</h2><div class=\"scroll\" tabindex=\"0\" "
-             "role=\"region\" aria-label=\"Decisions\"><table><thead><tr>"
+             "role=\"group\" aria-label=\"Decisions\"><table><thead><tr>"
              "<th scope=\"col\">Time (UTC)</th><th scope=\"col\">Pool</th>"
              "<th scope=\"col\" class=\"n\">Count</th><th scope=\"col\">Why</th>"
              "<th scope=\"col\">More</th></tr></thead><tbody>\n");
@@ -97,7 +97,7 @@ void page_gpus(const struct page *page, const struct tree *inventory)
         page->out,
         "<section id=\"gpus\" aria-labelledby=\"gpus-title\"><h2 id=\"gpus-title\">GPUs</h2>"
         "<div class=\"cards\" hidden></div><div class=\"scroll\" tabindex=\"0\" "
-        "role=\"region\" aria-label=\"GPUs\"><table><thead><tr><th scope=\"col\">GPU</th>"
+        "role=\"group\" aria-label=\"GPUs\"><table><thead><tr><th scope=\"col\">GPU</th>"
         "<th scope=\"col\">Type</th><th scope=\"col\" class=\"n\">Memory, GiB</th>"
         "<th scope=\"col\" class=\"n\">Used, %</th><th scope=\"col\">Replicas</th></tr></thead>"
         "<tbody>\n");
@@ -133,7 +133,7 @@ void page_requests(const struct page *page)
     buf_text(page->out,
              "<section id=\"requests\" aria-labelledby=\"requests-title\">"
              "<h2 id=\"requests-title\">Live requests</h2><div class=\"scroll\" tabindex=\"0\" "
-             "role=\"region\" aria-label=\"Live requests\"><table><thead><tr>"
+             "role=\"group\" aria-label=\"Live requests\"><table><thead><tr>"
              "<th scope=\"col\">Id</th><th scope=\"col\">Model</th>"
              "<th scope=\"col\">Pool</th><th scope=\"col\">Phase</th>"
              "<th scope=\"col\" class=\"n\">Replica</th><th scope=\"col\" class=\"n\">Tokens</th>"

@@ -107,7 +107,7 @@ static void put_replicas(const struct page *page, size_t pool)
     size_t shown = 0;
     buf_text(page->out,
              "<details class=\"replicas\" open><summary>Replicas</summary><div class=\"scroll\" "
-             "tabindex=\"0\" role=\"region\" aria-label=\"Replicas\">"
+             "tabindex=\"0\" role=\"group\" aria-label=\"Replicas\">"
              "<table><thead><tr><th scope=\"col\">Replica</th><th scope=\"col\">State"
              "</th><th scope=\"col\">Phase</th><th scope=\"col\" class=\"n\">In flight</th>"
              "<th scope=\"col\">Address</th><th scope=\"col\">Output</th><th scope=\"col\">Why</th>"
@@ -128,7 +128,7 @@ static void put_trail(struct buf *out, const struct why_bundle *why)
     const struct proposal_view *proposal = decision->proposal;
     buf_text(out,
              "<details class=\"trail\"><summary>How the count came about, and what would change "
-             "it</summary><div class=\"scroll\" tabindex=\"0\" role=\"region\" "
+             "it</summary><div class=\"scroll\" tabindex=\"0\" role=\"group\" "
              "aria-label=\"Steps of the last decision\"><table><thead><tr>"
              "<th scope=\"col\">Step</th><th scope=\"col\" class=\"n\">Before</th>"
              "<th scope=\"col\" class=\"n\">After</th><th scope=\"col\">Why</th></tr></thead>"
@@ -182,7 +182,7 @@ static void put_points(const struct page *page, const char *pool)
     buf_text(
         page->out,
         "<details class=\"points\"><summary>The last minute as a table</summary>"
-        "<div class=\"scroll\" tabindex=\"0\" role=\"region\" aria-label=\"The last minute\">"
+        "<div class=\"scroll\" tabindex=\"0\" role=\"group\" aria-label=\"The last minute\">"
         "<table><thead><tr><th scope=\"col\">Time (UTC)</th><th scope=\"col\" class=\"n\">Demand"
         "</th><th scope=\"col\" class=\"n\">Ready</th><th scope=\"col\" class=\"n\">Starting"
         "</th><th scope=\"col\" class=\"n\">Waiting</th><th scope=\"col\" class=\"n\">"
