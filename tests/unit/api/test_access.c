@@ -53,6 +53,9 @@ static void a_token_is_asked_for_where_there_is_one(void **state)
                  {"Authorization: Bearer open-sesame2\r\n", 401},
                  {"Authorization: Basic open-sesame\r\n", 401},
                  {"Authorization: open-sesame\r\n", 401},
+                 {"Authorization: Basic bWU6b3Blbi1zZXNhbQ==\r\n", 401},
+                 {"Authorization: Basic b3Blbi1zZXNhbWU=\r\n", 401},
+                 {"Authorization: Basic bWU6b3Blbi1zZXNhbWU=\r\n", 200}, /* a browser */
                  {"Authorization: Bearer open-sesame\r\n", 200},
                  {"Authorization: bearer  open-sesame\r\n", 200}};
     struct office o;
@@ -62,6 +65,8 @@ static void a_token_is_asked_for_where_there_is_one(void **state)
         if (cases[i].status == 401)
             assert_true(office_said(&o, "www-authenticate: Bearer"));
     }
+    assert_int_equal(office_get(&o, "/"), 401); /* a browser asks its reader */
+    assert_true(office_said(&o, "www-authenticate: Basic"));
     assert_int_equal(office_get(&o, "/healthz"), 200);
     office_close(&o);
 }
