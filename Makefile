@@ -13,7 +13,7 @@ PACKAGES_CHECK := clang clang-format clang-tidy cppcheck binutils prometheus nod
 PACKAGES_LONG := libclang-rt-14-dev valgrind gcovr
 PACKAGES_BENCH := haproxy nginx-light wrk python3 util-linux
 
-.PHONY: build demo check check-long quality quality-full bench format clean help deps-build deps-check deps-long deps-bench
+.PHONY: build mutate demo check check-long quality quality-full bench format clean help deps-build deps-check deps-long deps-bench
 
 help: ## this list
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "make %-12s %s\n", $$1, $$2}' Makefile
@@ -21,6 +21,10 @@ help: ## this list
 build: deps-build ## build/sluice, installing the libraries it needs
 	@tools/configure $(BUILD) --buildtype=release
 	@ninja -C $(BUILD) -j $(JOBS) sluice
+	@tools/sbom $(BUILD)/sluice >$(BUILD)/sluice.cdx.json
+
+mutate: deps-build deps-long ## 200 generated mutants of core, traffic and reconcile: 85 % must be caught; goes on where it was stopped
+	@tools/mutants --count 200 --floor 85
 
 demo: build ## the main job in under three minutes: two models on emulated engines, a burst, calm, a burst
 	@tools/demo $(BUILD)/sluice
