@@ -35,15 +35,29 @@ static bool is_own_host(const struct api *api, struct span authority)
     return host.len > 0 && span_equal_nocase(host, host_of(span_from(api->listen)));
 }
 
+static bool is_listed(const char *hosts, struct span authority)
+{
+    struct span rest = span_from(hosts);
+    struct span name;
+    while (span_split(&rest, ',', &name))
+        if (name.len > 0 && span_equal_nocase(span_trim(name), host_of(authority)))
+            return true;
+    return false;
+}
+
 static bool check_host(struct api_call *call, bool has_token)
 {
+    const char *hosts = control_config(call->api->control)->listen.admin_hosts;
     const struct span host = http_header_get(http_request_head(call->request), "host");
     char text[96];
-    if (has_token || is_own_host(call->api, host))
+    if ((has_token && hosts[0] == '\0') || is_own_host(call->api, host) || is_listed(hosts, host))
         return true;
     (void)span_copy(host, text, sizeof(text));
-    call_failure(call, RC_DENIED, "Host", text,
-                 "requests for the host \"%s\" are not served: use the address or localhost", text);
+    call_failure(
+        call, RC_DENIED, "Host", text,
+        "requests for the host \"%s\" are not served: use the address or localhost, or name "
+        "it in listen.adminHosts",
+        text);
     return false;
 }
 
@@ -159,19 +173,49 @@ static bool check_token(struct api_call *call, const char *token)
     return false;
 }
 
+/* Which access a lesser token gives; ACCESS_OPEN: none of them is shown. */
+static enum api_access lesser_access(const struct api_call *call, const struct listen_spec *listen)
+{
+    const struct span header = http_header_get(http_request_head(call->request), "authorization");
+    if (!span_equal_text_nocase(span_slice(header, 0, 7), "Bearer "))
+        return ACCESS_OPEN;
+    const struct span token = span_trim(span_slice(header, 7, header.len));
+    if (listen->operate_token[0] != '\0' && is_token(token, listen->operate_token))
+        return ACCESS_OPERATE;
+    if (listen->read_token[0] != '\0' && is_token(token, listen->read_token))
+        return ACCESS_READ;
+    return ACCESS_OPEN;
+}
+
+static bool check_role(struct api_call *call, const struct listen_spec *listen)
+{
+    const enum api_access given = lesser_access(call, listen);
+    if (given == ACCESS_OPEN)
+        return check_token(call, listen->admin_token);
+    if (given >= call->route->access)
+        return true;
+    const struct shape_problem problem = {
+        .code = RC_DENIED,
+        .place = "Authorization",
+        .text = "this token may not do that: listen.operateToken may change pools, "
+                "listen.adminToken everything"};
+    call_refuse(call, 403, "", &problem);
+    return false;
+}
+
 bool access_check(struct api_call *call)
 {
-    const char *token = control_config(call->api->control)->listen.admin_token;
+    const struct listen_spec *listen = &control_config(call->api->control)->listen;
     if (call->route->access == ACCESS_OPEN)
         return true;
     if (call->route->access == ACCESS_SIGNED) /* the handler looks at the signature */
         return check_rate(call);
-    const bool has_token = token[0] != '\0';
+    const bool has_token = listen->admin_token[0] != '\0';
     if (!check_host(call, has_token))
         return false;
-    if (call->route->access == ACCESS_OPERATE && (!check_origin(call) || !check_rate(call)))
+    if (call->route->access >= ACCESS_OPERATE && (!check_origin(call) || !check_rate(call)))
         return false;
-    return !has_token || check_token(call, token);
+    return !has_token || check_role(call, listen);
 }
 
 void access_who(struct api_call *call)

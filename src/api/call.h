@@ -7,11 +7,13 @@
 #include "io/http_server.h"
 #include "io/route.h"
 
+/* What needs more stands behind what needs less. */
 enum api_access {
     ACCESS_OPEN,    /* anybody who reaches it: liveness */
     ACCESS_READ,    /* shows; asks for the token when there is one */
     ACCESS_SIGNED,  /* brings values with a signature of its own, at a bounded rate */
     ACCESS_OPERATE, /* changes; the same, from the same origin, at a bounded rate, written down */
+    ACCESS_ADMIN,   /* changes sluice itself: with adminToken alone */
 };
 
 /* A parameter of the query. */

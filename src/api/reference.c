@@ -7,7 +7,8 @@
 static const char *const access_words[] = {[ACCESS_OPEN] = "open",
                                            [ACCESS_READ] = "read",
                                            [ACCESS_SIGNED] = "signed",
-                                           [ACCESS_OPERATE] = "operate"};
+                                           [ACCESS_OPERATE] = "operate",
+                                           [ACCESS_ADMIN] = "admin"};
 
 static void put_members(struct buf *out, const struct shape *shape)
 {
@@ -33,12 +34,13 @@ static void put_params(struct buf *out, const struct api_param *param)
 
 void api_print_reference(struct buf *out)
 {
-    buf_text(out, "<!-- Made by tools/generate from the tables of src/api. -->\n"
-                  "# Routes of the API\n\n"
-                  "How to use them: [api.md](api.md). The same as OpenAPI document: "
-                  "`/api/v1/openapi.json`.\n"
-                  "*open*: without a token; *read*: with the token, when there is one; *operate*: "
-                  "the same, and written down with who did it.\n");
+    buf_text(out,
+             "<!-- Made by tools/generate from the tables of src/api. -->\n"
+             "# Routes of the API\n\n"
+             "How to use them: [api.md](api.md). The same as OpenAPI document: "
+             "`/api/v1/openapi.json`.\n"
+             "*open*: without a token; *read*: with the token, when there is one; *operate*: "
+             "the same, and written down with who did it; *admin*: with `adminToken` alone.\n");
     for (size_t i = 0; i < api_route_count; i++) {
         const struct api_route *route = &api_routes[i];
         buf_printf(out, "\n## %s %s\n\n%s *(%s)*\n", route->method, route->pattern, route->help,

@@ -222,6 +222,11 @@ static void check_general(struct config *c, struct reader *r)
     if ((c->listen.tls_certificate[0] != '\0') != (c->listen.tls_key[0] != '\0'))
         reader_error(r, tree_get(c->source, "listen"), RC_MISSING,
                      "tlsCertificate and tlsKey go together: one of them is missing");
+    if ((c->listen.operate_token[0] != '\0' || c->listen.read_token[0] != '\0') &&
+        c->listen.admin_token[0] == '\0')
+        reader_error(r, tree_get(c->source, "listen"), RC_MISSING,
+                     "adminToken is missing: operateToken and readToken are for those who may do "
+                     "less than its holder");
     check_keys(c, r);
 }
 

@@ -86,9 +86,12 @@ struct listen_spec {
     char admin[TEXT_SIZE];
     char tls_certificate[TEXT_SIZE]; /* file; "" = no TLS */
     char tls_key[TEXT_SIZE];
-    int tls_version;             /* least one: 0 = 1.2, 1 = 1.3 */
-    char admin_token[TEXT_SIZE]; /* secret; needed where admin is not on loopback */
-    int64_t threads;             /* gateway loops */
+    int tls_version;               /* least one: 0 = 1.2, 1 = 1.3 */
+    char admin_token[TEXT_SIZE];   /* secret; needed where admin is not on loopback */
+    char operate_token[TEXT_SIZE]; /* secret; may do all but reload; "" = none */
+    char read_token[TEXT_SIZE];    /* secret; may only look; "" = none */
+    char admin_hosts[TEXT_SIZE];   /* names that requests may be for, separated by commas */
+    int64_t threads;               /* gateway loops */
 };
 
 #define KEYS_MAX 256

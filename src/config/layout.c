@@ -178,6 +178,14 @@ static const struct opt listen_options[] = {
     ROW_TEXT("adminToken", listen_spec, admin_token, OPT_FLAG_SECRET, LIVE, "",
              "Token that callers of the admin address must show; empty: none. Needed beyond this "
              "machine."),
+    ROW_TEXT("operateToken", listen_spec, operate_token, OPT_FLAG_SECRET, LIVE, "",
+             "Token of people who may look, and set counts, pause and stop, but not reload; empty: "
+             "none."),
+    ROW_TEXT("readToken", listen_spec, read_token, OPT_FLAG_SECRET, LIVE, "",
+             "Token of people and scrapers who may only look; empty: none."),
+    ROW_TEXT("adminHosts", listen_spec, admin_hosts, 0, LIVE, "",
+             "Names that requests to the admin address may be for, separated by commas, besides "
+             "its own and those of this machine; empty: with a token any."),
     ROW_NUMBER(INT, "threads", listen_spec, threads, RESTART, 1, 1, 1, "threads",
                "Loops of the gateway; there is one."),
 };

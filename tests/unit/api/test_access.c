@@ -71,6 +71,71 @@ static void a_token_is_asked_for_where_there_is_one(void **state)
     office_close(&o);
 }
 
+static void each_role_may_do_what_it_is_for_and_no_more(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *token;
+        int look, pin, reload;
+    } cases[] = {{"look-only", 200, 403, 403},
+                 {"may-work", 200, 200, 403},
+                 {"open-sesame", 200, 200, 200},
+                 {"look-onl", 401, 401, 401}};
+    struct office o;
+    office_open_with(&o, "listen: {gateway: \"127.0.0.1:0\", adminToken: open-sesame, "
+                         "operateToken: may-work, readToken: look-only}\n");
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        char line[128];
+        (void)snprintf(line, sizeof(line), "Authorization: Bearer %s\r\n", cases[i].token);
+        assert_int_equal(office_ask(&o, "GET", "/metrics", line, NULL), cases[i].look);
+        assert_int_equal(office_ask(&o, "POST", SCALE, line, "{\"replicas\":2}"), cases[i].pin);
+        assert_int_equal(office_ask(&o, "POST", "/api/v1/reload", line, "{}"), cases[i].reload);
+        if (cases[i].reload == 403)
+            assert_true(office_said(&o, "this token may not do that"));
+    }
+    office_close(&o);
+}
+
+static void lesser_tokens_need_one_that_may_do_everything(void **state)
+{
+    (void)state;
+    struct problem_list problems;
+    problem_list_init(&problems);
+    assert_null(config_read("x.yaml",
+                            span_from("listen: {readToken: look}\npools:\n  chat:\n    target: "
+                                      "{process: {command: [x]}}\n"),
+                            &(struct env_table){0}, &problems));
+    assert_non_null(strstr(problems.item[0].text, "adminToken is missing"));
+    problem_list_done(&problems);
+}
+
+static void hosts_may_be_listed_and_then_no_other_is_served(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *host;
+        int status;
+    } cases[] = {{"proxy.example", 200}, {"PROXY.example:443", 200}, {"second.example", 200},
+                 {"localhost", 200},     {"evil.example", 403},      {"xproxy.example", 403}};
+    static const char *const tokens[] = {"", ", adminToken: open-sesame"};
+    for (size_t k = 0; k < COUNT_OF(tokens); k++) {
+        struct office o;
+        char more[160];
+        (void)snprintf(more, sizeof(more),
+                       "listen: {gateway: \"127.0.0.1:0\", adminHosts: \"proxy.example, "
+                       "second.example\"%s}\n",
+                       tokens[k]);
+        office_open_with(&o, more);
+        for (size_t i = 0; i < COUNT_OF(cases); i++) {
+            char line[160];
+            (void)snprintf(line, sizeof(line), "Host: %s\r\nAuthorization: Bearer open-sesame\r\n",
+                           cases[i].host);
+            assert_int_equal(office_ask(&o, "GET", "/api/v1/pools", line, NULL), cases[i].status);
+        }
+        office_close(&o);
+    }
+}
+
 static void a_token_speaks_for_any_host_name(void **state)
 {
     (void)state;
@@ -147,6 +212,9 @@ int main(void)
         cmocka_unit_test(a_page_of_another_origin_changes_nothing),
         cmocka_unit_test(a_token_is_asked_for_where_there_is_one),
         cmocka_unit_test(a_token_speaks_for_any_host_name),
+        cmocka_unit_test(each_role_may_do_what_it_is_for_and_no_more),
+        cmocka_unit_test(lesser_tokens_need_one_that_may_do_everything),
+        cmocka_unit_test(hosts_may_be_listed_and_then_no_other_is_served),
         cmocka_unit_test(fault_84_a_flood_of_changes_is_told_to_come_later),
         cmocka_unit_test(fault_84_tokens_cannot_be_guessed_fast),
         cmocka_unit_test(fault_84_a_body_beyond_the_limit_is_refused_before_it_is_read),
