@@ -16,6 +16,17 @@ struct explain {
     struct buf out;
     size_t found;
     bool single;
+    bool json;
+    struct json_writer w; /* over `out` */
+};
+
+struct explain_options {
+    bool json;
+};
+
+static const struct cli_opt explain_options[] = {
+    CLI_SWITCH(struct explain_options, json, "json",
+               "An array: path, value, from (FILE:LINE:COLUMN; null: the default), help."),
 };
 
 /* The path itself, or something below it. */
@@ -76,12 +87,40 @@ static void print_long(struct explain *e, const struct resolved *value)
                                              : change_words(row->change));
 }
 
+static void print_json(struct explain *e, const struct resolved *value)
+{
+    struct buf text;
+    struct explain part = {.config = e->config};
+    buf_init(&text, 1U << 20);
+    buf_init(&part.out, 1U << 20);
+    if (value->node != NULL)
+        buf_printf(&text, "%s:%u:%u", e->config->file, value->node->line, value->node->column);
+    print_value(&part, value);
+    json_object(&e->w);
+    json_member_text(&e->w, "path", value->path);
+    json_member_text(&e->w, "value", buf_cstr(&part.out));
+    if (value->node != NULL) {
+        json_member_text(&e->w, "from", buf_cstr(&text));
+    } else {
+        json_key(&e->w, "from");
+        json_null(&e->w);
+    }
+    json_member_text(&e->w, "help", value->row->help);
+    json_object_end(&e->w);
+    buf_done(&part.out);
+    buf_done(&text);
+}
+
 static bool on_value(void *user, const struct resolved *value)
 {
     struct explain *e = user;
     if (!is_asked(e, value->path))
         return true;
     e->found++;
+    if (e->json) {
+        print_json(e, value);
+        return !is_exact(e, value->path);
+    }
     if (is_exact(e, value->path)) {
         print_long(e, value);
         return false;
@@ -101,12 +140,14 @@ static int run(int argc, char **argv);
 const struct command_ops command_explain = {
     .name = "explain",
     .summary = "Tell the value of an option in force, and where it comes from",
-    .usage = "FILE [PATH]",
+    .usage = "[--json] FILE [PATH]",
     .about =
         "PATH is written with dots, as pools.chat.queue.timeout. Of a path that holds several\n"
         "options all are listed; without a path everything is. Of a document of Knative (its\n"
         "config map, a service, configuration or revision) or AIBrix (PodAutoscaler) it tells\n"
         "what it comes to as a pool, and what its own controller would refuse.",
+    .options = explain_options,
+    .option_count = COUNT_OF(explain_options),
     .run = run,
 };
 
@@ -141,12 +182,20 @@ static bool on_name(void *user, const struct resolved *value)
     return true;
 }
 
-static int explain(const struct config *config, const char *path)
+static int explain(const struct config *config, const char *path, bool json)
 {
-    struct explain e = {.config = config, .path = span_from(path)};
+    struct explain e = {.config = config, .path = span_from(path), .json = json};
     buf_init(&e.out, (size_t)256 << 20);
+    json_init(&e.w, &e.out);
+    if (json)
+        json_array(&e.w);
     config_visit(config, on_value, &e);
-    (void)fwrite(e.out.ptr, 1, e.out.len, stdout); /* a closed pipe is the reader's wish */
+    if (json) {
+        json_array_end(&e.w);
+        buf_byte(&e.out, '\n');
+    }
+    if (e.found > 0)
+        (void)fwrite(e.out.ptr, 1, e.out.len, stdout); /* a closed pipe is the reader's wish */
     buf_done(&e.out);
     if (e.found > 0)
         return EXIT_OK;
@@ -246,8 +295,8 @@ static int run(int argc, char **argv)
     struct args args;
     struct problem_list problems;
     struct buf text;
-    char none;
-    const int usage = command_args(&command_explain, argc, argv, &none, &args);
+    struct explain_options options;
+    const int usage = command_args(&command_explain, argc, argv, &options, &args);
     if (usage != EXIT_OK)
         return usage;
     if (args.count < 1 || args.count > 2)
@@ -258,7 +307,7 @@ static int run(int argc, char **argv)
     problem_list_init(&problems);
     struct config *config = load_config(args.operand[0], &problems, &text);
     if (config)
-        code = explain(config, args.count > 1 ? args.operand[1] : "");
+        code = explain(config, args.count > 1 ? args.operand[1] : "", options.json);
     else
         load_report(stderr, &problems, &text);
     config_free(config);
