@@ -177,12 +177,9 @@ static bool check_token(struct api_call *call, const char *token)
 static enum api_access lesser_access(const struct api_call *call, const struct listen_spec *listen)
 {
     const struct span header = http_header_get(http_request_head(call->request), "authorization");
-    if (!span_equal_text_nocase(span_slice(header, 0, 7), "Bearer "))
-        return ACCESS_OPEN;
-    const struct span token = span_trim(span_slice(header, 7, header.len));
-    if (listen->operate_token[0] != '\0' && is_token(token, listen->operate_token))
+    if (listen->operate_token[0] != '\0' && shows_token(header, listen->operate_token))
         return ACCESS_OPERATE;
-    if (listen->read_token[0] != '\0' && is_token(token, listen->read_token))
+    if (listen->read_token[0] != '\0' && shows_token(header, listen->read_token))
         return ACCESS_READ;
     return ACCESS_OPEN;
 }
