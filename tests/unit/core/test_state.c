@@ -145,7 +145,8 @@ static void what_is_wrong_is_said_with_its_place(void **state)
         struct pool_spec spec;
         enum rc rc;
         const char *says;
-    } cases[7];
+        const char *where;
+    } cases[9] = {0};
     for (size_t i = 0; i < COUNT_OF(cases); i++)
         cases[i].spec = good;
     cases[0].spec.combine = COMBINE_FORMULA;
@@ -169,9 +170,20 @@ static void what_is_wrong_is_said_with_its_place(void **state)
     cases[6].spec.name[0] = '\0';
     cases[6].rc = RC_MISSING;
     cases[6].says = "name";
+    cases[7].spec.behavior.up.period_ns = -1 * SECOND_NS;
+    cases[7].rc = RC_RANGE;
+    cases[7].says = "86400";
+    cases[7].where = "behavior.scaleUp.period";
+    cases[8].spec.behavior.down.change_absolute = -2;
+    cases[8].rc = RC_RANGE;
+    cases[8].says = "-1 to";
+    cases[8].where = "behavior.scaleDown.maxChangeAbsolute";
     for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        diag = (struct diag){0};
         assert_int_equal(pool_spec_check(&cases[i].spec, &diag), cases[i].rc);
         assert_non_null(strstr(diag.text, cases[i].says));
+        if (cases[i].where != NULL)
+            assert_string_equal(diag.where, cases[i].where);
     }
     w->pool_count = 2;
     w->pool[1] = w->pool[0];

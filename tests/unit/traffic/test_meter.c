@@ -71,12 +71,86 @@ static void sessions_beyond_the_limit_are_not_counted_and_cost_nothing(void **st
     meter_done(&meter);
 }
 
+static void assert_rate(const struct meter *meter, int64_t now_s, double rate_per_s)
+{
+    const double found = meter_rate_per_s(meter, now_s * SECOND_NS);
+    if (found < rate_per_s - 1e-9 || found > rate_per_s + 1e-9)
+        fail_msg("at %lld s: %g, not %g", (long long)now_s, found, rate_per_s);
+}
+
+/* Spans of 10 s: the one that runs and the one before; whenever the meter began. */
+static void a_rate_is_that_of_this_span_and_the_one_before(void **state)
+{
+    static const int64_t begins_s[] = {0, 1000, 123456};
+
+    (void)state;
+    for (size_t i = 0; i < COUNT_OF(begins_s); i++) {
+        const int64_t begin_s = begins_s[i];
+        struct meter meter;
+        meter_init(&meter, begin_s * SECOND_NS);
+        assert_rate(&meter, begin_s + 1, 0);
+        for (int64_t s = 1; s <= 5; s++)
+            meter_served(&meter, (begin_s + s) * SECOND_NS);
+        assert_rate(&meter, begin_s + 5, 1);
+        meter_served(&meter, (begin_s + 12) * SECOND_NS);
+        assert_rate(&meter, begin_s + 12, 0.5); /* 6 in 12 s */
+        meter_served(&meter, (begin_s + 40) * SECOND_NS);
+        assert_rate(&meter, begin_s + 42, 0.5); /* what was before the silence is forgotten */
+        meter_done(&meter);
+    }
+}
+
+/* Every amount at once: a second snapshot is that of a meter that saw nothing. */
+static void what_was_taken_is_not_told_again(void **state)
+{
+    static struct gateway_snapshot first, second, nothing;
+    struct meter meter;
+    struct meter fresh;
+
+    (void)state;
+    meter_init(&meter, 0);
+    meter_init(&fresh, 0);
+    double *const amounts[] = {&meter.arrived,
+                               &meter.completed,
+                               &meter.failed,
+                               &meter.refused,
+                               &meter.good,
+                               &meter.prompt_tokens,
+                               &meter.excess_arrived,
+                               &meter.excess_prompt_tokens,
+                               &meter.completed_prompt_tokens,
+                               &meter.output_tokens,
+                               &meter.completed_tokens,
+                               &meter.tool_calls,
+                               &meter.busy_s,
+                               &meter.iterations,
+                               &meter.decoded_tokens,
+                               &meter.context_tokens,
+                               &meter.computed_tokens};
+    for (size_t i = 0; i < COUNT_OF(amounts); i++)
+        *amounts[i] = (double)i + 1;
+    histogram_record(&meter.ttft_s, 1, 1);
+    histogram_record(&meter.itl_s, 1, 1);
+    histogram_record(&meter.e2e_s, 1, 1);
+    histogram_record(&meter.queue_s, 1, 1);
+    meter_take(&meter, SECOND_NS, &first);
+    assert_true(first.arrived_requests == 1 && first.completed_tokens == 11);
+    assert_true(first.ttft_s.count == 1 && first.queue_s.count == 1);
+    meter_take(&meter, SECOND_NS, &second);
+    meter_take(&fresh, SECOND_NS, &nothing);
+    assert_memory_equal(&second, &nothing, sizeof(nothing));
+    meter_done(&meter);
+    meter_done(&fresh);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_session_counts_for_five_minutes_after_its_last_activity),
         cmocka_unit_test(random_activity_counts_as_a_list_of_last_times_does),
         cmocka_unit_test(sessions_beyond_the_limit_are_not_counted_and_cost_nothing),
+        cmocka_unit_test(what_was_taken_is_not_told_again),
+        cmocka_unit_test(a_rate_is_that_of_this_span_and_the_one_before),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
