@@ -4,6 +4,7 @@
 
 #include "api/scrape.h"
 #include "core/policy.h"
+#include "source/sources.h"
 #include "store/store_writer.h"
 
 #define INPUTS_MAX 64
@@ -235,6 +236,15 @@ static void put_sources(struct scrape *s)
     for (size_t i = 0; i < s->pools && control_gateway(s->control) != NULL; i++)
         metric_value(&s->page, (const char *[]){s->status[i].name, "gateway"},
                      s->status[i].gateway_silent ? 0 : 1);
+    struct source_row row;
+    const struct sources *sources = control_sources(s->control);
+    for (size_t i = 0; sources != NULL && sources_at(sources, i, &row); i++)
+        metric_value(&s->page, (const char *[]){row.pool, row.spec->name},
+                     row.status->fault == SOURCE_FAULT_NONE ? 1 : 0);
+    metric_begin(&s->page, METRIC_ID_SOURCE_REPEATED);
+    for (size_t i = 0; sources != NULL && sources_at(sources, i, &row); i++)
+        metric_value(&s->page, (const char *[]){row.pool, row.spec->name},
+                     (double)row.status->repeated);
 }
 
 /* ---- the page ---- */

@@ -113,6 +113,7 @@ static enum rc read_page(struct dcgm *d, const struct http_result *answer, struc
     d->full = false;
     const enum rc rc = prom_parse(answer->body, &reader, &counts, diag);
     free(reader.seen.slot);
+    d->base.status.repeated += (int64_t)counts.repeated;
     if (rc == RC_OK && d->full)
         return fail(diag, RC_LIMIT, "the page has more than %u GPUs", DCGM_GPUS_MAX);
     return rc;

@@ -257,6 +257,7 @@ static void read_page(struct scraped *r, const struct http_result *answer)
         return;
     }
     r->state = PAGE_READ;
+    r->owner->base.status.repeated += (int64_t)r->result.repeated;
     say_doubt(r);
 }
 

@@ -82,6 +82,7 @@ struct source_status {
     int64_t failures;        /* rounds in a row */
     int64_t rounds;          /* since the start */
     int64_t failed_rounds;
+    int64_t repeated;    /* series that stood twice on a page; the last one counts (FAULTS 15) */
     bool answered;       /* at least once: a value, or that there is none */
     bool fallen;         /* its fallback holds */
     int64_t good_ns;     /* last good round, on the axis of the groups; TIME_NONE */

@@ -222,6 +222,22 @@ class House:
         except sqlite3.OperationalError:
             return []
 
+    def signals(self, name="sluice_signal_value"):
+        """{(pool, signal): value} of our own metrics page."""
+        connection = http.client.HTTPConnection("127.0.0.1", self.admin, timeout=PATIENCE_S)
+        try:
+            connection.request("GET", "/metrics")
+            text = connection.getresponse().read().decode()
+        finally:
+            connection.close()
+        found = {}
+        for line in text.splitlines():
+            if line.startswith(name + "{"):
+                labels, value = line[len(name) + 1:].rsplit("} ", 1)
+                parts = dict(part.split("=", 1) for part in labels.split(","))
+                found[parts["pool"].strip('"'), parts.get("signal", parts.get("source")).strip('"')] = float(value)
+        return found
+
     def operate(self, *words):
         """Output of an operator's command; it must succeed."""
         result = subprocess.run([SLUICE, *words[:1], "--admin", f"127.0.0.1:{self.admin}", *words[1:]], capture_output=True,

@@ -52,7 +52,8 @@ static void levels_of_ready_replicas_are_put_together(void **state)
     add_replica(&rig, 2, port_of(&rig), true);
     add_replica(&rig, 3, port_of(&rig), false);
     rig_answer(&rig, 200,
-               "vllm:num_requests_running 3\nvllm:num_requests_waiting 2\n"
+               "vllm:num_requests_running 2\nvllm:num_requests_waiting 2\n"
+               "vllm:num_requests_running 3\n"
                "vllm:kv_cache_usage_perc 0.5\n");
     rig_use(&rig, VLLM OFTEN);
     assert_int_equal(rig_next(&rig, 0), SOURCE_FAULT_NONE);
@@ -61,6 +62,7 @@ static void levels_of_ready_replicas_are_put_together(void **state)
     const struct sample *running = sample_of(&rig, SIGNAL_RUNNING_REQUESTS);
     assert_int_equal(running->state, SIGNAL_VALUE);
     assert_float_equal(running->value, 6, 0);
+    assert_int_equal(rig_row(&rig, 0).status->repeated, 2); /* FAULTS 15 */
     assert_int_equal(running->covered, 2);
     assert_int_equal(running->expected, 2);
     assert_float_equal(sample_of(&rig, SIGNAL_WAITING_REQUESTS)->value, 4, 0);
