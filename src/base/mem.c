@@ -155,3 +155,35 @@ void arena_done(struct arena *arena)
     }
     arena->used_bytes = 0;
 }
+
+/* ---- sparse ---- */
+
+#define SPARSE_BYTES ((size_t)4096)
+
+static bool is_zero(const unsigned char *bytes, size_t size)
+{
+    return size == 0 || (bytes[0] == 0 && memcmp(bytes, bytes + 1, size - 1) == 0);
+}
+
+void mem_zero_sparse(void *to, size_t size)
+{
+    unsigned char *bytes = to;
+    for (size_t at = 0; at < size; at += SPARSE_BYTES) {
+        const size_t part = size - at < SPARSE_BYTES ? size - at : SPARSE_BYTES;
+        if (!is_zero(bytes + at, part))
+            memset(bytes + at, 0, part);
+    }
+}
+
+void mem_copy_sparse(void *to, const void *from, size_t size)
+{
+    const unsigned char *source = from;
+    unsigned char *bytes = to;
+    for (size_t at = 0; at < size; at += SPARSE_BYTES) {
+        const size_t part = size - at < SPARSE_BYTES ? size - at : SPARSE_BYTES;
+        if (is_zero(source + at, part))
+            mem_zero_sparse(bytes + at, part);
+        else
+            memcpy(bytes + at, source + at, part);
+    }
+}

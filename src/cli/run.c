@@ -1,5 +1,6 @@
 /* run.c - `sluice run`: gateway, control and engines of one configuration in one process. */
 #include <fcntl.h>
+#include <malloc.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -283,11 +284,15 @@ static int choose(struct run *run, const struct args *args)
                                                  "has listen.gateway and listen.admin");
     run->file = args->operand;
     run->file_count = args->count;
+    /* Memory from here on is pages that cost nothing until touched, and goes back when freed. */
+#define LARGE_BYTES (64 << 10)
+
     return EXIT_OK;
 }
 
 static int run_command(int argc, char **argv)
 {
+    (void)mallopt(M_MMAP_THRESHOLD, LARGE_BYTES); /* without it the limit creeps up by itself */
     struct run run = {0};
     struct args args;
     struct diag diag = {0};

@@ -343,6 +343,14 @@ static bool is_due(int64_t last_ns, int64_t every_ns, int64_t now_ns)
     return last_ns == TIME_NONE || now_ns - last_ns >= every_ns;
 }
 
+/* The zeros at the end are not kept: a state that is hardly used is long, but says little. */
+static struct span told_part(struct span state)
+{
+    while (state.len > 0 && state.ptr[state.len - 1] == '\0')
+        state.len--;
+    return state;
+}
+
 /* R17: everything that is needed to work the decision out again. */
 void history_record(struct control *control, const struct tick_record *record)
 {
@@ -363,7 +371,7 @@ void history_record(struct control *control, const struct tick_record *record)
                                     .config_hash = record->config_hash,
                                     .cause = record->observation->cause,
                                     .changed = record->changed,
-                                    .state = record->before,
+                                    .state = told_part(record->before),
                                     .samples = buf_view(&control->text[0]),
                                     .observation = buf_view(&control->text[1]),
                                     .decision = buf_view(&control->text[2])};
@@ -372,5 +380,5 @@ void history_record(struct control *control, const struct tick_record *record)
         return;
     memory->state_ns = now_ns;
     (void)store_writer_state(control->store, tick.group, record->config_hash, now_ns,
-                             record->after);
+                             told_part(record->after));
 }

@@ -104,6 +104,8 @@ static void restore_group(struct control *control, struct store *store, size_t g
     int64_t now_ns = 0;
     buf_init(&bytes, RECORD_BYTES_MAX);
     const enum rc rc = store_state_get(store, group_name(spec), &hash, &now_ns, &bytes, &diag);
+    while (rc == RC_OK && bytes.len < group_state_size(spec) && !bytes.failed)
+        buf_byte(&bytes, 0); /* zeros at the end are not kept */
     if (rc == RC_OK &&
         reconcile_restore(control->reconcile, group, bytes.ptr, bytes.len, &diag) != RC_OK)
         log_event(control->log, LOG_PROBLEM, LOG_TEXT("group", group_name(spec)),

@@ -44,6 +44,9 @@ struct group_state; /* opaque bytes */
  * hold. */
 void group_state_init(const struct group_spec *group, struct group_state *state, int64_t now_ns,
                       const int64_t *initial);
+/* The same in memory that is zero: what stays zero is not touched. */
+void group_state_init_zeroed(const struct group_spec *group, struct group_state *state,
+                             int64_t now_ns, const int64_t *initial);
 /* RC_VERSION, RC_CORRUPT, RC_CONFLICT (another shape) for bytes that do not belong to this group.
  * `bytes` is aligned like malloc()'s memory. */
 enum rc group_state_check(const struct group_spec *group, const void *bytes, size_t size,

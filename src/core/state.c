@@ -28,7 +28,6 @@ static void stage_init(const struct pool_plan *plan, const struct stage_plan *st
 
 static void header_init(const struct group_spec *group, struct group_state *state, int64_t now_ns)
 {
-    memset(state, 0, group->state_size);
     state->magic = STATE_MAGIC;
     state->version = STATE_VERSION;
     state->shape = group->shape;
@@ -51,12 +50,19 @@ static void pool_init(const struct pool_plan *plan, struct group_state *state, i
         series_init(&plan->window[i].need, state_at(state, plan->window[i].offset));
 }
 
-void group_state_init(const struct group_spec *group, struct group_state *state, int64_t now_ns,
-                      const int64_t *initial)
+void group_state_init_zeroed(const struct group_spec *group, struct group_state *state,
+                             int64_t now_ns, const int64_t *initial)
 {
     header_init(group, state, now_ns);
     for (size_t i = 0; i < group->pool_count; i++)
         pool_init(&group->pool[i], state, now_ns, num_clamp(initial[i], 0, REPLICAS_MAX));
+}
+
+void group_state_init(const struct group_spec *group, struct group_state *state, int64_t now_ns,
+                      const int64_t *initial)
+{
+    memset(state, 0, group->state_size);
+    group_state_init_zeroed(group, state, now_ns, initial);
 }
 
 bool policy_state_valid(const struct pool_plan *plan, const struct policy_plan *policy,
@@ -208,6 +214,7 @@ void group_reshape(const struct group_spec *old, const struct group_state *old_s
 {
     if (old_state->now_ns > now_ns)
         now_ns = old_state->now_ns;
+    memset(next_state, 0, next->state_size);
     header_init(next, next_state, now_ns);
     for (size_t i = 0; i < next->pool_count; i++) {
         const struct pool_plan *to = &next->pool[i];

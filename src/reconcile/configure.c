@@ -26,7 +26,6 @@ struct fresh {
 static void group_done(struct group *group)
 {
     free(group->state);
-    free(group->before);
     free(group->decision);
     free(group->sample);
     free(group->filed);
@@ -90,14 +89,20 @@ static int by_name(const void *a, const void *b)
     return strcmp(x->name, y->name);
 }
 
+#define STATE_ALIGN ((size_t)64)
+
 static bool make_group(const struct reconcile *r, const struct reconcile_group *from,
                        struct group *group)
 {
     const size_t n = group_pool_count(from->group);
     group->spec = from->group;
     group->state_size = group_state_size(from->group);
-    group->state = mem_new(1, group->state_size);
-    group->before = mem_new(1, group->state_size);
+    /* In one piece: what is large comes as pages that nobody has touched, and stays so where the
+     * state is zero. */
+    const size_t room = (group->state_size + STATE_ALIGN - 1) / STATE_ALIGN * STATE_ALIGN;
+    group->state = mem_new(2, room);
+    if (group->state != NULL)
+        group->before = (unsigned char *)group->state + room;
     group->decision = mem_new(n, sizeof(struct decision));
     group->early_ns = TIME_NONE;
     group->last_ns = TIME_NONE;

@@ -67,7 +67,7 @@ static void begin(struct reconcile *r, struct group *group)
         pool->ticked = true;
     }
     if (!known)
-        group_state_init(group->spec, group->state, r->now_ns, initial);
+        group_state_init_zeroed(group->spec, group->state, r->now_ns, initial);
     group->begun = true;
 }
 
@@ -140,7 +140,7 @@ static void decide_group(struct reconcile *r, struct group *group, int64_t *skip
     group->complete = group->complete || all_answered(r, group);
     file_samples(r, group, now_ns);
     fill_observation(r, group, now_ns, cause);
-    memcpy(group->before, group->state, group->state_size);
+    mem_copy_sparse(group->before, group->state, group->state_size);
     observe(group->spec, group->state, group->filed, group->filed_count);
     decide(group->spec, group->state, &group->observation, group->decision);
     for (size_t i = 0; i < group_pool_count(group->spec); i++) {

@@ -117,6 +117,13 @@ static enum rc read_samples(struct replay *r, const struct group_spec *group, st
     return rc;
 }
 
+/* Zeros at the end are not kept. */
+static size_t state_room(const struct group_spec *group, const struct store_tick *tick)
+{
+    const size_t size = group_state_size(group);
+    return size > tick->state.len ? size : tick->state.len;
+}
+
 static enum rc decide_again(struct replay *r, const struct group_spec *group,
                             const struct store_tick *tick, struct group_state *state,
                             struct diag *diag)
@@ -125,8 +132,10 @@ static enum rc decide_again(struct replay *r, const struct group_spec *group,
     struct sample *sample = NULL;
     size_t count = 0;
     struct json_writer w;
+    const size_t size = state_room(group, tick);
     memcpy(state, tick->state.ptr, tick->state.len);
-    enum rc rc = group_state_check(group, state, tick->state.len, diag);
+    memset((unsigned char *)state + tick->state.len, 0, size - tick->state.len);
+    enum rc rc = group_state_check(group, state, size, diag);
     if (rc == RC_OK)
         rc = read_samples(r, group, tick->samples, &sample, &count, diag);
     if (rc == RC_OK)
@@ -173,7 +182,7 @@ static bool on_tick(void *context, const struct store_tick *tick)
     const char *pool = r->options->pool;
     if (group != NULL && pool != NULL && !holds_pool(group, pool))
         return true;
-    struct group_state *state = group == NULL ? NULL : malloc(tick->state.len + 1);
+    struct group_state *state = group == NULL ? NULL : malloc(state_room(group, tick) + 1);
     struct replay_tick seen = {.tick = tick};
     if (group != NULL && state == NULL)
         (void)fail(&diag, RC_NO_MEMORY, "no memory left");

@@ -253,7 +253,7 @@ static void what_cannot_be_decided_again_fails_with_the_reason(void **state)
     } cases[] = {
         {12345, "chat", "not in the file any more"},
         {0, "nobody", "no group \"nobody\""},
-        {0, "chat", "has no header"},
+        {0, "chat", "not a state of this program"},
     };
     for (size_t i = 0; i < COUNT_OF(cases); i++) {
         rig_begin(&r);

@@ -1,5 +1,6 @@
 #include "traffic/dispatch.h"
 
+#include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdint.h>
@@ -396,6 +397,58 @@ static void a_snapshot_tells_latencies_usage_and_good_requests(void **state)
     dispatch_free(d);
 }
 
+static uint64_t send(struct dispatch *d, int64_t prompt, int64_t now_ns)
+{
+    const struct arrival arrival = {
+        .prompt_tokens = prompt, .priority = UINT32_MAX, .stream = true};
+    return dispatch_arrive(d, &arrival, now_ns).request;
+}
+
+static void what_engines_do_is_told_by_their_answers(void **state)
+{
+    (void)state;
+    struct dispatch *d = pool_of(1, 4);
+    static struct gateway_snapshot s;
+    const uint64_t one = send(d, 100, 0);
+    dispatch_tokens(d, one, 1, S); /* alone: an iteration of its own */
+    const uint64_t two = send(d, 300, S);
+    dispatch_tokens(d, two, 1, 2 * S); /* beside the other's */
+    dispatch_tokens(d, one, 4, 3 * S);
+    dispatch_tokens(d, two, 4, 3 * S); /* the same four iterations */
+    dispatch_finish(d, one, OUTCOME_OK, NULL, 4 * S);
+    dispatch_finish(d, two, OUTCOME_OK, NULL, 4 * S);
+    dispatch_finish(d, send(d, 10, 5 * S), OUTCOME_RESET, NULL, 6 * S);
+    const uint64_t last = send(d, 10, 7 * S);
+    dispatch_snapshot(d, 8 * S, &s);
+    assert_true(fabs(s.busy_s - (4 + 1 + 1)) < 1e-9);
+    assert_true(fabs(s.iterations - 5) < 1e-9);
+    assert_true(fabs(s.decoded_tokens - 8) < 1e-9);
+    assert_true(fabs(s.context_tokens - (4 * 103 + 4 * 303)) < 1e-9);
+    assert_true(fabs(s.computed_tokens - 400) < 1e-9);
+    /* the one that failed came in the span from 4 s to 8 s */
+    assert_true(fabs(s.late_requests[0] - 1) < 1e-9 && fabs(s.late_age_s[0] - 2) < 1e-9);
+    assert_true(s.late_requests[1] <= 0);
+    dispatch_snapshot(d, 10 * S, &s);
+    assert_true(fabs(s.busy_s - 2) < 1e-9 && s.iterations <= 0 && s.late_requests[0] <= 0);
+    dispatch_finish(d, last, OUTCOME_OK, NULL, 10 * S);
+    dispatch_free(d);
+}
+
+static void misses_of_many_times_are_all_counted(void **state)
+{
+    (void)state;
+    struct dispatch *d = pool_of(1, 4);
+    static struct gateway_snapshot s;
+    for (int64_t i = 0; i < 200; i++)
+        dispatch_finish(d, send(d, 10, i * 4 * S), OUTCOME_RESET, NULL, i * 4 * S + S);
+    dispatch_snapshot(d, 1000 * S, &s);
+    double count = 0;
+    for (size_t i = 0; i < LATE_SPANS_MAX; i++)
+        count += s.late_requests[i];
+    assert_true(fabs(count - 200) < 1e-9);
+    dispatch_free(d);
+}
+
 static void bytes_per_token_are_learned(void **state)
 {
     (void)state;
@@ -626,6 +679,8 @@ int main(void)
         cmocka_unit_test(limits_of_a_key_refuse_that_key_only),
         cmocka_unit_test(keys_have_one_limit_over_all_pools_and_refusals_cost_nothing),
         cmocka_unit_test(a_snapshot_tells_latencies_usage_and_good_requests),
+        cmocka_unit_test(what_engines_do_is_told_by_their_answers),
+        cmocka_unit_test(misses_of_many_times_are_all_counted),
         cmocka_unit_test(bytes_per_token_are_learned),
         cmocka_unit_test(no_request_is_lost_or_served_twice),
     };
