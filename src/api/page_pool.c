@@ -1,5 +1,6 @@
 /* page_pool.c - one pool of the dashboard: how it is, why, its replicas, its last minutes. */
 #include <math.h>
+#include <string.h>
 
 #include "api/page_parts.h"
 
@@ -120,25 +121,32 @@ static void put_replicas(const struct page *page, size_t pool)
     buf_text(page->out, "</tbody></table></div></details>\n");
 }
 
-static void put_trail(struct buf *out, const struct why_bundle *why)
+static void put_proposal(struct buf *out, const struct proposal_view *proposal)
 {
-    struct trail_view entry;
-    struct hint_view hint;
-    const struct decision_view *decision = &why->decision.view;
-    const struct proposal_view *proposal = decision->proposal;
-    buf_text(out,
-             "<details class=\"trail\"><summary>How the count came about, and what would change "
-             "it</summary><div class=\"scroll\" tabindex=\"0\" role=\"group\" "
-             "aria-label=\"Steps of the last decision\"><table><thead><tr>"
-             "<th scope=\"col\">Step</th><th scope=\"col\" class=\"n\">Before</th>"
-             "<th scope=\"col\" class=\"n\">After</th><th scope=\"col\">Why</th></tr></thead>"
-             "<tbody>\n<tr><td>policy ");
+    buf_text(out, "<tr><td>policy ");
     page_put(out, proposal->policy);
     buf_text(out, "</td><td class=\"n\"></td><td class=\"n\">");
     page_put_count(out, proposal->replicas);
     buf_text(out, "</td><td>");
     page_put(out, proposal->words);
     buf_text(out, "</td></tr>\n");
+}
+
+static void put_trail(struct buf *out, const struct why_bundle *why)
+{
+    struct trail_view entry;
+    struct hint_view hint;
+    const struct decision_view *decision = &why->decision.view;
+    buf_text(out,
+             "<details class=\"trail\"><summary>How the count came about, and what would change "
+             "it</summary><div class=\"scroll\" tabindex=\"0\" role=\"group\" "
+             "aria-label=\"Steps of the last decision\"><table><thead><tr>"
+             "<th scope=\"col\">Step</th><th scope=\"col\" class=\"n\">Before</th>"
+             "<th scope=\"col\" class=\"n\">After</th><th scope=\"col\">Why</th></tr></thead>"
+             "<tbody>\n");
+    if (!decision->trail.next(decision->trail.user, 0, &entry) ||
+        strcmp(entry.stage, "policy") != 0) /* else the trail tells it */
+        put_proposal(out, decision->proposal);
     for (size_t i = 0; decision->trail.next(decision->trail.user, i, &entry); i++) {
         buf_text(out, "<tr><td>");
         page_put(out, entry.stage);

@@ -68,11 +68,18 @@ bool tally_is_limit(const struct trail_entry *entry)
     return entry->stage >= STAGE_UNKNOWN && entry->stage != STAGE_WARM;
 }
 
+/* What the policy goes by, told behind what it asked for: no reason of the count. */
+static bool is_background(const struct trail_entry *entry)
+{
+    return entry->reason == REASON_PANEL_BUDGET || entry->reason == REASON_PANEL_CHEAPER ||
+           entry->reason == REASON_PANEL_MODEL;
+}
+
 const struct trail_entry *tally_last_word(const struct decision *decision)
 {
     for (uint32_t i = decision->trail_count < TRAIL_MAX ? decision->trail_count : TRAIL_MAX;
          i-- > 0;)
-        if (decision->trail[i].stage != STAGE_WARM)
+        if (decision->trail[i].stage != STAGE_WARM && !is_background(&decision->trail[i]))
             return &decision->trail[i];
     return NULL;
 }

@@ -221,8 +221,20 @@ void trend_take(struct trend *trend, const struct control *control, size_t pool)
 
 /* ---- changes ---- */
 
+/* What is decided again and again because it cannot be done yet is one change. */
+static bool is_repeated(const struct trend *trend, const struct change_view *change)
+{
+    const struct change_view *before;
+    for (size_t i = 0; (before = trend_change_at(trend, i)) != NULL; i++)
+        if (strcmp(before->pool, change->pool) == 0)
+            return before->previous == change->previous && before->desired == change->desired;
+    return false;
+}
+
 void trend_change(struct trend *trend, const struct change_view *change)
 {
+    if (is_repeated(trend, change))
+        return;
     struct kept_change *kept = &trend->change[trend->changes++ % TREND_CHANGES_MAX];
     kept->view = *change;
     (void)span_copy(span_from(change->pool), kept->pool, sizeof(kept->pool));

@@ -23,7 +23,8 @@ void trend_free(struct trend *trend);
 
 /* After a tick of the group of `pool`. */
 void trend_take(struct trend *trend, const struct control *control, size_t pool);
-/* A count changed; the words are copied. */
+/* A count changed; the words are copied. The same step of a pool again is not kept a second time.
+ */
 void trend_change(struct trend *trend, const struct change_view *change);
 
 /* Point `index` of the pool, oldest first; NULL past the end. Valid until the next take. */

@@ -53,7 +53,8 @@ export function showTrail(section, why) {
 function trailRows(decision) {
   const first = el("tr", {}, cell(`policy ${decision.proposal.policy}`), amount(""), amount(number(decision.proposal.replicas)),
     cell(decision.proposal.words));
-  return [first, ...decision.trail.map((e) => el("tr", {}, cell(e.stage), amount(String(e.before)), amount(String(e.after)), cell(e.words)))];
+  const told = decision.trail[0]?.stage === "policy"; // in the trail already
+  return [...(told ? [] : [first]), ...decision.trail.map((e) => el("tr", {}, cell(e.stage), amount(String(e.before)), amount(String(e.after)), cell(e.words)))];
 }
 
 export function showPoints(section, points) {
@@ -70,9 +71,20 @@ export function csv(points) {
 
 // ---- decisions ----
 
+/** What is decided again and again, because it cannot be done yet, is one row: the first. Newest first, as given. */
+function onceEach(changes) {
+  const last = new Map();
+  return changes.toReversed().filter((c) => {
+    const step = `${c.previous} ${c.desired}`;
+    const same = last.get(c.pool) === step;
+    last.set(c.pool, step);
+    return !same;
+  }).toReversed();
+}
+
 export function showChanges(recent, older) {
   const known = new Set(recent.map((c) => `${c.pool} ${c.at}`));
-  const changes = [...recent, ...older.filter((c) => !known.has(`${c.pool} ${c.at}`))];
+  const changes = onceEach([...recent, ...older.filter((c) => !known.has(`${c.pool} ${c.at}`))]);
   const made = changes.slice(0, 100).map((c) => el("tr", {}, cell(el("time", { datetime: c.at }, clock(c.at))), cell(c.pool ?? UNKNOWN),
     amount(`${c.previous} → ${c.desired}`), cell(c.words ?? ""),
     cell(el("a", { class: "steps", "data-focus": `${c.pool} ${c.at}`, href: `/api/v1/pools/${path(c.pool)}/why?at=${path(c.at)}` }, "steps"))));
