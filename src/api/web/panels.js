@@ -83,8 +83,8 @@ function onceEach(changes) {
 }
 
 export function showChanges(recent, older) {
-  const known = new Set(recent.map((c) => `${c.pool} ${c.at}`));
-  const changes = onceEach([...recent, ...older.filter((c) => !known.has(`${c.pool} ${c.at}`))]);
+  const begin = recent.at(-1)?.at ?? "~"; // of what is in memory: the store tells what was before
+  const changes = onceEach([...recent, ...older.filter((c) => c.at < begin)]);
   const made = changes.slice(0, 100).map((c) => el("tr", {}, cell(el("time", { datetime: c.at }, clock(c.at))), cell(c.pool ?? UNKNOWN),
     amount(`${c.previous} → ${c.desired}`), cell(c.words ?? ""),
     cell(el("a", { class: "steps", "data-focus": `${c.pool} ${c.at}`, href: `/api/v1/pools/${path(c.pool)}/why?at=${path(c.at)}` }, "steps"))));
