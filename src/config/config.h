@@ -91,6 +91,7 @@ struct listen_spec {
     char operate_token[TEXT_SIZE]; /* secret; may do all but reload; "" = none */
     char read_token[TEXT_SIZE];    /* secret; may only look; "" = none */
     char admin_hosts[TEXT_SIZE];   /* names that requests may be for, separated by commas */
+    char cors_origins[TEXT_SIZE];  /* of pages that may call the gateway, by commas; "*" = all */
     int64_t threads;               /* gateway loops */
 };
 

@@ -186,6 +186,10 @@ static const struct opt listen_options[] = {
     ROW_TEXT("adminHosts", listen_spec, admin_hosts, 0, LIVE, "",
              "Names that requests to the admin address may be for, separated by commas, besides "
              "its own and those of this machine; empty: with a token any."),
+    ROW_TEXT(
+        "corsOrigins", listen_spec, cors_origins, 0, LIVE, "",
+        "Origins of web pages that may call the gateway from a browser, commas between them, as "
+        "\"https://chat.example\"; * is every one. Pages of this machine always may."),
     ROW_NUMBER(INT, "threads", listen_spec, threads, RESTART, 1, 1, 1, "threads",
                "Loops of the gateway; there is one."),
 };

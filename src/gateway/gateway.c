@@ -145,6 +145,7 @@ enum rc gateway_configure(struct gateway *g, const struct config *config)
     }
     keys_unref(g->keys);
     g->keys = keys;
+    memcpy(g->cors_origins, config->listen.cors_origins, sizeof(g->cors_origins));
     for (struct gateway_pool *pool = g->first_pool; pool; pool = pool->next)
         pool_configure(pool, config_pool(config, span_from(pool->name)), keys);
     return RC_OK;

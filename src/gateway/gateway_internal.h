@@ -145,9 +145,10 @@ struct gateway {
     struct message *early; /* limits told before their routes */
     size_t early_cap;
     size_t early_count;
-    struct key_table *keys; /* NULL: everybody may */
-    struct origins origins; /* pools by what they made */
-    struct limits limits;   /* of keys, over all pools */
+    struct key_table *keys;       /* NULL: everybody may */
+    char cors_origins[TEXT_SIZE]; /* as listen_spec's */
+    struct origins origins;       /* pools by what they made */
+    struct limits limits;         /* of keys, over all pools */
     struct exchange *oldest;
     struct exchange *newest;
     struct exchange *kept;

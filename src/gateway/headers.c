@@ -266,10 +266,22 @@ static bool is_local(struct span origin)
     return false;
 }
 
+static bool is_listed(struct span origin, const char *list)
+{
+    struct span rest = span_from(list);
+    struct span one;
+    while (span_split(&rest, ',', &one)) {
+        one = span_trim(one);
+        if (one.len > 0 && (span_equal_text(one, "*") || span_equal_nocase(one, origin)))
+            return true;
+    }
+    return false;
+}
+
 void headers_cors(const struct exchange *x, struct buf *lines)
 {
     const struct span origin = http_header_get(http_request_head(x->request), "origin");
-    if (origin.len == 0 || !is_local(origin))
+    if (origin.len == 0 || (!is_local(origin) && !is_listed(origin, x->gateway->cors_origins)))
         return;
     if (http_line(lines, "access-control-allow-origin", origin))
         buf_text(lines, "vary: origin\r\naccess-control-expose-headers: " EXPOSED "\r\n");

@@ -266,6 +266,42 @@ static void browsers_of_this_machine_may_call_and_others_may_not(void **state)
     house_close(&h);
 }
 
+static void pages_of_listed_origins_may_call_too(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *list;
+        const char *origin;
+        bool may;
+    } cases[] = {
+        {"https://chat.example, https://b.example:8443", "https://chat.example", true},
+        {"https://chat.example, https://b.example:8443", "https://b.example:8443", true},
+        {"https://chat.example, https://b.example:8443", "https://b.example", false},
+        {"https://chat.example", "http://chat.example", false},
+        {"https://chat.example", "https://chat.example.evil.example", false},
+        {"\"*\"", "https://anywhere.example", true},
+        {"\",\"", "null", false},
+    };
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        struct house h;
+        struct wire c;
+        char pools[512];
+        char line[128];
+        /* listen stands behind the pools: the helper writes their key first. */
+        (void)snprintf(pools, sizeof(pools), POOL_CHAT "listen:\n  corsOrigins: %s\n",
+                       cases[i].list);
+        (void)snprintf(line, sizeof(line), "Origin: %s\r\n", cases[i].origin);
+        house_open(&h, pools);
+        house_routes(&h, one, 1);
+        client_ask(&h, &c, CHAT, line, PLAIN);
+        assert_true(wire_expect(&c, "\"hello\""));
+        if (wire_has(&c, "access-control-allow-origin: ") != cases[i].may)
+            fail_msg("%s and %s: %s", cases[i].list, cases[i].origin, buf_cstr(&c.got));
+        wire_close(&c);
+        house_close(&h);
+    }
+}
+
 static void ids_and_traces_are_kept_or_made(void **state)
 {
     (void)state;
@@ -343,6 +379,7 @@ int main(void)
         cmocka_unit_test(lists_hold_every_pool_also_at_zero),
         cmocka_unit_test(a_pool_can_keep_its_models_out_of_the_lists),
         cmocka_unit_test(browsers_of_this_machine_may_call_and_others_may_not),
+        cmocka_unit_test(pages_of_listed_origins_may_call_too),
         cmocka_unit_test(ids_and_traces_are_kept_or_made),
         cmocka_unit_test(lines_of_one_connection_do_not_pass),
         cmocka_unit_test(an_answer_to_head_has_its_length_and_no_body),
