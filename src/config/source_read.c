@@ -4,7 +4,9 @@
 #include <string.h>
 
 #include "base/duration.h"
+#include "base/json_path.h"
 #include "config/lists.h"
+#include "config/promql.h"
 
 #define SOURCES "sources"
 
@@ -158,6 +160,47 @@ static void read_exec(struct reader *r, struct arena *arena, struct exec_source 
     reader_up(r, up);
 }
 
+/* Habits that hide that nothing is known. */
+static void check_query(struct reader *r, const struct tree *section,
+                        const struct prometheus_source *p)
+{
+    struct promql_scan scan;
+    struct diag diag = {.code = RC_OK};
+    const struct tree *node = tree_get(section, "query");
+    if (node == NULL)
+        return; /* told by the reader */
+    const size_t up = reader_down(r, span_from("query"));
+    if (promql_scan(span_from(p->query), &scan, &diag) != RC_OK) {
+        if (diag.code != RC_LIMIT || p->age_query[0] == '\0')
+            reader_error(r, node, diag.code, "%s", diag.text);
+    } else {
+        if (scan.or_vector)
+            reader_warning(r, node,
+                           "\"or vector(...)\" invents a value where nobody measured one: without "
+                           "it nothing is known then, and nothing is lowered on it");
+        if (scan.rated.len > 0)
+            reader_warning(r, node,
+                           "%.*s() counts the growth of a counter, and \"%.*s\" has not the name "
+                           "of one (_total, _count, _sum, _bucket): for a gauge each fall reads as "
+                           "a reset",
+                           SPAN_ARG(scan.rate_name), SPAN_ARG(scan.rated));
+    }
+    reader_up(r, up);
+}
+
+static void check_paths(struct reader *r, const struct tree *section, const struct http_source *h)
+{
+    const char *const names[] = {"path", "timePath"};
+    const char *const values[] = {h->path, h->time_path};
+    for (size_t i = 0; i < COUNT_OF(names); i++) {
+        struct diag diag = {.code = RC_OK};
+        const size_t up = reader_down(r, span_from(names[i]));
+        if (json_path_check(span_from(values[i]), &diag) != RC_OK)
+            reader_error(r, tree_get(section, names[i]), diag.code, "%s", diag.text);
+        reader_up(r, up);
+    }
+}
+
 static void read_kind(struct reader *r, struct arena *arena, const struct tree *item,
                       struct source_spec *source)
 {
@@ -167,10 +210,12 @@ static void read_kind(struct reader *r, struct arena *arena, const struct tree *
     case SOURCE_PROMETHEUS:
         check_url(r, item, source->prometheus.url);
         check_access(r, section, &source->prometheus.access);
+        check_query(r, section, &source->prometheus);
         break;
     case SOURCE_HTTP:
         check_url(r, item, source->http.url);
         check_access(r, section, &source->http.access);
+        check_paths(r, section, &source->http);
         break;
     case SOURCE_PUSH:
         if ((source->push.secret[0] == '\0') == (source->push.secret_file[0] == '\0'))

@@ -20,6 +20,19 @@ static int hex_digit(char c)
     return folded >= 'a' && folded <= 'f' ? folded - 'a' + 10 : -1;
 }
 
+void http_percent_encode(struct span in, struct buf *out)
+{
+    for (size_t i = 0; i < in.len; i++) {
+        const char c = in.ptr[i];
+        const bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
+                           (c >= '0' && c <= '9') || c == '-' || c == '.' || c == '_' || c == '~';
+        if (plain)
+            buf_byte(out, c);
+        else
+            buf_printf(out, "%%%02X", (unsigned)(unsigned char)c);
+    }
+}
+
 bool http_percent_decode(struct span in, bool plus_is_space, char *ret_text, size_t size)
 {
     size_t len = 0;

@@ -14,6 +14,7 @@
 #include <stdint.h>
 
 #include "base/limits.h"
+#include "base/mem.h"
 #include "base/rc.h"
 #include "base/span.h"
 
@@ -124,6 +125,8 @@ enum rc http_chunked_next(struct http_chunked *c, struct span in, size_t *ret_us
 /* Percent-decodes into the buffer (at most size bytes, a closing NUL included); false on bad
  * escapes, an encoded NUL or no room. */
 bool http_percent_decode(struct span in, bool plus_is_space, char *ret_text, size_t size);
+/* Appends everything but letters, digits and -._~ as %XX. */
+void http_percent_encode(struct span in, struct buf *out);
 /* Value of a name in a query or x-www-form-urlencoded text, undecoded; ptr NULL when absent. */
 struct span http_query_get(struct span query, const char *name);
 

@@ -19,6 +19,7 @@
 #include "config/config.h"
 #include "io/http_client.h"
 #include "io/loop.h"
+#include "io/web_fetch.h"
 #include "source/sources.h"
 
 struct source;
@@ -97,7 +98,8 @@ void source_fail(struct source *s, enum source_fault fault, int64_t retry_ns, co
 /* ---- around ---- */
 
 struct loop *source_loop(const struct source *s);
-struct http_client *source_client(const struct source *s); /* one for all sources */
+struct http_client *source_client(const struct source *s);    /* one for all sources */
+struct web_client *source_web_client(const struct source *s); /* the same, for https; NULL: none */
 const struct log *source_log(const struct source *s);
 int64_t source_now_ns(const struct source *s); /* on the axis of the groups */
 /* Replicas of the pool that exist, index from 0; false past the end. */

@@ -126,6 +126,7 @@ void sources_free(struct sources *set)
         source_free(set->source[i]);
     free(set->source);
     http_client_free(set->client);
+    web_client_free(set->web);
     free(set);
 }
 
@@ -232,6 +233,13 @@ struct loop *source_loop(const struct source *s)
 struct http_client *source_client(const struct source *s)
 {
     return s->set->client;
+}
+
+struct web_client *source_web_client(const struct source *s)
+{
+    if (s->set->web == NULL)
+        s->set->web = web_client_new(s->set->loop);
+    return s->set->web;
 }
 
 const struct log *source_log(const struct source *s)

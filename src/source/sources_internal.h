@@ -8,6 +8,7 @@ struct sources {
     struct loop *loop;
     struct sources_config config;
     struct http_client *client;
+    struct web_client *web; /* made when it is needed */
     const struct config *spec;
     struct source **source; /* in the order of the pools */
     size_t count;

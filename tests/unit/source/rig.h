@@ -20,7 +20,7 @@
 #include "io/clock.h"
 #include "io/http_server.h"
 #include "io/loop.h"
-#include "source/sources.h"
+#include "source/sources_internal.h"
 
 #include <cmocka.h>
 
@@ -45,9 +45,10 @@ struct rig {
     const char *lines; /* further "name: value\r\n" */
     const char *type;
     struct buf body;
-    bool cut;          /* the answer ends before its promised length */
-    bool silent;       /* it takes requests and answers nothing */
-    char target[2048]; /* of the last request */
+    bool cut;             /* the answer promises 100 MB and ends before */
+    const char *age_body; /* for requests that ask for the age; NULL = as the others */
+    bool silent;          /* it takes requests and answers nothing */
+    char target[2048];    /* of the last request */
     char authorization[256];
     size_t requests;
 };
@@ -116,8 +117,12 @@ static inline void rig_request(void *user, struct http_request *request)
                     sizeof(rig->authorization));
     if (rig->silent)
         return;
+    if (rig->age_body != NULL && strstr(rig->target, "timestamp") != NULL) {
+        http_respond(request, 200, NULL, span_from(rig->age_body));
+        return;
+    }
     http_response_begin(request, rig->status, span_from(rig->lines),
-                        rig->cut ? rig->body.len + 1000 : rig->body.len);
+                        rig->cut ? 100000000 : rig->body.len);
     http_response_data(request, buf_view(&rig->body));
     if (rig->cut)
         http_response_cut(request);
@@ -220,10 +225,11 @@ static inline void rig_rounds(struct rig *rig, size_t index, int64_t rounds)
     timer_done(&guard);
 }
 
-/* One more round than there were, under what the server answers now. */
+/* One more round than there were, under what the server answers now, and at once. */
 static inline enum source_fault rig_next(struct rig *rig, size_t index)
 {
     rig->sample_count = 0;
+    round_begin_soon(rig->sources->source[index]);
     rig_rounds(rig, index, rig_row(rig, index).status->rounds + 1);
     return rig_row(rig, index).status->fault;
 }
