@@ -28,6 +28,8 @@ struct api {
 
 /* access.c: true when the caller may go on; else the call was answered. */
 bool access_check(struct api_call *call);
+/* Counts a failed signature against its address; false: too many, the call was answered. */
+bool access_rate(struct api_call *call);
 void access_who(struct api_call *call);
 
 /* ---- answers that come later ---- */

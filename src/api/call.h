@@ -11,7 +11,7 @@
 enum api_access {
     ACCESS_OPEN,    /* anybody who reaches it: liveness */
     ACCESS_READ,    /* shows; asks for the token when there is one */
-    ACCESS_SIGNED,  /* brings values with a signature of its own, at a bounded rate */
+    ACCESS_SIGNED,  /* brings a signature of its own; wrong ones at a bounded rate */
     ACCESS_OPERATE, /* changes; the same, from the same origin, at a bounded rate, written down */
     ACCESS_ADMIN,   /* changes sluice itself: with adminToken alone */
 };

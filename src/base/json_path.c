@@ -17,9 +17,9 @@ static bool is_plain(char c)
 /* "[12]" or "['name']" behind the bracket. */
 static bool bracket_step(struct span *rest, struct step *ret)
 {
-    const char quote = rest->len > 0 ? rest->ptr[0] : '\0';
-    const bool quoted = quote == '\'' || quote == '"';
-    const size_t end = quoted ? span_find_byte(*rest, quote, 1) : span_find_byte(*rest, ']', 0);
+    const bool quoted = rest->len > 0 && (rest->ptr[0] == '\'' || rest->ptr[0] == '"');
+    const size_t end =
+        quoted ? span_find_byte(*rest, rest->ptr[0], 1) : span_find_byte(*rest, ']', 0);
     if (end == SIZE_MAX)
         return false;
     if (quoted) {

@@ -9,7 +9,8 @@ struct cursor {
 
 static char peek(const struct cursor *c)
 {
-    return c->at < c->text.len ? c->text.ptr[c->at] : '\0';
+    static const char end = '\0';
+    return c->at < c->text.len ? c->text.ptr[c->at] : end;
 }
 
 static bool is_letter(char x)

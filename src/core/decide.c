@@ -161,6 +161,12 @@ static struct reading known_value(const struct pool_plan *plan, const struct gro
     return r;
 }
 
+/* Demand that is measured outside of us: no zero of ours says anything about it. */
+static bool is_outside(enum signal_id signal)
+{
+    return signal == SIGNAL_QUEUE_LAG;
+}
+
 /* What a zero of a demand signal proves: nothing waits, nothing runs. */
 enum proof { PROOF_QUEUE = 1, PROOF_FLIGHT = 2 };
 
@@ -187,6 +193,9 @@ static bool demand_zero(const struct pool_plan *plan, const struct group_state *
         const struct reading r = known_value(plan, state, n, now_ns);
         if (r.state == SIGNAL_FAILED || (r.state == SIGNAL_VALUE && r.value > 0))
             return false;
+        if (r.state != SIGNAL_VALUE && plan->need[n].required &&
+            is_outside(plan->need[n].signal.id))
+            return false;
         if (r.state != SIGNAL_VALUE)
             continue;
         any = true;
@@ -198,7 +207,8 @@ static bool demand_zero(const struct pool_plan *plan, const struct group_state *
 }
 
 /* A required signal that we could not know; an absent demand signal counts, unless another source
- * says an explicit zero. Returns SIGNAL_COUNT when all is known. */
+ * says an explicit zero, and one that is measured outside counts in any case. Returns SIGNAL_COUNT
+ * when all is known. */
 static enum signal_id failed_signal(const struct pool_plan *plan, const struct group_state *state,
                                     const struct pool_observation *o, int64_t now_ns)
 {
@@ -208,7 +218,7 @@ static enum signal_id failed_signal(const struct pool_plan *plan, const struct g
         const struct series_need *need = &plan->need[n];
         const enum signal_state known =
             series_state(need, state_at_const(state, plan->need_offset[n]), now_ns);
-        if (known == SIGNAL_FAILED)
+        if (known == SIGNAL_FAILED || (known == SIGNAL_ABSENT && is_outside(need->signal.id)))
             return need->signal.id;
         if (known == SIGNAL_ABSENT && plan_is_demand(plan->spec, need))
             absent = need->signal.id;

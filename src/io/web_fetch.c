@@ -79,14 +79,19 @@ static int on_timer(CURLM *multi, long timeout_ms, void *user)
     return 0;
 }
 
+static void watch_end(struct web_watch *watch)
+{
+    watch_free(watch->watch);
+    free(watch);
+}
+
 static void forget_watch(struct web_watch *watch)
 {
     struct web_watch **at = &watch->client->watch;
     while (*at != watch)
         at = &(*at)->next;
     *at = watch->next;
-    watch_free(watch->watch);
-    free(watch);
+    watch_end(watch);
 }
 
 static int on_socket(CURL *easy, curl_socket_t fd, int what, void *user, void *of_socket)
@@ -119,13 +124,8 @@ static int on_socket(CURL *easy, curl_socket_t fd, int what, void *user, void *o
 
 /* ---- one fetch ---- */
 
-static void fetch_free(struct web_fetch *fetch)
+static void fetch_end(struct web_fetch *fetch)
 {
-    struct web_fetch **at = &fetch->client->open;
-    while (*at != NULL && *at != fetch)
-        at = &(*at)->next;
-    if (*at != NULL)
-        *at = fetch->next;
     if (fetch->easy != NULL) {
         (void)curl_multi_remove_handle(fetch->client->multi, fetch->easy); /* it may not be there */
         curl_easy_cleanup(fetch->easy);
@@ -137,6 +137,15 @@ static void fetch_free(struct web_fetch *fetch)
     buf_done(&fetch->request);
     buf_done(&fetch->body);
     free(fetch);
+}
+
+static void fetch_free(struct web_fetch *fetch)
+{
+    struct web_fetch **at = &fetch->client->open;
+    while (*at != fetch)
+        at = &(*at)->next;
+    *at = fetch->next;
+    fetch_end(fetch);
 }
 
 static size_t on_data(char *bytes, size_t size, size_t count, void *user)
@@ -341,12 +350,18 @@ void web_client_free(struct web_client *client)
 {
     if (client == NULL)
         return;
-    while (client->open != NULL)
-        fetch_free(client->open);
+    while (client->open != NULL) {
+        struct web_fetch *fetch = client->open;
+        client->open = fetch->next;
+        fetch_end(fetch);
+    }
     if (client->multi != NULL)
         (void)curl_multi_cleanup(client->multi); /* closes kept connections, by on_socket() */
-    while (client->watch != NULL)
-        forget_watch(client->watch);
+    while (client->watch != NULL) {
+        struct web_watch *watch = client->watch;
+        client->watch = watch->next;
+        watch_end(watch);
+    }
     timer_done(&client->timer);
     free(client);
 }

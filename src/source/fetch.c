@@ -6,12 +6,11 @@
 #include <string.h>
 
 #include "io/digest.h"
-#include "io/file.h"
 #include "io/http_fetch.h"
 #include "io/web_fetch.h"
+#include "source/secret.h"
 
-#define TOKEN_BYTES_MAX 16384
-#define LINES_BYTES_MAX (2 * TOKEN_BYTES_MAX)
+#define LINES_BYTES_MAX ((size_t)2 * SECRET_BYTES_MAX)
 
 struct source_fetch {
     struct http_fetch *plain;
@@ -23,20 +22,13 @@ struct source_fetch {
 
 /* ---- who we are ---- */
 
-/* A token may be renewed in its file at any time: it is read for each request. */
 static enum rc put_token(const char *path, struct buf *lines, struct diag *diag)
 {
     struct buf token;
-    buf_init(&token, TOKEN_BYTES_MAX);
-    const enum rc rc = file_read(path, TOKEN_BYTES_MAX, &token, diag);
-    struct span text = buf_view(&token);
-    while (text.len > 0 && (text.ptr[text.len - 1] == '\n' || text.ptr[text.len - 1] == '\r'))
-        text.len--;
+    const enum rc rc = secret_read(path, &token, diag);
     if (rc == RC_OK)
-        buf_printf(lines, "authorization: Bearer %.*s\r\n", SPAN_ARG(text));
-    if (token.ptr != NULL)
-        mem_wipe(token.ptr, token.len);
-    buf_done(&token);
+        buf_printf(lines, "authorization: Bearer %.*s\r\n", SPAN_ARG(buf_view(&token)));
+    secret_done(&token);
     return rc;
 }
 

@@ -9,6 +9,13 @@ static double rate_unit_s(enum signal_id signal)
     return signal == SIGNAL_TOOL_CALL_RATE ? 60 : 1; /* calls/min */
 }
 
+/* Quantiles and ratios over requests: without requests there is no value. */
+static bool is_of_requests(enum signal_id signal)
+{
+    const enum signal_fold fold = signal_row(signal)->fold;
+    return fold == FOLD_QUANTILE || fold == FOLD_RATIO;
+}
+
 static enum source_fault fault_of(const struct source_spec *spec, const struct source_value *value,
                                   double number)
 {
@@ -29,6 +36,10 @@ enum source_fault fold_screen(const struct source_spec *spec, int64_t rate_span_
     if (value->state == SIGNAL_ABSENT)
         return SOURCE_FAULT_NONE;
     const double number = value->value * spec->factor;
+    if (isnan(number) && spec->empty != EMPTY_FAILED && is_of_requests(value->signal.id)) {
+        value->state = SIGNAL_ABSENT; /* 0 / 0: there was no traffic (FAULTS 20) */
+        return SOURCE_FAULT_NONE;
+    }
     value->fault = fault_of(spec, value, number);
     if (value->fault != SOURCE_FAULT_NONE) {
         value->state = SIGNAL_FAILED;

@@ -8,12 +8,11 @@
 
 #include "base/num.h"
 #include "io/digest.h"
-#include "io/file.h"
+#include "source/secret.h"
 #include "source/sources_internal.h"
 
 #define NONCES_MAX 4096 /* of one source within its window: also what bounds the rate */
 #define SIGNED_BYTES_MAX (1U << 20)
-#define SECRET_BYTES_MAX 4096
 
 struct nonce {
     int64_t until_wall_ns; /* the message is too old from here on */
@@ -88,15 +87,9 @@ static bool knows(const struct source *s, const struct push_message *m)
     struct buf secret;
     if (s->spec.push.secret_file[0] == '\0')
         return is_signed_with(span_from(s->spec.push.secret), s->pool, m);
-    buf_init(&secret, SECRET_BYTES_MAX);
-    bool known = file_read(s->spec.push.secret_file, SECRET_BYTES_MAX, &secret, NULL) == RC_OK;
-    struct span key = buf_view(&secret);
-    while (key.len > 0 && (key.ptr[key.len - 1] == '\n' || key.ptr[key.len - 1] == '\r'))
-        key.len--;
-    known = known && is_signed_with(key, s->pool, m);
-    if (secret.ptr != NULL)
-        mem_wipe(secret.ptr, secret.len);
-    buf_done(&secret);
+    const bool known = secret_read(s->spec.push.secret_file, &secret, NULL) == RC_OK &&
+                       is_signed_with(buf_view(&secret), s->pool, m);
+    secret_done(&secret);
     return known;
 }
 
@@ -138,6 +131,13 @@ static enum rc check_time(const struct source *s, const struct push_message *m,
                     " s are allowed",
                     apart_ns / SECOND_NS, window_ns / SECOND_NS);
     return RC_OK;
+}
+
+/* Stamps are in whole seconds: a part of one is no age. */
+static int64_t age_of(const struct push_message *m, int64_t stamp_ns)
+{
+    const int64_t age_ns = m->wall_ns - stamp_ns;
+    return age_ns < SECOND_NS ? 0 : age_ns;
 }
 
 static void forget_old(struct push *push, int64_t wall_ns)
@@ -238,7 +238,7 @@ enum rc push_take(struct sources *sources, const char *pool, const struct push_m
     if (rc == RC_OK)
         rc = take_nonce(push_of(s), message, stamp_ns, diag);
     if (rc == RC_OK)
-        rc = read_values(s, message->body, message->wall_ns - stamp_ns, scratch, diag);
+        rc = read_values(s, message->body, age_of(message, stamp_ns), scratch, diag);
     if (rc != RC_OK)
         return rc;
     *ret_count = s->value_count;

@@ -133,6 +133,26 @@ static void R2_without_a_gateway_a_stale_zero_is_no_zero(void **state)
     world_free(w);
 }
 
+/* The gateway counts requests; a queue of messages that nobody could read is not empty for that. */
+static void R2_a_gateways_zero_says_nothing_of_a_queue_of_messages(void **state)
+{
+    (void)state;
+    static const struct {
+        enum signal_state lag;
+        double value;
+        int64_t expect;
+    } cases[] = {{SIGNAL_ABSENT, 0, 4}, {SIGNAL_FAILED, 0, 4}, {SIGNAL_VALUE, 0, 1}};
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        struct world *w = world_new();
+        w->pool[0].metric[0] = world_metric("queue-lag", "10");
+        w->pool[0].metric_count = 1;
+        world_start(w, 4);
+        world_put(w, SIGNAL_QUEUE_LAG, cases[i].lag, cases[i].value);
+        assert_int_equal(world_ask(w, SECOND_NS, 1), cases[i].expect);
+        world_free(w);
+    }
+}
+
 static void R2_an_imitation_does_not_go_to_zero_past_waiting_requests(void **state)
 {
     (void)state;
@@ -380,6 +400,7 @@ int main(void)
         cmocka_unit_test(R2_an_absent_demand_signal_counts_as_failed_unless_another_says_zero),
         cmocka_unit_test(R2_to_zero_only_on_an_explicit_zero_of_queue_and_flight),
         cmocka_unit_test(R2_without_a_gateway_a_stale_zero_is_no_zero),
+        cmocka_unit_test(R2_a_gateways_zero_says_nothing_of_a_queue_of_messages),
         cmocka_unit_test(R2_an_imitation_does_not_go_to_zero_past_waiting_requests),
         cmocka_unit_test(R3_a_reading_tells_the_share_of_replicas_behind_it),
         cmocka_unit_test(R4_the_count_is_within_bounds_whatever_a_policy_says),

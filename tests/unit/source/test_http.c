@@ -1,4 +1,6 @@
 /* A JSON document as a source: what is taken, and every way in which an answer is none. */
+#include <unistd.h>
+
 #include "rig.h"
 
 static const char one_source[] =
@@ -249,6 +251,32 @@ static void who_we_are_is_shown_and_an_answer_of_null_is_absent(void **state)
     assert_int_equal(rig_last(rig)->state, SIGNAL_ABSENT);
 }
 
+static void a_token_in_a_file_is_read_for_each_request(void **state)
+{
+    struct rig *rig = *state;
+    char path[] = "/tmp/sluice-test-token-XXXXXX";
+    char text[1024];
+    const int fd = mkstemp(path);
+    assert_true(fd >= 0);
+    assert_int_equal(write(fd, "first\n", 6), 6);
+    snprintf(text, sizeof(text),
+             "pools:\n  chat:\n    target: {process: {command: engine, port: 9}}\n    sources:\n"
+             "      - {signal: queue-lag, http: {url: \"http://127.0.0.1:%%d/\", path: n, "
+             "tokenFile: %s}}\n",
+             path);
+    rig_answer(rig, 200, "{\"n\": 1}");
+    rig_use(rig, text);
+    rig_rounds(rig, 0, 1);
+    assert_string_equal(rig->authorization, "Bearer first");
+    assert_int_equal(pwrite(fd, "later\n", 6, 0), 6);
+    assert_int_equal(rig_next(rig, 0), SOURCE_FAULT_NONE);
+    assert_string_equal(rig->authorization, "Bearer later");
+    close(fd);
+    unlink(path);
+    assert_int_equal(rig_next(rig, 0), SOURCE_FAULT_LOCAL);
+    assert_non_null(strstr(rig_row(rig, 0).status->text, path));
+}
+
 static void retry_after_is_honoured(void **state)
 {
     struct rig *rig = *state;
@@ -283,6 +311,7 @@ int main(void)
             fault_19_a_ratio_in_percent_is_unknown_and_a_factor_mends_it, begin, end),
         cmocka_unit_test_setup_teardown(who_we_are_is_shown_and_an_answer_of_null_is_absent, begin,
                                         end),
+        cmocka_unit_test_setup_teardown(a_token_in_a_file_is_read_for_each_request, begin, end),
         cmocka_unit_test_setup_teardown(retry_after_is_honoured, begin, end),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
