@@ -206,6 +206,55 @@ static void check_money(struct reader *r, const struct pool_config *pool)
     }
 }
 
+/* True when decisions of the pool read the signal from a metric. */
+static bool is_read(const struct pool_config *pool, const struct signal_ref *signal)
+{
+    for (size_t i = 0; i < pool->core.metric_count; i++) {
+        const struct signal_ref *metric = &pool->core.metric[i].signal;
+        if (metric->id == signal->id && strcmp(metric->external, signal->external) == 0)
+            return true;
+    }
+    return false;
+}
+
+static void check_source_metrics(struct reader *r, const struct pool_config *pool,
+                                 const struct source_spec *source, const struct tree *node)
+{
+    for (size_t i = 0; i < pool->core.metric_count; i++) {
+        const struct metric_spec *metric = &pool->core.metric[i];
+        if (metric->signal.id == source->signal[0].id && source->period_ns > metric->window_ns)
+            reader_warning(r, node,
+                           "is asked more seldom than the averagingWindow of the metric %s lasts: "
+                           "between two answers there is no value",
+                           metric->type);
+    }
+}
+
+/* Signals that are told and that nobody reads. */
+static void check_sources(struct reader *r, const struct pool_config *pool)
+{
+    const struct tree *list = at(pool, "sources");
+    const size_t up = go_to(r, "sources");
+    for (size_t i = 0; i < pool->source_count; i++) {
+        const struct source_spec *source = &pool->source_list[i];
+        const struct tree *node = tree_get(tree_at(list, i), "signal");
+        const size_t here = reader_down_index(r, i);
+        for (size_t k = 0; k < source->signal_count; k++) {
+            const enum signal_id id = source->signal[k].id;
+            if (id == SIGNAL_SPENT_TODAY && !(pool->core.cost.daily_budget >= 0))
+                reader_warning(r, node, "spent-today has no effect: cost.dailyBudget is not set");
+            if (id == SIGNAL_EXTERNAL && !is_read(pool, &source->signal[k]))
+                reader_warning(r, node,
+                               "\"%s\" has no effect: no metric under autoscaling reads it",
+                               source->signal_text[k]);
+        }
+        if (node)
+            check_source_metrics(r, pool, source, node);
+        reader_up(r, here);
+    }
+    reader_up(r, up);
+}
+
 /* Cron lines; zones need files, see schedule_check_zones(). */
 static void check_schedules(struct reader *r, const struct pool_config *pool)
 {
@@ -274,6 +323,7 @@ void pool_check(struct reader *r, const struct layout *layout, const struct pool
     check_schedules(r, pool);
     check_money(r, pool);
     check_effects(r, pool);
+    check_sources(r, pool);
     if (!has_errors && pool->core.replicas_min <= pool->core.replicas_max)
         check_core(r, pool);
 }

@@ -164,7 +164,7 @@ struct feed_place {
 };
 enum rc feed_start(struct control *control, struct diag *diag) MUST_CHECK;
 /* The setting in force has changed. */
-void feed_configure(struct control *control);
+void feed_configure(struct control *control, const struct config *before);
 void feed_done(struct control *control);
 /* R10: tells of each group whether all its sources have answered. */
 void feed_tell_known(struct control *control);

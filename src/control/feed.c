@@ -1,6 +1,6 @@
 /* feed.c - what sources measure, on its way to the control step: samples to the right group and
  * pool, failures to the conditions, and when a group may trust what it does not see (R10). */
-#include <stdio.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -55,6 +55,25 @@ static bool address_sample(const struct group_spec *group, const struct source_s
     return external >= 0;
 }
 
+/* What is spent is no window of a decision: it takes the place of our own sum (R14). */
+static void tell_money(struct control *control, size_t pool, const struct source_sample *sample)
+{
+    const bool known = sample != NULL && sample->sample.state == SIGNAL_VALUE;
+    control_event(control, &(struct event){.kind = EVENT_MONEY,
+                                           .pool = config_of(control)->pool[pool]->core.name,
+                                           .up = true,
+                                           .money = known ? sample->sample.value : NAN});
+}
+
+static bool counts_money(const struct pool_config *pool)
+{
+    for (size_t i = 0; i < pool->source_count; i++)
+        for (size_t k = 0; k < pool->source_list[i].signal_count; k++)
+            if (pool->source_list[i].signal[k].id == SIGNAL_SPENT_TODAY)
+                return true;
+    return false;
+}
+
 static void on_samples(void *user, size_t pool, const struct source_sample *samples, size_t count)
 {
     struct control *control = user;
@@ -66,7 +85,10 @@ static void on_samples(void *user, size_t pool, const struct source_sample *samp
     for (size_t i = 0; i < count;) {
         size_t n = 0;
         for (; i < count && n < SAMPLES_AT_ONCE; i++)
-            n += address_sample(group, &samples[i], place->in_group, &out[n]);
+            if (samples[i].signal.id == SIGNAL_SPENT_TODAY)
+                tell_money(control, pool, &samples[i]);
+            else
+                n += address_sample(group, &samples[i], place->in_group, &out[n]);
         const struct event event = {
             .kind = EVENT_SAMPLES, .group = place->group, .samples = out, .sample_count = n};
         if (n > 0)
@@ -98,6 +120,9 @@ static void on_changed(void *user, size_t pool)
     sources_pool(control->sources, pool, &state);
     condition_set(control, "SourceDown", config_of(control)->pool[pool]->core.name, state.down > 0,
                   "%zu of %zu sources tell nothing: %s", state.down, state.count, state.text);
+    control_event(control, &(struct event){.kind = EVENT_FALLBACK,
+                                           .pool = config_of(control)->pool[pool]->core.name,
+                                           .count = state.fallback});
     tell_group(control, control->place[pool].group);
 }
 
@@ -148,6 +173,21 @@ static void configure(struct control *control)
                   LOG_TEXT("text", "no memory for all sources: some signals stay unknown"));
 }
 
+/* Until it has answered nobody knows what is spent; without such a source we count ourselves. */
+static void begin_money(struct control *control, const struct config *before)
+{
+    for (size_t i = 0; i < config_of(control)->pool_count; i++) {
+        const struct pool_config *pool = config_of(control)->pool[i];
+        const struct pool_config *was =
+            before != NULL ? config_pool(before, span_from(pool->core.name)) : NULL;
+        const bool counted = was != NULL && counts_money(was);
+        if (counts_money(pool) && !counted)
+            tell_money(control, i, NULL);
+        if (!counts_money(pool) && counted)
+            control_event(control, &(struct event){.kind = EVENT_MONEY, .pool = pool->core.name});
+    }
+}
+
 enum rc feed_start(struct control *control, struct diag *diag)
 {
     const struct sources_config config = {.log = control->log,
@@ -161,13 +201,16 @@ enum rc feed_start(struct control *control, struct diag *diag)
     const enum rc rc = sources_new(control->loop, &config, &control->sources, diag);
     if (rc == RC_OK)
         configure(control);
+    if (rc == RC_OK)
+        begin_money(control, NULL);
     return rc;
 }
 
 /* Conditions of pools and sources that are gone go too. */
-void feed_configure(struct control *control)
+void feed_configure(struct control *control, const struct config *before)
 {
     configure(control);
+    begin_money(control, before);
     for (size_t i = 0; i < control->condition_count;)
         if (strcmp(control->condition[i].name, "SourceDown") == 0)
             control->condition[i] = control->condition[--control->condition_count];

@@ -171,7 +171,7 @@ static void apply(struct control *control, struct setting *next)
     struct setting *before = control->setting;
     control->setting = next;
     control->generation++;
-    feed_configure(control);
+    feed_configure(control, before->config);
     reload_gateway(control);
     tell_added(control, before->config);
     setting_unref(before);

@@ -48,12 +48,13 @@ struct pool_observation {
     int64_t budget_limit;      /* replicas that money allows; NO_COUNT = unlimited */
     uint8_t budget_unreadable; /* R14: nothing new, nothing stopped */
     uint8_t paused;            /* keep `desired` as it is; stages run on */
-    int64_t pin_count;     /* a person's number; NO_COUNT = none. Expiry is the shell's business */
-    int64_t bound_min;     /* bounds of a dated rule that replace those of the pool; NO_COUNT = */
-    int64_t bound_max;     /* none. At most REPLICAS_MAX, the first not above the second */
-    int64_t schedule_now;  /* scheduled floor in force; NO_COUNT = none. Cron and zones: config +
-                              shell */
-    int64_t schedule_next; /* floor after the next firing ... */
+    int64_t pin_count;      /* a person's number; NO_COUNT = none. Expiry is the shell's business */
+    int64_t bound_min;      /* bounds of a dated rule that replace those of the pool; NO_COUNT = */
+    int64_t bound_max;      /* none. At most REPLICAS_MAX, the first not above the second */
+    int64_t fallback_count; /* floor while a source fails that has one; NO_COUNT = none does */
+    int64_t schedule_now;   /* scheduled floor in force; NO_COUNT = none. Cron and zones: config +
+                               shell */
+    int64_t schedule_next;  /* floor after the next firing ... */
     int64_t schedule_next_ns; /* ... at this time, on the axis of wall_ns; TIME_NONE = none */
     int64_t start_p50_ns;     /* measured start-up time; 0 = unknown */
     int64_t start_p90_ns;

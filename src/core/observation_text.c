@@ -37,6 +37,7 @@ static const struct field pool_fields[] = {
     POOL_FIELD("pin", I64, pin_count),
     POOL_FIELD("boundMin", I64, bound_min),
     POOL_FIELD("boundMax", I64, bound_max),
+    POOL_FIELD("fallback", I64, fallback_count),
     POOL_FIELD("scheduleNow", I64, schedule_now),
     POOL_FIELD("scheduleNext", I64, schedule_next),
     POOL_FIELD("scheduleNextNs", I64, schedule_next_ns),
@@ -107,6 +108,7 @@ void observation_defaults(struct observation *o)
         pool->pin_count = NO_COUNT;
         pool->bound_min = NO_COUNT;
         pool->bound_max = NO_COUNT;
+        pool->fallback_count = NO_COUNT;
         pool->schedule_now = NO_COUNT;
         pool->schedule_next = NO_COUNT;
         pool->schedule_next_ns = TIME_NONE;

@@ -68,6 +68,7 @@ enum signal_fold {
     X(CONTEXT_TOKENS_PER_SECOND, "context-tokens-per-second", "tokens/s", RATE, false, 1e15)       \
     X(COMPUTED_TOKENS_PER_SECOND, "computed-tokens-per-second", "tokens/s", RATE, false, 1e12)     \
     X(MISSES_PER_SECOND, "misses-per-second", "requests/s", RATE, false, 1e9)                      \
+    X(SPENT_TODAY, "spent-today", "currency", MAX, false, 1e12)                                    \
     X(EXTERNAL, "external:", "", SUM, false, 9007199254740992.0)
 
 enum signal_id {

@@ -69,6 +69,8 @@ static struct pool *pool_new(const struct reconcile *r)
     pool->held_since_ns = r->now_ns;
     pool->write_ns = TIME_NONE;
     pool->room = NO_COUNT;
+    pool->source_fallback = NO_COUNT;
+    pool->money_spent = NAN;
     pool->schedule_now = NO_COUNT;
     pool->schedule_next = NO_COUNT;
     pool->schedule_next_ns = TIME_NONE;

@@ -86,6 +86,9 @@ void pool_observe(const struct reconcile *r, const struct pool *pool, struct poo
     o->inventory_limit = pool->room;
     o->paused = pool->paused ? 1 : 0;
     o->pin_count = pool->pin_count;
+    o->fallback_count = pool->source_fallback;
+    o->budget_unreadable = pool->money_outside && isnan(pool->money_spent) ? 1 : 0;
+    o->spent_today = pool->money_outside ? pool->money_spent : NAN;
     o->schedule_now = pool->schedule_now;
     o->schedule_next = pool->schedule_next;
     o->schedule_next_ns = pool->schedule_next_ns;

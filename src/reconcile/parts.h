@@ -138,6 +138,9 @@ struct pool {
     int64_t unmet_since_ns;
     int64_t write_ns; /* last action on replicas; TIME_NONE = never */
     int64_t room;
+    bool money_outside;      /* somebody else counts what is spent ... */
+    double money_spent;      /* ... so much today; NAN = it cannot be read */
+    int64_t source_fallback; /* floor while a source fails; NO_COUNT = none */
     int64_t schedule_now;
     int64_t schedule_next;
     int64_t schedule_next_ns;

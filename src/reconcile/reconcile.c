@@ -1,6 +1,7 @@
 #include "reconcile/reconcile.h"
 
 #include <inttypes.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -84,6 +85,26 @@ static enum rc take_schedule(struct reconcile *r, struct pool *pool, const struc
     return RC_OK;
 }
 
+static enum rc take_fallback(struct reconcile *r, struct pool *pool, const struct event *event,
+                             struct diag *diag)
+{
+    (void)diag;
+    if (pool->source_fallback != event->count)
+        tick_early(r, pool, TICK_CONFIG);
+    pool->source_fallback = event->count;
+    return RC_OK;
+}
+
+static enum rc take_money(struct reconcile *r, struct pool *pool, const struct event *event,
+                          struct diag *diag)
+{
+    (void)r;
+    (void)diag;
+    pool->money_outside = event->up;
+    pool->money_spent = event->up && event->money >= 0 ? event->money : NAN;
+    return RC_OK;
+}
+
 static enum rc take_source(struct reconcile *r, const struct event *event, struct diag *diag)
 {
     if (event->group >= r->group_count)
@@ -107,8 +128,9 @@ static enum rc take_shutdown(struct reconcile *r, const struct event *event)
 typedef enum rc pool_event_fn(struct reconcile *r, struct pool *pool, const struct event *event,
                               struct diag *diag);
 static pool_event_fn *const pool_events[] = {
-    [EVENT_ROOM] = take_room, [EVENT_SCHEDULE] = take_schedule, [EVENT_FOREIGN] = foreign_take,
-    [EVENT_PIN] = pin_take,   [EVENT_PAUSE] = pause_take,       [EVENT_SHUTDOWN] = NULL,
+    [EVENT_FALLBACK] = take_fallback, [EVENT_MONEY] = take_money,     [EVENT_ROOM] = take_room,
+    [EVENT_SCHEDULE] = take_schedule, [EVENT_FOREIGN] = foreign_take, [EVENT_PIN] = pin_take,
+    [EVENT_PAUSE] = pause_take,       [EVENT_SHUTDOWN] = NULL,
 };
 
 static enum rc take_event(struct reconcile *r, const struct event *event, struct diag *diag)
@@ -136,6 +158,8 @@ static enum rc take_event(struct reconcile *r, const struct event *event, struct
         return take_shutdown(r, event);
     case EVENT_ROOM:
     case EVENT_SCHEDULE:
+    case EVENT_FALLBACK:
+    case EVENT_MONEY:
     case EVENT_FOREIGN:
     case EVENT_PIN:
     case EVENT_PAUSE:

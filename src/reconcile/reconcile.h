@@ -141,6 +141,10 @@ enum event_kind {
     EVENT_GATEWAY,      /* gateway came (up = true) or went */
     EVENT_SAMPLES,      /* group, samples: of any source but the gateways */
     EVENT_SOURCE,       /* group; up: every source of it has answered at least once (R10) */
+    EVENT_FALLBACK,     /* pool, count: never fewer while a source of it fails; NO_COUNT = it does
+                           not */
+    EVENT_MONEY,        /* pool; up: somebody else counts what is spent; money: so much today, NAN =
+                           it cannot be read (R14) */
     EVENT_ROOM,         /* pool, count: replicas of it that fit on the whole inventory, whoever
                            holds it now (NO_COUNT = unlimited); gpus_free */
     EVENT_SCHEDULE,     /* pool, count = floor now, next_count, next_wall_ns */
@@ -163,7 +167,8 @@ struct event {
     int64_t next_count;
     int64_t next_wall_ns;
     int64_t until_wall_ns; /* TIME_NONE = without end */
-    double gpus_free;      /* INFINITY = no inventory described */
+    double money;
+    double gpus_free; /* INFINITY = no inventory described */
     const char *text;
     const struct replica_news *news;
     const struct message *message;

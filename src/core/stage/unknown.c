@@ -1,5 +1,6 @@
 /* unknown.c - stage 5: doubt never lowers (R1, R2, R10), and to zero only on an explicit zero of
  * every demand source. Limits set by a person come later and win. */
+#include "base/num.h"
 #include "core/stage.h"
 
 static bool used(const struct pool_spec *pool)
@@ -14,6 +15,14 @@ static void hold(struct stage_context *c, int64_t at, enum reason reason, const 
     stage_say(c, STAGE_UNKNOWN, at, reason, number);
 }
 
+/* What a person wants while nobody knows: only ever more. */
+static void fall_back(struct stage_context *c)
+{
+    const int64_t floor = num_clamp(c->observation->fallback_count, 0, REPLICAS_MAX);
+    if (c->observation->fallback_count != NO_COUNT && c->count < floor)
+        stage_say(c, STAGE_UNKNOWN, floor, REASON_SOURCE_FALLBACK, NULL);
+}
+
 static void apply(struct stage_context *c)
 {
     if (c->count < c->desired && c->required_failed)
@@ -25,6 +34,7 @@ static void apply(struct stage_context *c)
     /* Native pools have the last-replica gate for this, with its grace. */
     if (!c->native && c->count == 0 && c->desired > 0 && !c->demand_zero)
         hold(c, 1, REASON_ZERO_UNPROVEN, NULL);
+    fall_back(c);
 }
 
 const struct stage_ops stage_unknown = {

@@ -86,6 +86,60 @@ static void a_spent_budget_drains_to_the_minimum_and_routes_to_the_next_pool(voi
     plant_free(p);
 }
 
+static void tell_money(struct plant *p, bool up, double money)
+{
+    plant_event(p, &(struct event){.kind = EVENT_MONEY, .pool = "large", .up = up, .money = money});
+}
+
+static void R14_a_sum_kept_outside_that_cannot_be_read_adds_nothing_and_stops_nothing(void **unused)
+{
+    (void)unused;
+    struct plant *p = money_plant();
+    p->pool[0].class_count = 1;
+    p->pool[0].cost.daily_budget = 100;
+    plant_ask(p, 0, 2);
+    plant_start(p);
+    tell_money(p, true, 10);
+    plant_run(p, 20 * SECOND_NS);
+    assert_int_equal(plant_count(p, 0, REPLICA_READY), 2);
+    tell_money(p, true, NAN);
+    plant_ask(p, 0, 5);
+    plant_run(p, 20 * SECOND_NS);
+    assert_int_equal(plant_count(p, 0, REPLICA_READY), 2); /* nothing new, nothing stopped */
+    tell_money(p, true, 99);
+    plant_run(p, 20 * SECOND_NS);
+    assert_int_equal(plant_count(p, 0, REPLICA_READY), 5);
+    tell_money(p, true, 100);
+    plant_ask(p, 0, 7);
+    plant_run(p, 20 * SECOND_NS);
+    assert_int_equal(plant_count(p, 0, REPLICA_READY), 5); /* spent */
+    tell_money(p, false, 0);
+    plant_run(p, 20 * SECOND_NS);
+    assert_int_equal(plant_count(p, 0, REPLICA_READY), 7); /* our own sum rules again */
+    plant_free(p);
+}
+
+static void fault_01_a_source_that_fails_raises_to_its_fallback_and_never_lowers(void **unused)
+{
+    (void)unused;
+    struct plant *p = money_plant();
+    p->pool[0].class_count = 1;
+    p->pool[0].replicas_max = 6;
+    plant_ask(p, 0, 2);
+    plant_start(p);
+    plant_run(p, 20 * SECOND_NS);
+    plant_event(p, &(struct event){.kind = EVENT_FALLBACK, .pool = "large", .count = 4});
+    plant_run(p, 20 * SECOND_NS);
+    assert_int_equal(plant_status(p, 0).desired, 4);
+    plant_ask(p, 0, 5);
+    plant_run(p, 20 * SECOND_NS);
+    assert_int_equal(plant_status(p, 0).desired, 5);
+    plant_event(p, &(struct event){.kind = EVENT_FALLBACK, .pool = "large", .count = 1000});
+    plant_run(p, 20 * SECOND_NS);
+    assert_int_equal(plant_status(p, 0).desired, 6); /* within the bounds */
+    plant_free(p);
+}
+
 static void spot_replicas_under_notice_are_replaced_on_demand(void **unused)
 {
     (void)unused;
@@ -117,6 +171,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(an_hourly_limit_starts_what_it_buys),
         cmocka_unit_test(a_spent_budget_drains_to_the_minimum_and_routes_to_the_next_pool),
+        cmocka_unit_test(R14_a_sum_kept_outside_that_cannot_be_read_adds_nothing_and_stops_nothing),
+        cmocka_unit_test(fault_01_a_source_that_fails_raises_to_its_fallback_and_never_lowers),
         cmocka_unit_test(spot_replicas_under_notice_are_replaced_on_demand),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

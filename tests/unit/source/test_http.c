@@ -277,6 +277,71 @@ static void a_token_in_a_file_is_read_for_each_request(void **state)
     assert_non_null(strstr(rig_row(rig, 0).status->text, path));
 }
 
+static void fault_01_a_fallback_holds_after_so_many_failures_until_an_answer_comes(void **state)
+{
+    struct rig *rig = *state;
+    struct source_pool_state pool;
+    rig_answer(rig, 500, "");
+    rig_use(rig, "pools:\n  chat:\n    target: {process: {command: engine, port: 9}}\n"
+                 "    sources:\n      - {signal: queue-lag, fallback: {after: 3, replicas: 6}, "
+                 "http: {url: \"http://127.0.0.1:%d/\", path: n}}\n");
+    rig_rounds(rig, 0, 1);
+    for (int i = 1; i <= 4; i++) {
+        sources_pool(rig->sources, 0, &pool);
+        assert_int_equal(pool.fallback, i < 3 ? NO_COUNT : 6);
+        assert_int_equal(pool.down, 1);
+        assert_false(pool.answered);
+        (void)rig_next(rig, 0);
+    }
+    rig_answer(rig, 200, "{\"n\": 1}");
+    (void)rig_next(rig, 0);
+    sources_pool(rig->sources, 0, &pool);
+    assert_int_equal(pool.fallback, NO_COUNT);
+    assert_int_equal(pool.down, 0);
+    assert_true(pool.answered);
+}
+
+static void R11_a_source_that_hangs_delays_no_other(void **state)
+{
+    struct rig *rig = *state;
+    rig_answer(rig, 200, "{\"n\": 1}");
+    rig_use(rig,
+            "pools:\n  chat:\n    target: {process: {command: engine, port: 9}}\n"
+            "    sources:\n"
+            "      - {name: hangs, signal: queue-lag, every: 1s, exec: {command: sleep 1000}}\n"
+            "      - {name: works, signal: concurrency, every: 200ms, "
+            "http: {url: \"http://127.0.0.1:%d/\", path: n}}\n");
+    rig_rounds(rig, 0, 1);
+    assert_int_equal(rig_row(rig, 0).status->fault, SOURCE_FAULT_TIMEOUT);
+    assert_true(rig_row(rig, 1).status->rounds >= 2);
+    assert_int_equal(rig_row(rig, 1).status->failed_rounds, 0);
+}
+
+static void sources_that_stay_the_same_go_on_over_a_reload(void **state)
+{
+    struct rig *rig = *state;
+    static const char text[] =
+        "pools:\n  chat:\n    target: {process: {command: engine, port: 9}}\n"
+        "    minReplicas: %s\n    sources:\n"
+        "      - {signal: queue-lag, every: 1m, maxAge: 2m, "
+        "http: {url: \"http://127.0.0.1:%%d/%s\", path: n}}\n";
+    char config[1024];
+    rig_answer(rig, 200, "{\"n\": 1}");
+    snprintf(config, sizeof(config), text, "1", "a");
+    rig_use(rig, config);
+    rig_rounds(rig, 0, 1);
+    snprintf(config, sizeof(config), text, "0", "a");
+    rig_use(rig, config);
+    assert_int_equal(rig_row(rig, 0).status->rounds, 1);
+    snprintf(config, sizeof(config), text, "0", "b");
+    rig_use(rig, config);
+    assert_int_equal(rig_row(rig, 0).status->rounds, 0);
+    rig_rounds(rig, 0, 1);
+    assert_string_equal(rig->target, "/b");
+    rig_use(rig, "pools:\n  chat:\n    target: {process: {command: engine, port: 9}}\n");
+    assert_int_equal(sources_count(rig->sources), 0);
+}
+
 static void retry_after_is_honoured(void **state)
 {
     struct rig *rig = *state;
@@ -312,6 +377,10 @@ int main(void)
         cmocka_unit_test_setup_teardown(who_we_are_is_shown_and_an_answer_of_null_is_absent, begin,
                                         end),
         cmocka_unit_test_setup_teardown(a_token_in_a_file_is_read_for_each_request, begin, end),
+        cmocka_unit_test_setup_teardown(
+            fault_01_a_fallback_holds_after_so_many_failures_until_an_answer_comes, begin, end),
+        cmocka_unit_test_setup_teardown(R11_a_source_that_hangs_delays_no_other, begin, end),
+        cmocka_unit_test_setup_teardown(sources_that_stay_the_same_go_on_over_a_reload, begin, end),
         cmocka_unit_test_setup_teardown(retry_after_is_honoured, begin, end),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
