@@ -246,7 +246,9 @@ void pool_fill(struct pool_bundle *bundle, const struct control *control, size_t
         fill_traffic(s, has_objective(&spec->slo), &bundle->traffic);
     if (s->decision != NULL)
         decision_fill(&bundle->decision, group, s->pool_in_group, s->decision);
+    bundle->source = (struct source_cursor){.control = control, .pool = s->name};
     bundle->view = (struct pool_view){
+        .sources = {source_next, &bundle->source},
         .name = s->name,
         .description = config != NULL ? config->description : "",
         .models = config != NULL ? config->models : (struct text_list){0},

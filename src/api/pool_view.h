@@ -3,6 +3,7 @@
 #define SLUICE_API_POOL_VIEW_H
 
 #include "api/decision_view.h"
+#include "api/source_view.h"
 #include "control/control.h"
 
 /* One pool with the storage behind its view; borrowed from control until it is printed. */
@@ -15,6 +16,7 @@ struct pool_bundle {
     struct pause_view pause;
     struct objective_view objective;
     struct decision_bundle decision;
+    struct source_cursor source;
     const char *shadow[SHADOWS_PER_POOL_MAX];
     char sentence[640];
 };

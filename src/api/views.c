@@ -89,6 +89,28 @@ static const struct shape_row objective_rows[] = {
 static SHAPE_OF(shape_objective, "Objective", objective_view, objective_rows,
                 "What the pool promises; null: not that.");
 
+static const char *const source_words[] = {"waiting", "up", "absent", "down", NULL};
+static const struct shape_row source_rows[] = {
+    ROW(TEXT, source_view, name, "name", 0, "", "Its name in the pool."),
+    ROW(TEXT, source_view, kind, "kind", 0, "", "Where it asks: prometheus, http, push, exec ..."),
+    ROW(TEXT, source_view, signals, "signals", 0, "", "What it measures."),
+    WORD(source_view, state, "state", 0, source_words,
+         "waiting: no answer yet; up; absent: it answers that there is no value; down: it fails."),
+    ROW(TEXT, source_view, reason, "reason", SHAPE_NULL, "",
+        "Why there is no value, as a stable name; null: it is not down."),
+    ROW(TEXT, source_view, text, "text", SHAPE_NULL, "",
+        "The last error in words, also when it is over; null: there was none."),
+    ROW(NUMBER, source_view, value, "value", SHAPE_NULL, "", "The last one; null: none yet."),
+    ROW(SECONDS, source_view, age_ns, "age", SHAPE_NULL, "", "Since that was measured."),
+    ROW(SECONDS, source_view, good_ago_ns, "answered", SHAPE_NULL, "",
+        "Since the last good answer."),
+    ROW(INT, source_view, failures, "failures", 0, "", "Failed answers in a row."),
+    ROW(INT, source_view, rounds, "rounds", 0, "", "Answers since the start, failed ones too."),
+    ROW(INT, source_view, failed_rounds, "failedRounds", 0, "", "Failed ones of these."),
+};
+static SHAPE_OF(shape_source, "Source", source_view, source_rows,
+                "Where a signal comes from besides the gateway.");
+
 static const char *const mode_words[] = {"active", "observe", NULL};
 static const char *const health_words[] = {"well", "starting", "asleep", "trouble", NULL};
 static const struct shape_row pool_rows[] = {
@@ -128,6 +150,8 @@ static const struct shape_row pool_rows[] = {
     ROW(NUMBER, pool_view, replica_seconds, "replicaSeconds", 0, "seconds",
         "Time that replicas held resources, added up."),
     ROW(TIME, pool_view, tick_wall_ns, "tick", SHAPE_NULL, "", "When it was last decided."),
+    PART(LIST, pool_view, sources, "sources", 0, &shape_source,
+         "Where its signals come from besides the gateway."),
     PART(OBJECT, pool_view, decision, "decision", SHAPE_NULL, &shape_decision,
          "The last decision; null: none yet."),
 };

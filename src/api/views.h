@@ -107,6 +107,18 @@ struct objective_view {
     double tokens_per_second;
     double attainment_percent;
 };
+struct source_view {
+    const char *name;
+    const char *kind;
+    const char *signals;
+    const char *state;
+    const char *reason;
+    const char *text;
+    double value;
+    int64_t age_ns;
+    int64_t good_ago_ns;
+    int64_t failures, rounds, failed_rounds;
+};
 struct pool_view {
     const char *name;
     const char *description;
@@ -128,6 +140,7 @@ struct pool_view {
     int64_t start_p50_ns, start_p90_ns;
     double replica_seconds;
     int64_t tick_wall_ns;
+    struct shape_rows sources;
     const void *decision;
 };
 struct pools_view {

@@ -140,6 +140,45 @@ static void put_latencies(struct buf *out, const struct tree *pool)
     }
 }
 
+static const struct table_column source_columns[] = {
+    {"SOURCE", false}, {"KIND", false}, {"SIGNALS", false},   {"STATE", false},
+    {"VALUE", true},   {"AGE", true},   {"LAST ERROR", false}};
+
+static void put_number_cell(struct table *table, double number, bool seconds)
+{
+    struct buf text;
+    buf_init(&text, 128);
+    if (isnan(number))
+        buf_byte(&text, '-');
+    else if (seconds)
+        table_put_seconds(&text, number);
+    else
+        buf_number(&text, number);
+    table_span(table, buf_view(&text));
+    buf_done(&text);
+}
+
+static void put_sources(struct buf *out, const struct tree *pool)
+{
+    struct table table;
+    const struct tree *list = tree_get(pool, "sources");
+    if (list == NULL || list->first == NULL)
+        return;
+    table_init(&table, source_columns, COUNT_OF(source_columns));
+    for (const struct tree *s = list->first; s != NULL; s = s->next) {
+        table_span(&table, client_text(s, "name"));
+        table_span(&table, client_text(s, "kind"));
+        table_span(&table, client_text(s, "signals"));
+        table_span(&table, client_text(s, "state"));
+        put_number_cell(&table, client_number(s, "value"), false);
+        put_number_cell(&table, client_number(s, "age"), true);
+        put_text_or_dash(&table, s, "text");
+    }
+    buf_byte(out, '\n');
+    table_print(&table, out);
+    table_done(&table);
+}
+
 static void put_one(struct buf *out, const struct tree *pool)
 {
     table_put_safe(out, client_text(pool, "name"));
@@ -149,6 +188,7 @@ static void put_one(struct buf *out, const struct tree *pool)
     table_put_safe(out, client_text(pool, "decision.words"));
     buf_byte(out, '\n');
     put_latencies(out, pool);
+    put_sources(out, pool);
 }
 
 /* ---- asking ---- */
