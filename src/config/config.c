@@ -214,8 +214,26 @@ static void check_address(struct config *c, struct reader *r, const char *name, 
     reader_up(r, up);
 }
 
+static void check_notify(struct config *c, struct reader *r)
+{
+    const struct tree *list = tree_get(c->source, "notify");
+    for (size_t i = 0; i < c->notify_count; i++) {
+        const struct notify_config *hook = &c->notify[i];
+        const struct tree *item = tree_at(list, i);
+        const struct span url = span_from(hook->url);
+        if (url.len > 0 && !span_starts_with(url, "http://") && !span_starts_with(url, "https://"))
+            reader_error(r, tree_get(item, "url"), RC_SYNTAX,
+                         "notify[%zu].url is \"%.80s\", http://HOST:PORT or https://HOST is wanted",
+                         i, hook->url);
+        if (hook->secret[0] != '\0' && hook->secret_file[0] != '\0')
+            reader_error(r, item, RC_CONFLICT,
+                         "notify[%zu]: secret and secretFile exclude each other", i);
+    }
+}
+
 static void check_general(struct config *c, struct reader *r)
 {
+    check_notify(c, r);
     check_address(c, r, "gateway", c->listen.gateway, false);
     check_address(c, r, "admin", c->listen.admin, true);
     /* Better refused than served in the clear by somebody who asked for more. */
@@ -282,6 +300,7 @@ void config_free(struct config *config)
     if (!config)
         return;
     mem_wipe(&config->listen, sizeof(config->listen));
+    mem_wipe(&config->notify, sizeof(config->notify));
     arena_done(&config->arena);
     free(config);
 }

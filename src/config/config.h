@@ -113,6 +113,18 @@ struct tier_config {
     double demand_tokens;       /* open at once per key that count as demand; 0 = all */
 };
 
+#define NOTIFY_HOOKS_MAX 16
+struct notify_config {
+    char name[NAME_SIZE];
+    char url[TEXT_SIZE];
+    char secret[TEXT_SIZE]; /* key of the signatures; with none of both nothing is signed */
+    char secret_file[TEXT_SIZE];
+    char ca_file[TEXT_SIZE]; /* for https; "" = those of the system */
+    int64_t timeout_ns;      /* of one try */
+    bool decisions;
+    bool conditions;
+};
+
 struct gpu_config {
     char name[NAME_SIZE]; /* what the engine is given: index, "GPU-..." or "MIG-..." UUID */
     char type[NAME_SIZE];
@@ -148,6 +160,8 @@ struct config {
     size_t key_count;
     struct tier_config tier[TIERS_MAX];
     size_t tier_count;
+    struct notify_config notify[NOTIFY_HOOKS_MAX];
+    size_t notify_count;
     const struct tree *defaults_source;
     const struct tree *pools_source;
     struct pool_config **pool; /* in the order of the file */

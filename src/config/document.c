@@ -42,6 +42,8 @@ static const struct {
     {"events[].from", "2026-12-24T00:00:00+01:00"},
     {"events[].until", "2026-12-27T00:00:00+01:00"},
     {"gpus[].name", "\"0\""},
+    {"notify[].name", "ops"},
+    {"notify[].url", "https://hooks.example.org/sluice"},
     {"keys[].name", "team-a"},
     {".sha256", "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"},
     {"tiers[].name", "standard"},

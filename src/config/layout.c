@@ -240,6 +240,23 @@ static const struct opt tier_options[] = {
                "Tokens of open requests per key that may start replicas; what is above waits its "
                "turn. 0 is no cap."),
 };
+static const struct opt notify_options[] = {
+    ROW_TEXT("name", notify_config, name, OPT_FLAG_REQUIRED, LIVE, "", "For conditions and logs."),
+    ROW_TEXT("url", notify_config, url, OPT_FLAG_REQUIRED, LIVE, "",
+             "Where the messages are sent, http:// or https://."),
+    ROW_TEXT("secret", notify_config, secret, OPT_FLAG_SECRET, LIVE, "",
+             "Key of the signatures, made as those of pushed signals; write ${env:NAME} for one "
+             "from the environment."),
+    ROW_TEXT("secretFile", notify_config, secret_file, 0, LIVE, "", "File that holds the key."),
+    ROW_TEXT("caFile", notify_config, ca_file, 0, LIVE, "",
+             "For https: certificates that are trusted; empty: those of the system."),
+    ROW_NUMBER(DURATION, "timeout", notify_config, timeout_ns, LIVE, 0.1, 60, 5, "s",
+               "Longest time of one try."),
+    ROW_NUMBER(BOOL, "decisions", notify_config, decisions, LIVE, 0, 1, 1, "",
+               "Tell when a wanted count changes."),
+    ROW_NUMBER(BOOL, "conditions", notify_config, conditions, LIVE, 0, 1, 1, "",
+               "Tell when a condition begins or ends."),
+};
 static const struct opt file_template[] = {
     ROW_STRUCT("listen", offsetof(struct config, listen), listen_options, COUNT_OF(listen_options),
                "Addresses."),
@@ -253,6 +270,8 @@ static const struct opt file_template[] = {
              "Kinds of callers."),
     ROW_LIST("keys", config, key, key_count, key_options, COUNT_OF(key_options),
              "Callers; without any everybody may use the gateway."),
+    ROW_LIST("notify", config, notify, notify_count, notify_options, COUNT_OF(notify_options),
+             "Webhooks that are told what happens."),
     ROW_TREE("defaults", config, defaults_source, 0, LIVE, NULL,
              "A pool body whose options every pool takes over that does not set them itself."),
     ROW_TREE("pools", config, pools_source, OPT_FLAG_REQUIRED, LIVE, NULL,

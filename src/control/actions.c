@@ -48,6 +48,7 @@ static void tell_decisions(struct control *control, const struct tick_record *re
         buf_init(&words, 512);
         if (decision->trail_count > 0)
             trail_words(record->spec, i, &decision->trail[decision->trail_count - 1], &words);
+        notify_decision(control, record, i, buf_cstr(&words));
         log_event(control->log, LOG_DECISION, LOG_TEXT("pool", group_pool(record->spec, i)->name),
                   LOG_INT("before", decision->previous), LOG_INT("after", decision->desired),
                   LOG_TEXT("why", buf_cstr(&words)));

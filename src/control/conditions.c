@@ -20,8 +20,10 @@ void condition_set(struct control *control, const char *name, const char *pool, 
 {
     struct condition *found = find(control, name, pool);
     if (!holds) {
-        if (found != NULL)
+        if (found != NULL) {
+            notify_condition(control, found, false);
             *found = control->condition[--control->condition_count];
+        }
         return;
     }
     const bool fresh = found == NULL;
@@ -37,6 +39,8 @@ void condition_set(struct control *control, const char *name, const char *pool, 
     va_start(args, format);
     (void)vsnprintf(found->text, sizeof(found->text), format, args);
     va_end(args);
+    if (fresh)
+        notify_condition(control, found, true);
     if (fresh)
         log_event(control->log, LOG_PROBLEM, LOG_TEXT("condition", name), LOG_TEXT("pool", pool),
                   LOG_TEXT("text", found->text));
@@ -81,6 +85,7 @@ static void look_at_pool(struct control *control, size_t pool)
 void conditions_look(struct control *control)
 {
     look_at_store(control);
+    notify_look(control);
     for (size_t i = 0; i < reconcile_pool_count(control->reconcile); i++)
         look_at_pool(control, i);
 }

@@ -9,6 +9,7 @@
 #include "config/schedule.h"
 #include "control/accounts.h"
 #include "control/control.h"
+#include "control/notify.h"
 #include "gateway/gateway_thread.h"
 #include "io/file.h"
 #include "sim/installation.h"
@@ -81,6 +82,7 @@ struct control {
     struct reconcile *reconcile;
     struct targets *targets;
     struct sources *sources;
+    struct notify *notify;          /* NULL before it has started */
     struct feed_place *place;       /* of each pool of the configuration in force */
     struct gateway_thread *gateway; /* NULL: no gateway is asked for */
     struct store_writer *store;     /* NULL: there is no store */
@@ -174,6 +176,12 @@ enum rc certificate_start(struct control *control, struct diag *diag) MUST_CHECK
 void certificate_load(struct control *control); /* again */
 void certificate_look(struct control *control); /* a chore */
 void certificate_done(struct control *control);
+
+/* news.c: what hooks are told */
+void notify_decision(struct control *control, const struct tick_record *record, size_t pool,
+                     const char *words);
+void notify_condition(struct control *control, const struct condition *condition, bool holds);
+void notify_look(struct control *control); /* hooks that fail are a condition */
 
 /* start.c */
 enum rc start_all(struct control *control, struct diag *diag) MUST_CHECK;

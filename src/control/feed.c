@@ -168,6 +168,9 @@ static const char *on_gpus(void *user, uint64_t replica)
 
 static void configure(struct control *control)
 {
+    if (notify_configure(control->notify, config_of(control)) != RC_OK)
+        log_event(control->log, LOG_PROBLEM,
+                  LOG_TEXT("text", "no memory for all hooks: some are told nothing"));
     if (!find_places(control) || sources_configure(control->sources, config_of(control)) != RC_OK)
         log_event(control->log, LOG_PROBLEM,
                   LOG_TEXT("text", "no memory for all sources: some signals stay unknown"));
@@ -198,6 +201,9 @@ enum rc feed_start(struct control *control, struct diag *diag)
                                           .usage = on_usage,
                                           .gpus = on_gpus,
                                           .user = control};
+    control->notify = notify_new(control->loop, control->log);
+    if (control->notify == NULL)
+        return fail(diag, RC_NO_MEMORY, "no memory for hooks");
     const enum rc rc = sources_new(control->loop, &config, &control->sources, diag);
     if (rc == RC_OK)
         configure(control);
@@ -222,6 +228,8 @@ void feed_configure(struct control *control, const struct config *before)
 
 void feed_done(struct control *control)
 {
+    notify_free(control->notify);
+    control->notify = NULL;
     sources_free(control->sources);
     control->sources = NULL;
     free(control->place);
