@@ -26,7 +26,8 @@ static enum source_fault run(struct rig *rig, const char *script)
 {
     char text[2048];
     snprintf(text, sizeof(text),
-             "pools:\n  chat:\n    target: {process: {command: engine, port: 9}}\n    sources:\n"
+             "pools:\n  chat:\n    target: {process: {command: x, port: 9, engine: other}}\n    "
+             "sources:\n"
              "      - signal: queue-lag\n        every: 500ms\n"
              "        exec: {command: [sh, -c, \"%s\"], env: {WORD: seven}}\n",
              script);
@@ -85,9 +86,9 @@ static void programs_that_fail_tell_nothing(void **state)
 static void a_program_that_is_not_there_is_said_so(void **state)
 {
     struct rig *rig = *state;
-    rig_use(rig,
-            "pools:\n  chat:\n    target: {process: {command: engine, port: 9}}\n    sources:\n"
-            "      - {signal: queue-lag, exec: {command: [/nonexistent/backlog]}}\n");
+    rig_use(rig, "pools:\n  chat:\n    target: {process: {command: x, port: 9, engine: other}}\n   "
+                 " sources:\n"
+                 "      - {signal: queue-lag, exec: {command: [/nonexistent/backlog]}}\n");
     rig_rounds(rig, 0, 1);
     assert_int_equal(rig_row(rig, 0).status->fault, SOURCE_FAULT_LOCAL);
     assert_non_null(strstr(rig_row(rig, 0).status->text, "/nonexistent/backlog"));

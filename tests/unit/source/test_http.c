@@ -6,7 +6,7 @@
 static const char one_source[] =
     "pools:\n"
     "  chat:\n"
-    "    target: {process: {command: engine, port: 9}}\n"
+    "    target: {process: {command: x, port: 9, engine: other}}\n"
     "    sources:\n"
     "      - signal: queue-lag\n"
     "        every: 400ms\n"
@@ -174,7 +174,7 @@ static void fault_07_an_old_value_is_unknown_by_its_own_time(void **state)
     static const char timed[] =
         "pools:\n"
         "  chat:\n"
-        "    target: {process: {command: engine, port: 9}}\n"
+        "    target: {process: {command: x, port: 9, engine: other}}\n"
         "    sources:\n"
         "      - signal: queue-lag\n"
         "        every: 400ms\n"
@@ -213,7 +213,7 @@ static void fault_19_a_ratio_in_percent_is_unknown_and_a_factor_mends_it(void **
 {
     static const char ratio[] = "pools:\n"
                                 "  chat:\n"
-                                "    target: {process: {command: engine, port: 9}}\n"
+                                "    target: {process: {command: x, port: 9, engine: other}}\n"
                                 "    sources:\n"
                                 "      - signal: kv-cache-usage\n"
                                 "        every: 400ms\n"
@@ -241,7 +241,7 @@ static void who_we_are_is_shown_and_an_answer_of_null_is_absent(void **state)
     rig_use(rig,
             "pools:\n"
             "  chat:\n"
-            "    target: {process: {command: engine, port: 9}}\n"
+            "    target: {process: {command: x, port: 9, engine: other}}\n"
             "    sources:\n"
             "      - signal: queue-lag\n"
             "        http: {url: \"http://127.0.0.1:%d/\", path: n, user: me, password: pw}\n");
@@ -260,7 +260,8 @@ static void a_token_in_a_file_is_read_for_each_request(void **state)
     assert_true(fd >= 0);
     assert_int_equal(write(fd, "first\n", 6), 6);
     snprintf(text, sizeof(text),
-             "pools:\n  chat:\n    target: {process: {command: engine, port: 9}}\n    sources:\n"
+             "pools:\n  chat:\n    target: {process: {command: x, port: 9, engine: other}}\n    "
+             "sources:\n"
              "      - {signal: queue-lag, http: {url: \"http://127.0.0.1:%%d/\", path: n, "
              "tokenFile: %s}}\n",
              path);
@@ -282,7 +283,7 @@ static void fault_01_a_fallback_holds_after_so_many_failures_until_an_answer_com
     struct rig *rig = *state;
     struct source_pool_state pool;
     rig_answer(rig, 500, "");
-    rig_use(rig, "pools:\n  chat:\n    target: {process: {command: engine, port: 9}}\n"
+    rig_use(rig, "pools:\n  chat:\n    target: {process: {command: x, port: 9, engine: other}}\n"
                  "    sources:\n      - {signal: queue-lag, fallback: {after: 3, replicas: 6}, "
                  "http: {url: \"http://127.0.0.1:%d/\", path: n}}\n");
     rig_rounds(rig, 0, 1);
@@ -306,7 +307,7 @@ static void R11_a_source_that_hangs_delays_no_other(void **state)
     struct rig *rig = *state;
     rig_answer(rig, 200, "{\"n\": 1}");
     rig_use(rig,
-            "pools:\n  chat:\n    target: {process: {command: engine, port: 9}}\n"
+            "pools:\n  chat:\n    target: {process: {command: x, port: 9, engine: other}}\n"
             "    sources:\n"
             "      - {name: hangs, signal: queue-lag, every: 1s, exec: {command: sleep 1000}}\n"
             "      - {name: works, signal: concurrency, every: 200ms, "
@@ -321,7 +322,7 @@ static void sources_that_stay_the_same_go_on_over_a_reload(void **state)
 {
     struct rig *rig = *state;
     static const char text[] =
-        "pools:\n  chat:\n    target: {process: {command: engine, port: 9}}\n"
+        "pools:\n  chat:\n    target: {process: {command: x, port: 9, engine: other}}\n"
         "    minReplicas: %s\n    sources:\n"
         "      - {signal: queue-lag, every: 1m, maxAge: 2m, "
         "http: {url: \"http://127.0.0.1:%%d/%s\", path: n}}\n";
@@ -338,7 +339,7 @@ static void sources_that_stay_the_same_go_on_over_a_reload(void **state)
     assert_int_equal(rig_row(rig, 0).status->rounds, 0);
     rig_rounds(rig, 0, 1);
     assert_string_equal(rig->target, "/b");
-    rig_use(rig, "pools:\n  chat:\n    target: {process: {command: engine, port: 9}}\n");
+    rig_use(rig, "pools:\n  chat:\n    target: {process: {command: x, port: 9, engine: other}}\n");
     assert_int_equal(sources_count(rig->sources), 0);
 }
 

@@ -3,7 +3,7 @@
 #include "rig.h"
 
 #define POOL                                                                                       \
-    "pools:\n  chat:\n    target: {process: {command: engine, port: 9}}\n    sources:\n"           \
+    "pools:\n  chat:\n    target: {process: {command: x, port: 9, engine: other}}\n    sources:\n" \
     "      - signal: queue-lag\n        every: 400ms\n"
 
 static const char one_source[] =
@@ -207,7 +207,7 @@ static void a_rate_becomes_the_amount_of_the_time_that_it_held(void **state)
 {
     struct rig *rig = *state;
     rig_answer(rig, 200, VECTOR(POINT("50")));
-    rig_use(rig, "pools:\n  chat:\n    target: {process: {command: engine, port: 9}}\n"
+    rig_use(rig, "pools:\n  chat:\n    target: {process: {command: x, port: 9, engine: other}}\n"
                  "    sources:\n"
                  "      - {signal: tokens-per-second, every: 10s, prometheus: {url: "
                  "\"http://127.0.0.1:%d\", query: a}}\n");

@@ -4,7 +4,7 @@
 
 static const char one_source[] = "pools:\n"
                                  "  chat:\n"
-                                 "    target: {process: {command: engine, port: 9}}\n"
+                                 "    target: {process: {command: x, port: 9, engine: other}}\n"
                                  "    sources:\n"
                                  "      - signal: [queue-lag, kv-cache-usage]\n"
                                  "        push: {secret: salt, window: 60s}\n";
