@@ -9,8 +9,9 @@ struct cursor {
 
 static char peek(const struct cursor *c)
 {
-    static const char end = '\0';
-    return c->at < c->text.len ? c->text.ptr[c->at] : end;
+    if (c->at < c->text.len)
+        return c->text.ptr[c->at];
+    return '\0';
 }
 
 static bool is_letter(char x)
