@@ -1,5 +1,5 @@
 /* A Prometheus as a source, against answers that a test chooses; the real one is met in
- * tests/e2e/test_prometheus. */
+ * tests/e2e/test_source_prometheus. */
 #include "rig.h"
 
 #define POOL                                                                                       \
