@@ -28,9 +28,9 @@ static enum source_fault run(struct rig *rig, const char *script)
     snprintf(text, sizeof(text),
              "pools:\n  chat:\n    target: {process: {command: x, port: 9, engine: other}}\n    "
              "sources:\n"
-             "      - signal: queue-lag\n        every: 500ms\n"
+             "      - signal: queue-lag\n        every: %s\n"
              "        exec: {command: [sh, -c, \"%s\"], env: {WORD: seven}}\n",
-             script);
+             strstr(script, "sleep") != NULL ? "1s" : "10s", script);
     rig->sample_count = 0;
     rig_use(rig, text);
     rig_rounds(rig, 0, 1);

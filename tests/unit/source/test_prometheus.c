@@ -4,7 +4,7 @@
 
 #define POOL                                                                                       \
     "pools:\n  chat:\n    target: {process: {command: x, port: 9, engine: other}}\n    sources:\n" \
-    "      - signal: queue-lag\n        every: 400ms\n"
+    "      - signal: queue-lag\n        every: 5s\n"
 
 static const char one_source[] =
     POOL "        prometheus: {url: \"http://127.0.0.1:%d/\", query: \"sum(lag{a='b c'})\"}\n";
