@@ -95,6 +95,7 @@ class House:
         self.state = self.folder / "sluice.db"
         self.log_file = self.folder / "sluice.log"
         self.process = None
+        self.written = None  # readings before the file was written last, and not yet read again
         self.port = self.admin = None
 
     # ---- configuration ----
@@ -106,6 +107,7 @@ class House:
         self.write_text(text)
 
     def write_text(self, text, path=None):
+        self.written = self.readings()
         part = self.folder / "part"
         part.write_text(text, encoding="utf-8")
         part.rename(path or self.file)
@@ -118,6 +120,7 @@ class House:
             self.process = subprocess.Popen([SLUICE, "run", "--log-file", self.log_file, *options, *(command or [self.file])],
                                             stdout=out, stderr=err, preexec_fn=preexec)
         self.port = self.admin = None
+        self.written = None
 
         def listening():
             out.seek(0)
@@ -142,11 +145,16 @@ class House:
         self.process.send_signal(signal_number)
         return self.process.wait(PATIENCE_S)
 
+    def readings(self):
+        """How often the file was read to an end."""
+        return len(self.log("config-loaded")) + len(self.log("config-refused"))
+
     def reload(self):
-        """After the answer to SIGHUP stands in the log."""
-        seen = len(self.log("config-loaded")) + len(self.log("config-refused"))
+        """After what was written last has been read: by SIGHUP, or by the watch on the file where that was faster."""
+        seen = self.written if self.written is not None else self.readings()
         self.process.send_signal(signal.SIGHUP)
-        await_true(lambda: len(self.log("config-loaded")) + len(self.log("config-refused")) > seen, "the file is read again")
+        await_true(lambda: self.readings() > seen, "the file is read again")
+        self.written = None
 
     def __enter__(self):
         return self
