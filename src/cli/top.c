@@ -209,7 +209,7 @@ static void put_pools(struct top *top, const struct tree *json)
         buf_span(&top->text, span_slice(left, 0, end));
         buf_text(&top->text, colour(top, "\033[0m"));
         buf_byte(&top->text, '\n');
-        left = end == SIZE_MAX ? (struct span){0} : span_slice(left, end + 1, left.len);
+        left = span_slice(left, end == SIZE_MAX ? left.len : end + 1, left.len);
     }
     for (size_t i = 0; i < shown; i++) {
         buf_text(&top->text, i == 0 ? "\n" : "");

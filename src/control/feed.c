@@ -58,11 +58,13 @@ static bool address_sample(const struct group_spec *group, const struct source_s
 /* What is spent is no window of a decision: it takes the place of our own sum (R14). */
 static void tell_money(struct control *control, size_t pool, const struct source_sample *sample)
 {
-    const bool known = sample != NULL && sample->sample.state == SIGNAL_VALUE;
+    double money = NAN;
+    if (sample != NULL && sample->sample.state == SIGNAL_VALUE)
+        money = sample->sample.value;
     control_event(control, &(struct event){.kind = EVENT_MONEY,
                                            .pool = config_of(control)->pool[pool]->core.name,
                                            .up = true,
-                                           .money = known ? sample->sample.value : NAN});
+                                           .money = money});
 }
 
 static bool counts_money(const struct pool_config *pool)

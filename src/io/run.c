@@ -114,7 +114,7 @@ static void on_end(void *user, unsigned events)
         .rc = run->too_much ? RC_LIMIT : RC_OK,
         .exit_code = exited ? info.si_status : 0,
         .signal = exited ? 0 : info.si_status,
-        .out = run->too_much ? (struct span){0} : buf_view(&run->text[OUT]),
+        .out = span_slice(buf_view(&run->text[OUT]), 0, run->too_much ? 0 : run->text[OUT].len),
         .err = span_of(run->text[ERR].ptr, run->text[ERR].len),
     };
     loop_orphan_done(run->loop, &run->orphan);
