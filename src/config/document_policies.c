@@ -11,7 +11,7 @@ static void put_cell(struct buf *out, const char *text)
     for (const char *c = text; *c != '\0'; c++) {
         if (*c == '|')
             buf_byte(out, '\\');
-        buf_byte(out, *c == '\n' ? ' ' : *c);
+        buf_byte(out, (char)(*c == '\n' ? ' ' : *c));
     }
 }
 

@@ -185,7 +185,8 @@ static enum rc fetch_prepare(struct http_fetch *fetch, struct http_client *clien
     if (options->body.ptr)
         buf_printf(out, "content-length: %zu\r\n", options->body.len);
     buf_append(out, "\r\n", 2);
-    buf_span(out, options->body);
+    if (options->body.ptr)
+        buf_span(out, options->body);
     fetch->origin = http_origin_get(client, url.host, url.port);
     if (out->failed || !fetch->origin)
         return fail(&fetch->diag, RC_NO_MEMORY, "no memory for the request");

@@ -19,7 +19,7 @@ uint64_t origin_id(struct span id)
 void origins_done(struct origins *origins)
 {
     free(origins->entry);
-    *origins = (struct origins){NULL};
+    *origins = (struct origins){.entry = NULL};
 }
 
 static struct origin *set_of(const struct origins *origins, uint64_t id)

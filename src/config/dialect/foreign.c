@@ -163,11 +163,12 @@ static const struct tree *named_in(const struct tree *object, const char *words)
 void foreign_problem(const struct foreign *f, const struct tree *root, const struct diag *diag,
                      bool warning)
 {
+    const char *words = diag->text;
     const struct tree *at = tree_get(root, diag->where);
     if (at == NULL)
         at = walk(root, span_from(diag->where));
-    if (at != NULL && at->kind == TREE_OBJECT && named_in(at, diag->text) != NULL)
-        at = named_in(at, diag->text);
+    if (at != NULL && at->kind == TREE_OBJECT && named_in(at, words) != NULL)
+        at = named_in(at, words);
     const char *gap = diag->where[0] == '\0' ? "" : ": ";
     if (warning)
         reader_warning(f->reader, at, "%s%s%s", diag->where, gap, diag->text);

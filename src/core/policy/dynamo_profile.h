@@ -12,7 +12,7 @@
 #define DYNAMO_PREFILL_MAX 64
 #define DYNAMO_DECODE_MAX 128
 #define DYNAMO_CELLS 100 /* along each axis */
-#define DYNAMO_TABLE_CELLS (DYNAMO_CELLS * DYNAMO_CELLS)
+#define DYNAMO_TABLE_CELLS ((size_t)DYNAMO_CELLS * DYNAMO_CELLS)
 
 struct dynamo_prefill_point {
     double isl; /* prompt length in tokens; points rise */

@@ -317,7 +317,7 @@ static enum rc check(const struct pool_spec *pool, const void *config_, struct d
             return fail(diag, RC_INVALID, "prefillProfile: prompt lengths must rise; %g follows %g",
                         config->prefill[i].isl, config->prefill[i - 1].isl);
     if (config->table_count != 0 && config->table_count != DYNAMO_TABLE_CELLS)
-        return fail(diag, RC_INVALID, "decodeTable has %zu cells; a whole one has %d",
+        return fail(diag, RC_INVALID, "decodeTable has %zu cells; a whole one has %zu",
                     config->table_count, DYNAMO_TABLE_CELLS);
     if (config->table_count > 0 && !(config->table_context_max > 0))
         return fail(diag, RC_MISSING, "a decodeTable needs its tableContextMax");
