@@ -55,7 +55,8 @@ async function numbersOnThePageAreThoseOfTheApi(page) {
   assert.equal(pools[0].traffic.completed, SENT);
   assert.equal(await words(page, "chat", "completed"), String(SENT));
   await page.locator("#live.live").waitFor(PATIENCE);
-  assert.match(await page.locator("#summary").textContent(), /^2 pools · 1 ready · 1 in flight · 0 waiting$/);
+  // On a busy machine a gateway may have been late for one tick: that is trouble, and passes.
+  await page.locator("#summary").filter({ hasText: /^2 pools · 1 ready · 1 in flight · 0 waiting$/ }).waitFor(PATIENCE);
 }
 
 async function labelsThatTryToBreakOutStayText(page) {
