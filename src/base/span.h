@@ -80,8 +80,7 @@ struct span span_trim(struct span s);           /* spaces and tabs at both ends 
 /* Index of the first occurrence at or after from, or SIZE_MAX. */
 static inline size_t span_find_byte(struct span s, char byte, size_t from)
 {
-    const char *hit =
-        s.ptr && from < s.len ? (const char *)memchr(s.ptr + from, byte, s.len - from) : NULL;
+    const char *hit = from < s.len ? (const char *)memchr(s.ptr + from, byte, s.len - from) : NULL;
     return hit ? (size_t)(hit - s.ptr) : SIZE_MAX;
 }
 size_t span_find(struct span s, struct span needle, size_t from);

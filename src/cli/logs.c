@@ -209,7 +209,7 @@ static enum rc show_next(const struct logs *logs, struct followed *f, struct dia
     const enum rc rc = read_piece(logs, f, "from", from, &answer, diag);
     const struct span text = buf_view(&answer.body);
     const bool same = rc == RC_OK && text.len >= f->mark_len &&
-                      memcmp(text.ptr ? text.ptr : "", f->mark, f->mark_len) == 0;
+                      (text.len == 0 || memcmp(text.ptr, f->mark, f->mark_len) == 0);
     if (same) {
         print_text(logs, f, span_slice(text, f->mark_len, text.len));
         remember(f, text);
