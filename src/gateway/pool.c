@@ -5,6 +5,7 @@
 
 #include "gateway/gateway_internal.h"
 #include "io/clock.h"
+#include "sim/installation.h"
 
 #define POOL_SEED UINT64_C(0x9001)
 
@@ -118,33 +119,6 @@ static void configure_client(struct gateway_pool *pool)
     http_client_configure(pool->client, &config);
 }
 
-static const enum balance balances[] = {
-    [BY_LEAST_TOKENS] = BALANCE_LEAST_TOKENS,
-    [BY_TWO_CHOICES] = BALANCE_POWER_OF_TWO,
-    [BY_FIRST_FREE] = BALANCE_FIRST_FREE,
-    [BY_ROUND_ROBIN] = BALANCE_ROUND_ROBIN,
-};
-
-static void read_dispatch(const struct pool_config *from, struct dispatch_config *to)
-{
-    const struct slo_spec *slo = &from->core.slo;
-    to->balance = balances[from->gateway.balance];
-    to->affinity = from->gateway.affinity;
-    to->affinity_bound = from->gateway.affinity_load;
-    to->replica_concurrency = from->core.concurrency_limit;
-    to->queue_requests_max = from->queue.requests_max;
-    to->queue_tokens_max = (int64_t)from->queue.tokens_max;
-    to->queue_timeout_ns = from->queue.timeout_ns;
-    to->hold_ns_max =
-        from->queue.timeout_ns > to->hold_ns_max ? from->queue.timeout_ns : to->hold_ns_max;
-    to->retry_ratio = from->gateway.retry_ratio;
-    to->ttft_s = seconds_of(slo->ttft_ns);
-    to->ttft_per_token_s = slo->ttft_ns > 0 ? seconds_of(slo->ttft_per_token_ns) : 0;
-    to->itl_s = seconds_of(slo->inter_token_ns);
-    to->e2e_s = seconds_of(slo->e2e_ns);
-    to->tokens_per_s = slo->tokens_per_second;
-}
-
 /* Without a configuration (a pool that only routes name): what the option tables say by default. */
 static void set_defaults(struct gateway_pool *pool)
 {
@@ -180,7 +154,7 @@ void pool_configure(struct gateway_pool *pool, const struct pool_config *config,
     if (config) {
         pool->timeouts = config->timeouts;
         pool->spec = config->gateway;
-        read_dispatch(config, &pool->dispatch_config);
+        installation_dispatch(config, &pool->dispatch_config);
         read_allowed(pool, config, keys);
     }
     dispatch_configure(pool->dispatch, &pool->dispatch_config);

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/duration.h"
 #include "base/num.h"
 #include "config/groups.h"
 
@@ -156,4 +157,30 @@ void installation_free(struct installation *installation)
         return;
     arena_done(&installation->arena);
     free(installation);
+}
+
+void installation_dispatch(const struct pool_config *pool, struct dispatch_config *ret)
+{
+    static const enum balance balances[] = {
+        [BY_LEAST_TOKENS] = BALANCE_LEAST_TOKENS,
+        [BY_TWO_CHOICES] = BALANCE_POWER_OF_TWO,
+        [BY_FIRST_FREE] = BALANCE_FIRST_FREE,
+        [BY_ROUND_ROBIN] = BALANCE_ROUND_ROBIN,
+    };
+    const struct slo_spec *slo = &pool->core.slo;
+    ret->balance = balances[pool->gateway.balance];
+    ret->affinity = pool->gateway.affinity;
+    ret->affinity_bound = pool->gateway.affinity_load;
+    ret->replica_concurrency = pool->core.concurrency_limit;
+    ret->queue_requests_max = pool->queue.requests_max;
+    ret->queue_tokens_max = num_to_int(pool->queue.tokens_max, 0, INT64_MAX);
+    ret->queue_timeout_ns = pool->queue.timeout_ns;
+    if (pool->queue.timeout_ns > ret->hold_ns_max)
+        ret->hold_ns_max = pool->queue.timeout_ns;
+    ret->retry_ratio = pool->gateway.retry_ratio;
+    ret->ttft_s = seconds_of(slo->ttft_ns);
+    ret->ttft_per_token_s = slo->ttft_ns > 0 ? seconds_of(slo->ttft_per_token_ns) : 0;
+    ret->itl_s = seconds_of(slo->inter_token_ns);
+    ret->e2e_s = seconds_of(slo->e2e_ns);
+    ret->tokens_per_s = slo->tokens_per_second;
 }

@@ -8,6 +8,7 @@
 #include "base/rc.h"
 #include "config/config.h"
 #include "reconcile/reconcile.h"
+#include "traffic/dispatch.h"
 
 struct installation {
     struct arena arena; /* owns everything below */
@@ -23,5 +24,9 @@ struct installation {
 enum rc installation_make(const struct config *config, struct installation **ret,
                           struct diag *diag) MUST_CHECK;
 void installation_free(struct installation *installation);
+
+/* Limits, balancing and objectives of a pool as its dispatcher takes them, in the gateway and in
+ * the simulator; what the pool says nothing of stays as it is in *ret. */
+void installation_dispatch(const struct pool_config *pool, struct dispatch_config *ret);
 
 #endif

@@ -47,27 +47,6 @@ static bool take_config(struct play *p, const struct tree *source)
     return true;
 }
 
-void scenario_dispatch(const struct pool_config *pool, struct dispatch_config *ret)
-{
-    static const enum balance kinds[] = {[BY_LEAST_TOKENS] = BALANCE_LEAST_TOKENS,
-                                         [BY_TWO_CHOICES] = BALANCE_POWER_OF_TWO,
-                                         [BY_FIRST_FREE] = BALANCE_FIRST_FREE,
-                                         [BY_ROUND_ROBIN] = BALANCE_ROUND_ROBIN};
-    dispatch_config_default(ret);
-    ret->balance = kinds[pool->gateway.balance];
-    ret->affinity = pool->gateway.affinity;
-    ret->retry_ratio = pool->gateway.retry_ratio;
-    ret->replica_concurrency = pool->core.concurrency_limit;
-    ret->queue_requests_max = pool->queue.requests_max;
-    ret->queue_tokens_max = num_to_int(pool->queue.tokens_max, 0, INT64_MAX);
-    ret->queue_timeout_ns = pool->queue.timeout_ns;
-    ret->ttft_s = seconds_of(pool->core.slo.ttft_ns);
-    if (pool->core.slo.ttft_ns > 0)
-        ret->ttft_per_token_s = seconds_of(pool->core.slo.ttft_per_token_ns);
-    ret->itl_s = seconds_of(pool->core.slo.inter_token_ns);
-    ret->e2e_s = seconds_of(pool->core.slo.e2e_ns);
-}
-
 static double objective(int64_t ns)
 {
     return ns == 0 ? NAN : seconds_of(ns);
@@ -89,7 +68,8 @@ static bool fill_pool(struct play *p, size_t index)
         pool->profile.kv_tokens = (int64_t)engine->kv_tokens;
     pool->startup = startup_of_total(engine->startup_ns);
     pool->startup_sigma = engine->spread;
-    scenario_dispatch(config, &pool->dispatch);
+    dispatch_config_default(&pool->dispatch);
+    installation_dispatch(config, &pool->dispatch);
     pool->ttft_s = objective(config->core.slo.ttft_ns);
     pool->ttft_per_token_s = seconds_of(config->core.slo.ttft_per_token_ns);
     pool->itl_s = objective(config->core.slo.inter_token_ns);

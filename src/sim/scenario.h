@@ -110,7 +110,4 @@ void scenario_engine_read(struct reader *r, const struct tree *source, struct sc
 bool scenario_play(const struct scenario *scenario, uint64_t seed, struct buf *report,
                    struct world_result *ret);
 
-/* The dispatcher of a pool as its configuration asks for. */
-void scenario_dispatch(const struct pool_config *pool, struct dispatch_config *ret);
-
 #endif

@@ -87,7 +87,8 @@ static void fill_pool(const struct simulation_spec *spec, struct world_pool *ret
                                .ttft_per_token_s = seconds_of(pool->core.slo.ttft_per_token_ns),
                                .itl_s = objective(pool->core.slo.inter_token_ns),
                                .e2e_s = objective(pool->core.slo.e2e_ns)};
-    scenario_dispatch(pool, &ret->dispatch);
+    dispatch_config_default(&ret->dispatch);
+    installation_dispatch(pool, &ret->dispatch);
     ret->crashes_per_hour = spec->chaos ? CHAOS_CRASHES_PER_HOUR : 0;
 }
 

@@ -9,6 +9,7 @@
 
 #include "base/prom_text.h"
 #include "io/http_fetch.h"
+#include "source/fetch.h"
 #include "source/sources_internal.h"
 
 #define DCGM_GPUS_MAX 1024U
@@ -197,17 +198,6 @@ static void tell_replicas(struct dcgm *d)
 
 /* ---- rounds ---- */
 
-static enum source_fault fault_of(enum rc rc)
-{
-    if (rc == RC_TIMEOUT)
-        return SOURCE_FAULT_TIMEOUT;
-    if (rc == RC_LIMIT)
-        return SOURCE_FAULT_TOO_LARGE;
-    if (rc == RC_CLOSED)
-        return SOURCE_FAULT_CUT;
-    return rc == RC_SYNTAX ? SOURCE_FAULT_NOT_PARSED : SOURCE_FAULT_UNREACHABLE;
-}
-
 static void on_page(void *user, const struct http_result *answer)
 {
     struct dcgm *d = user;
@@ -216,7 +206,7 @@ static void on_page(void *user, const struct http_result *answer)
     char quote[EXCERPT_SIZE];
     d->fetch = NULL;
     if (answer->rc != RC_OK) {
-        source_fail(s, fault_of(answer->rc), -1, "%s", answer->diag->text);
+        source_fail(s, fetch_fault(answer->rc), -1, "%s", answer->diag->text);
         return;
     }
     if (answer->status != 200) {

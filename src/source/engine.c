@@ -12,6 +12,7 @@
 #include "core/scrape/scrape.h"
 #include "io/clock.h"
 #include "io/http_fetch.h"
+#include "source/fetch.h"
 #include "source/sources_internal.h"
 
 #define ASKED "accept: text/plain;version=0.0.4\r\naccept-encoding: identity\r\n"
@@ -177,19 +178,6 @@ static void set_fault(struct scraped *r, enum source_fault fault, const char *wo
     (void)snprintf(r->text, sizeof(r->text), "%.64s:%u: %.180s", r->host, (unsigned)r->port, words);
 }
 
-static enum source_fault fault_of_rc(enum rc rc)
-{
-    if (rc == RC_TIMEOUT)
-        return SOURCE_FAULT_TIMEOUT;
-    if (rc == RC_LIMIT)
-        return SOURCE_FAULT_TOO_LARGE;
-    if (rc == RC_CLOSED)
-        return SOURCE_FAULT_CUT;
-    if (rc == RC_NO_MEMORY)
-        return SOURCE_FAULT_LOCAL;
-    return rc == RC_SYNTAX ? SOURCE_FAULT_NOT_PARSED : SOURCE_FAULT_UNREACHABLE;
-}
-
 static enum source_fault fault_of_status(int status)
 {
     if (status == 401 || status == 403)
@@ -297,7 +285,7 @@ static void on_page(void *user, const struct http_result *answer)
     char words[64];
     r->fetch = NULL;
     if (answer->rc != RC_OK) {
-        set_fault(r, fault_of_rc(answer->rc), answer->diag->text);
+        set_fault(r, fetch_fault(answer->rc), answer->diag->text);
     } else if (answer->status != 200) {
         (void)snprintf(words, sizeof(words), "it answers %d", answer->status);
         set_fault(r, fault_of_status(answer->status), words);

@@ -73,7 +73,7 @@ const char *source_fetch_head(struct span body, char ret_text[FETCH_HEAD_SIZE])
     return ret_text;
 }
 
-static enum source_fault fault_of_rc(enum rc rc)
+enum source_fault fetch_fault(enum rc rc)
 {
     static const struct {
         enum rc rc;
@@ -82,7 +82,7 @@ static enum source_fault fault_of_rc(enum rc rc)
         {RC_REFUSED, SOURCE_FAULT_UNREACHABLE}, {RC_NOT_FOUND, SOURCE_FAULT_UNREACHABLE},
         {RC_TIMEOUT, SOURCE_FAULT_TIMEOUT},     {RC_CLOSED, SOURCE_FAULT_CUT},
         {RC_SYNTAX, SOURCE_FAULT_NOT_PARSED},   {RC_LIMIT, SOURCE_FAULT_TOO_LARGE},
-        {RC_DENIED, SOURCE_FAULT_DENIED},
+        {RC_DENIED, SOURCE_FAULT_DENIED},       {RC_IO, SOURCE_FAULT_UNREACHABLE},
     };
     for (size_t i = 0; i < COUNT_OF(rows); i++)
         if (rows[i].rc == rc)
@@ -119,7 +119,7 @@ static void on_result(void *user, const struct http_result *result)
 {
     struct source_fetch *fetch = user;
     char text[TEXT_SIZE] = "";
-    struct source_reply reply = {.fault = fault_of_rc(result->rc), .retry_ns = -1, .text = text};
+    struct source_reply reply = {.fault = fetch_fault(result->rc), .retry_ns = -1, .text = text};
     if (result->rc == RC_OK) {
         reply.status = result->status;
         reply.body = result->body;

@@ -24,6 +24,9 @@ struct source_fetch *source_fetch(struct source *s, struct span url,
                                   source_reply_fn *fn, void *user, struct diag *diag);
 void source_fetch_cancel(struct source_fetch *fetch); /* NULL is accepted */
 
+/* What a failed fetch means for a source. */
+enum source_fault fetch_fault(enum rc rc);
+
 /* The first 80 bytes that can be shown, for messages about an answer that is none (FAULTS 5). */
 #define FETCH_HEAD_SIZE 81
 const char *source_fetch_head(struct span body, char ret_text[FETCH_HEAD_SIZE]);
