@@ -91,6 +91,8 @@ static uint16_t class_for_start(const struct reconcile *r, const struct pool *po
     int64_t have[CLASSES_PER_POOL_MAX] = {0};
     uint16_t best = 0;
     count_classes(pool, have);
+    if (!r->group[pool->group].decided)
+        return best;
     for (uint16_t i = 1; i < pool->core->class_count; i++)
         if (d->class_desired[i] - have[i] > d->class_desired[best] - have[best])
             best = i;
@@ -232,7 +234,7 @@ static bool may_go(const struct replica *replica, const void *context)
 static struct replica *next_to_go(const struct reconcile *r, const struct pool *pool)
 {
     struct lowering l = {.pool = pool};
-    if (pool->core->class_count > 1) {
+    if (pool->core->class_count > 1 && r->group[pool->group].decided) {
         l.decision = &r->group[pool->group].decision[pool->in_group];
         count_classes(pool, l.have);
         struct replica *replica = victim_next(pool, may_go, &l);

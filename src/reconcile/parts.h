@@ -172,6 +172,7 @@ struct group {
     size_t state_size;
     bool begun; /* has ticked or got its state from an earlier run */
     bool restored;
+    bool decided; /* `observation` and `decision` hold a tick of these specifications */
     bool sourced; /* every source but the gateways has answered */
     bool complete;
     bool asked;  /* takes part in the round that waits for snapshots */

@@ -310,12 +310,11 @@ void reconcile_pool_status(const struct reconcile *r, size_t index, struct pool_
 {
     const struct pool *pool = r->pool[index];
     const struct group *group = &r->group[pool->group];
-    const bool ticked = group->last_ns != TIME_NONE;
     *ret = (struct pool_status){
         .name = pool->spec->name,
         .group = pool->group,
         .pool_in_group = pool->in_group,
-        .desired = ticked ? group->decision[pool->in_group].desired : pool->desired,
+        .desired = group->decided ? group->decision[pool->in_group].desired : pool->desired,
         .granted = pool->desired,
         .pin_count = pool->pin_count,
         .pin_until_wall_ns = pool->pin_until_wall_ns,
@@ -334,8 +333,8 @@ void reconcile_pool_status(const struct reconcile *r, size_t index, struct pool_
         .tick_wall_ns = group->last_wall_ns,
         .replica_seconds = pool->replica_seconds +
                            (double)pool->held * seconds_of(r->now_ns - pool->held_since_ns),
-        .decision = ticked ? &group->decision[pool->in_group] : NULL,
-        .observation = ticked ? &group->observation : NULL,
+        .decision = group->decided ? &group->decision[pool->in_group] : NULL,
+        .observation = group->decided ? &group->observation : NULL,
         .total = totals_of(&pool->total),
     };
     memcpy(ret->count, pool->count, sizeof(ret->count));

@@ -293,9 +293,10 @@ struct pool_status {
     int64_t start_p90_ns;
     int64_t tick_ns; /* last tick; TIME_NONE */
     int64_t tick_wall_ns;
-    double replica_seconds;                /* since the start, of everything that holds resources */
-    const struct decision *decision;       /* of the last tick; NULL before */
-    const struct observation *observation; /* of its group */
+    double replica_seconds; /* since the start, of everything that holds resources */
+    const struct decision
+        *decision; /* of the last tick; NULL before, and between a reload and the next */
+    const struct observation *observation;   /* of its group */
     const struct gateway_snapshot *snapshot; /* newest, all gateways added up, amounts of the last
                                                 tick; NULL before. One place for all pools: until
                                                 the next call */

@@ -143,6 +143,7 @@ static void decide_group(struct reconcile *r, struct group *group, int64_t *skip
     mem_copy_sparse(group->before, group->state, group->state_size);
     observe(group->spec, group->state, group->filed, group->filed_count);
     decide(group->spec, group->state, &group->observation, group->decision);
+    group->decided = true;
     for (size_t i = 0; i < group_pool_count(group->spec); i++) {
         struct pool *pool = group->pool[i];
         pool->desired = group->decision[i].desired;

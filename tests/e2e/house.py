@@ -148,7 +148,7 @@ class House:
 
     def readings(self):
         """How often the file was read to an end."""
-        return len(self.log("config-loaded")) + len(self.log("config-refused"))
+        return sum("file" in row for row in self.log("config-loaded") + self.log("config-refused"))
 
     def reload(self):
         """After what was written last has been read: by SIGHUP, or by the watch on the file where that was faster."""

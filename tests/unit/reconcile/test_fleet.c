@@ -218,6 +218,24 @@ static void a_reload_of_the_same_is_noticed_by_nobody(void **unused)
     plant_free(p);
 }
 
+static void what_was_decided_is_still_told_between_a_reload_and_the_next_tick(void **unused)
+{
+    (void)unused;
+    struct plant *p = plant_new();
+    plant_pool(p, "a");
+    plant_ask(p, 0, 2);
+    plant_start(p);
+    plant_run(p, 10 * SECOND_NS);
+    assert_int_equal(plant_status(p, 0).desired, 2);
+    reload(p);
+    assert_int_equal(plant_status(p, 0).desired, 2);
+    assert_null(plant_status(p, 0).decision); /* its trail belongs to what was configured before */
+    plant_run(p, SECOND_NS);
+    assert_int_equal(plant_status(p, 0).desired, 2);
+    assert_non_null(plant_status(p, 0).decision);
+    plant_free(p);
+}
+
 static void samples_that_wait_survive_a_reload(void **unused)
 {
     (void)unused;
@@ -575,6 +593,7 @@ int main(void)
         cmocka_unit_test(fault_49_a_stopping_replica_costs_and_is_no_supply_and_no_second_one_goes),
         cmocka_unit_test(a_pool_without_place_for_more_says_so_once),
         cmocka_unit_test(a_reload_of_the_same_is_noticed_by_nobody),
+        cmocka_unit_test(what_was_decided_is_still_told_between_a_reload_and_the_next_tick),
         cmocka_unit_test(samples_that_wait_survive_a_reload),
         cmocka_unit_test(fault_80_replicas_of_a_removed_pool_are_left_alone_and_forgotten),
         cmocka_unit_test(fault_39_a_pool_that_comes_again_begins_afresh),
