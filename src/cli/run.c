@@ -1,5 +1,6 @@
 /* run.c - `sluice run`: gateway, control and engines of one configuration in one process. */
 #include <fcntl.h>
+#include <limits.h>
 #include <malloc.h>
 #include <signal.h>
 #include <stdio.h>
@@ -16,6 +17,7 @@
 #include "control/control.h"
 #include "gateway/gateway_thread.h"
 #include "io/clock.h"
+#include "io/sandbox.h"
 
 #define FDS_RESERVED 64 /* log, store, configuration, engine output */
 #define COMMAND_POOL "default"
@@ -68,6 +70,7 @@ struct run {
     struct environment *environment;
     struct env_table env;
     struct api *api; /* NULL: none is asked for */
+    bool sandboxed;  /* nothing can be started any more */
     int64_t told_ns; /* to end, the last time; 0 = not yet */
 };
 
@@ -204,6 +207,40 @@ static enum rc start_api(struct run *run, struct diag *diag)
     return api_new(run->loop, run->control, &config, &run->api, diag);
 }
 
+/* The folder of a file, cut off in `text`; "." where there is none. */
+static const char *folder_of(const char *file, char *text, size_t size)
+{
+    (void)span_copy(span_from(file), text, size); /* one too long cannot be opened either */
+    char *slash = strrchr(text, '/');
+    if (slash == NULL)
+        return ".";
+    slash[slash == text] = '\0';
+    return text;
+}
+
+/* Whoever starts no programs gives up the means, before there are threads. */
+static enum rc enter_sandbox(struct run *run, const struct config *config, struct diag *diag)
+{
+    char state[PATH_MAX];
+    char log[PATH_MAX];
+    const char *const folder[] = {
+        folder_of(run->options.state != NULL ? run->options.state : config->state, state,
+                  sizeof(state)),
+        folder_of(run->options.log_file != NULL ? run->options.log_file : "/dev/null", log,
+                  sizeof(log)),
+    };
+    struct sandbox sandbox;
+    run->sandboxed = config->sandbox == SANDBOX_AUTO && !config_starts_programs(config);
+    if (!run->sandboxed)
+        return RC_OK;
+    const enum rc rc = sandbox_enter(folder, COUNT_OF(folder), &sandbox, diag);
+    if (rc == RC_OK)
+        log_event(&run->log, LOG_SANDBOXED, LOG_TEXT("files", sandbox.files ? "yes" : "no"),
+                  LOG_TEXT("calls", sandbox.calls ? "yes" : "no"));
+    run->sandboxed = rc == RC_OK && sandbox.calls;
+    return rc;
+}
+
 static enum rc start(struct run *run, struct config *config, struct diag *diag)
 {
     const struct control_options how = {.label = run->label,
@@ -213,7 +250,8 @@ static enum rc start(struct run *run, struct config *config, struct diag *diag)
                                         .log = &run->log,
                                         .read = read_again,
                                         .read_user = run,
-                                        .watch = !run->options.no_watch};
+                                        .watch = !run->options.no_watch,
+                                        .sandboxed = run->sandboxed};
     enum rc rc = loop_new(&run->loop, diag);
     if (rc == RC_OK) {
         take_descriptors(run);
@@ -253,7 +291,10 @@ static int serve(struct run *run, struct config *config)
 {
     struct diag diag = {0};
     int status = EXIT_OK;
-    if (start(run, config, &diag) != RC_OK) {
+    if (enter_sandbox(run, config, &diag) != RC_OK) {
+        config_free(config);
+        status = command_failed(&command_run, &diag);
+    } else if (start(run, config, &diag) != RC_OK) {
         status = command_failed(&command_run, &diag);
     } else {
         print_addresses(run);

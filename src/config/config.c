@@ -305,6 +305,19 @@ void config_free(struct config *config)
     free(config);
 }
 
+bool config_starts_programs(const struct config *config)
+{
+    for (size_t i = 0; i < config->pool_count; i++) {
+        const struct pool_config *pool = config->pool[i];
+        if (pool->target.kind == TARGET_PROCESS)
+            return true;
+        for (size_t k = 0; k < pool->source_count; k++)
+            if (pool->source_list[k].kind == SOURCE_EXEC)
+                return true;
+    }
+    return false;
+}
+
 const struct pool_config *config_pool(const struct config *config, struct span name)
 {
     for (size_t i = 0; i < config->pool_count; i++)

@@ -95,6 +95,9 @@ struct listen_spec {
     int64_t threads;               /* gateway loops */
 };
 
+/* What a process that starts no programs gives up. */
+enum sandbox_choice { SANDBOX_AUTO, SANDBOX_OFF };
+
 #define KEYS_MAX 256
 #define TIERS_MAX 16
 struct key_config {
@@ -154,6 +157,7 @@ struct config {
     const struct tree *source; /* environment put in */
     struct listen_spec listen;
     char state[TEXT_SIZE];
+    int sandbox; /* enum sandbox_choice */
     struct inventory_config inventory;
     struct fleet_config fleet;
     struct key_config key[KEYS_MAX];
@@ -181,6 +185,8 @@ struct env_table {
 struct config *config_read(const char *file, struct span text, const struct env_table *env,
                            struct problem_list *problems);
 void config_free(struct config *config);
+/* Some engine is a process of ours, or some source a program. */
+bool config_starts_programs(const struct config *config);
 const struct pool_config *config_pool(const struct config *config, struct span name);
 
 /* Reads one pool body (also the `spec` of a Pool resource). NULL when it has errors. Keeps body and

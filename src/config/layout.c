@@ -25,6 +25,12 @@ static const struct opt_choice tls_version_choices[] = {
     {"TLSv1.3", 1, "1.3 only"},
     {NULL, 0, NULL},
 };
+static const struct opt_choice sandbox_choices[] = {
+    {"auto", SANDBOX_AUTO,
+     "where no pool starts programs: write only beside the state file and the log, start nothing"},
+    {"off", SANDBOX_OFF, "as the system allows"},
+    {NULL, 0, NULL},
+};
 static const struct opt_choice placement_choices[] = {
     {"packing", PLACEMENT_PACKING, "fullest GPU that fits first"},
     {"spreading", PLACEMENT_SPREADING, "emptiest GPU first"},
@@ -262,6 +268,8 @@ static const struct opt file_template[] = {
                "Addresses."),
     ROW_TEXT("state", config, state, 0, RESTART, "sluice.db",
              "File for decisions, history and the ledger."),
+    ROW_ENUM("sandbox", config, sandbox, RESTART, sandbox_choices, SANDBOX_AUTO,
+             "Whether to give up what is not needed (Landlock, seccomp)."),
     ROW_STRUCT("inventory", offsetof(struct config, inventory), inventory_options,
                COUNT_OF(inventory_options), "Hardware."),
     ROW_STRUCT("fleet", offsetof(struct config, fleet), fleet_options, COUNT_OF(fleet_options),

@@ -36,7 +36,8 @@ struct control_options {
     const struct log *log;
     control_read_fn *read;
     void *read_user;
-    bool watch; /* look at the files every second */
+    bool watch;     /* look at the files every second */
+    bool sandboxed; /* no program can be started any more */
 };
 
 /* Takes config (freed with the object). Opens the store, adopts engines that run, starts gateways;

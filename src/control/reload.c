@@ -181,6 +181,16 @@ static void apply(struct control *control, struct setting *next)
               LOG_INT("pools", control->setting->config->pool_count));
 }
 
+/* Better refused as a whole than taken and every start failing. */
+static bool may_take(struct control *control, const struct config *config)
+{
+    if (!control->options.sandboxed || !config_starts_programs(config))
+        return true;
+    refuse(control, "it starts programs, and this process gave up the means as nothing was to be "
+                    "started: start sluice again, or with sandbox: off from the beginning");
+    return false;
+}
+
 void reload_now(struct control *control)
 {
     control->reload_wanted = false;
@@ -197,7 +207,9 @@ void reload_now(struct control *control)
     }
     struct setting *next = NULL;
     struct diag diag = {0};
-    if (setting_new(config, &next, &diag) != RC_OK)
+    if (!may_take(control, config))
+        config_free(config);
+    else if (setting_new(config, &next, &diag) != RC_OK)
         refuse(control, diag.text);
     else
         apply(control, next);
