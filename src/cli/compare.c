@@ -86,7 +86,7 @@ static void print_more(FILE *out)
 {
     (void)fputs("\nBaselines, each tuned until the floor is just met:\n", out);
     for (size_t i = 0; i < baseline_count; i++)
-        (void)fprintf(out, "  %-12s %s\n", baselines[i].name, baselines[i].about);
+        (void)fprintf(out, "  %-14s %s\n", baselines[i].name, baselines[i].about);
     (void)fputs("And `oracle`: the cheapest schedule of counts for somebody who knows the trace.\n",
                 out);
 }

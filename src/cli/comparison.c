@@ -43,7 +43,8 @@ static void play_family(const struct comparison *c, struct compared *cell, struc
     enum rc rc = RC_OK;
     for (size_t i = 0; rc == RC_OK && i < c->floor_count; i++)
         rc = sweep_family(player, family, c->floor[i]);
-    for (size_t i = 0; rc == RC_OK && family->baseline != NULL && i < c->policy_count; i++) {
+    for (size_t i = 0; rc == RC_OK && baseline_tuned(family->baseline) && i < c->policy_count;
+         i++) {
         const struct family *other = &cell->family[i];
         if (other->baseline == NULL && other->sweep.count > 0 && !other->failed &&
             other->sweep.point[0].attainment >= c->floor[c->floor_count - 1] - 0.05)
@@ -144,7 +145,7 @@ static void play_cell(const struct comparison *c, struct compared *cell, int rou
     cell->failed = rc != RC_OK;
     for (size_t i = 0; rc == RC_OK && i < c->policy_count; i++) {
         struct family *family = &cell->family[i];
-        const bool free_of_knobs = family->baseline == NULL;
+        const bool free_of_knobs = !baseline_tuned(family->baseline);
         if (free_of_knobs ? round >= ROUND_FREE && (policy == i || round == ROUND_KNOBS)
                           : round == ROUND_KNOBS && policy == i)
             play_family(c, cell, family, player);
@@ -206,7 +207,7 @@ static void run_round(struct comparison *c, int round)
         if (round == ROUND_CELLS && first)
             add_task(&rounds, i, 0);
         for (size_t p = 0; round != ROUND_CELLS && p < c->policy_count; p++)
-            if ((c->cell[i].family[p].baseline == NULL) == (round == ROUND_FREE))
+            if (baseline_tuned(c->cell[i].family[p].baseline) == (round == ROUND_KNOBS))
                 add_task(&rounds, i, p);
         if (round == ROUND_FREE && c->oracle)
             add_task(&rounds, i, TASK_ORACLE);
@@ -236,7 +237,7 @@ void comparison_run(struct comparison *c)
         cell->failed = prepare(c, cell, &player) != RC_OK;
         for (int knobs = 0; !cell->failed && knobs < 2; knobs++)
             for (size_t p = 0; p < c->policy_count; p++)
-                if ((cell->family[p].baseline != NULL) == (knobs == 1))
+                if (baseline_tuned(cell->family[p].baseline) == (knobs == 1))
                     play_family(c, cell, &cell->family[p], player);
         if (!cell->failed && c->oracle)
             cell->failed = play_oracle(c, cell, player) != RC_OK;
@@ -251,6 +252,21 @@ const struct sweep_point *comparison_best(const struct family *family, double fl
     return family->failed ? NULL : sweep_best(&family->sweep, floor);
 }
 
+const struct sweep_point *comparison_played(const struct family *family, double floor)
+{
+    const struct sweep_point *best = comparison_best(family, floor);
+    const bool once = !baseline_tuned(family->baseline) && family->sweep.count > 0;
+    return best == NULL && once && !family->failed ? &family->sweep.point[0] : best;
+}
+
+double comparison_knob(const struct compared *cell, const struct family *family,
+                       const struct sweep_point *point)
+{
+    if (point == NULL || family->baseline == NULL)
+        return NAN;
+    return family->baseline->knob == KNOB_GIVEN ? (double)cell->cell.count_p95 : point->knob;
+}
+
 double comparison_peers_at(const struct comparison *c, const struct compared *cell,
                            const struct family *family, double attainment, const char **ret_policy)
 {
@@ -258,7 +274,7 @@ double comparison_peers_at(const struct comparison *c, const struct compared *ce
     *ret_policy = "";
     for (size_t i = 0; i < c->policy_count; i++) {
         const struct family *other = &cell->family[i];
-        if (other == family || other->baseline == NULL || other->failed ||
+        if (other == family || !baseline_tuned(other->baseline) || other->failed ||
             strcmp(other->policy, "static") == 0)
             continue;
         const double cost = sweep_cost_at(&other->sweep, attainment);

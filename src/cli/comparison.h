@@ -46,6 +46,11 @@ struct comparison {
 void comparison_run(struct comparison *comparison);
 /* Cheapest point of a family that meets a floor; NULL: none. */
 const struct sweep_point *comparison_best(const struct family *family, double floor);
+/* The same; of what is played once the one run, also where it does not meet the floor. */
+const struct sweep_point *comparison_played(const struct family *family, double floor);
+/* What is shown as the knob of a point: NAN where there is none. */
+double comparison_knob(const struct compared *cell, const struct family *family,
+                       const struct sweep_point *point);
 /* Least cost of all other policies with a knob at this attainment; NAN: none reaches it. */
 double comparison_peers_at(const struct comparison *comparison, const struct compared *cell,
                            const struct family *family, double attainment, const char **ret_policy);

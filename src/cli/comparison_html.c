@@ -129,7 +129,7 @@ static void cell_rows(const struct comparison *c, const struct compared *cell, s
             rounded(ret, best->gpu_hours, 2);
             buf_text(ret, "<td>");
             if (family->baseline != NULL)
-                rounded(ret, best->knob, 2);
+                rounded(ret, comparison_knob(cell, family, best), 2);
             buf_text(ret, "</tr>");
         }
     buf_text(ret, "</table>");

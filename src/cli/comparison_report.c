@@ -21,22 +21,17 @@ static void cell_line(const struct cell *cell, FILE *out)
 static void family_line(const struct comparison *c, const struct compared *cell,
                         const struct family *family, double floor, FILE *out)
 {
-    const struct sweep_point *best = comparison_best(family, floor);
+    const struct sweep_point *best = comparison_played(family, floor);
     if (best == NULL) {
-        const struct sweep_point *only =
-            family->baseline == NULL && family->sweep.count > 0 ? &family->sweep.point[0] : NULL;
-        if (only == NULL) {
-            (void)fprintf(out, "  %-12s never reaches it\n", family->policy);
-            return;
-        }
-        best = only;
+        (void)fprintf(out, "  %-14s never reaches it\n", family->policy);
+        return;
     }
     const char *peer = "";
     const double others = comparison_peers_at(c, cell, family, best->attainment, &peer);
-    (void)fprintf(out, "  %-12s %8.2f %% %10.2f GPU-h", family->policy, 100 * best->attainment,
+    (void)fprintf(out, "  %-14s %8.2f %% %10.2f GPU-h", family->policy, 100 * best->attainment,
                   best->gpu_hours);
     if (family->baseline != NULL)
-        (void)fprintf(out, "  at %.4g", best->knob);
+        (void)fprintf(out, "  at %.4g", comparison_knob(cell, family, best));
     else if (!isnan(others))
         (void)fprintf(out, "  %.3f of the best tuned peer (%s) at this attainment",
                       best->gpu_hours / others, peer);
@@ -47,7 +42,7 @@ static void oracle_line(const struct comparison *c, const struct compared *cell,
                         FILE *out)
 {
     const double hours = comparison_oracle(c, cell, floor);
-    (void)fprintf(out, "  %-12s %8.2f %% %10.2f GPU-h, fluid bound %.2f%s\n", "oracle",
+    (void)fprintf(out, "  %-14s %8.2f %% %10.2f GPU-h, fluid bound %.2f%s\n", "oracle",
                   isnan(hours) ? NAN : 100 * cell->oracle.point[floor].attainment, hours,
                   cell->cell.fluid_hours,
                   comparison_valid(c, cell, floor) ? "" : ": INVALID, a policy is cheaper");
@@ -101,8 +96,7 @@ static void print_at_floor(const struct comparison *c, const struct compared *ce
     const double floor = c->floor[floor_index];
     const struct sweep_point *best = comparison_best(family, floor);
     const char *peer = "";
-    const struct sweep_point *only =
-        family->baseline == NULL && family->sweep.count > 0 ? &family->sweep.point[0] : best;
+    const struct sweep_point *only = comparison_played(family, floor);
     json_object(w);
     json_member_text(w, "trace", cell->cell.trace);
     json_member_number(w, "startup", seconds_of(cell->cell.startup_ns));
@@ -110,7 +104,7 @@ static void print_at_floor(const struct comparison *c, const struct compared *ce
     json_member_number(w, "floor", 100 * floor);
     json_member_text(w, "policy", family->policy);
     json_member_bool(w, "reached", best != NULL);
-    number_or_null(w, "knob", best != NULL && family->baseline != NULL ? best->knob : NAN);
+    number_or_null(w, "knob", comparison_knob(cell, family, best));
     number_or_null(w, "gpuHours", best != NULL ? best->gpu_hours : NAN);
     number_or_null(w, "regret",
                    best != NULL ? best->gpu_hours / comparison_oracle(c, cell, floor_index) - 1

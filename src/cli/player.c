@@ -13,6 +13,7 @@
 #include "config/config.h"
 #include "io/clock.h"
 #include "io/file.h"
+#include "sim/demand.h"
 #include "sim/simulation.h"
 
 #define RESULT_BYTES_MAX ((size_t)1 << 20)
@@ -108,13 +109,18 @@ const struct diag *player_why(const struct player *p)
     return &p->why;
 }
 
-/* Replica-seconds that a request takes of a full batch. */
-static double work_of(const struct engine_profile *profile, const struct trace_row *row)
+static enum rc read_demand(struct player *p, struct demand *demand)
 {
-    const double out = (double)row->output_tokens;
-    const double in = (double)row->input_tokens;
-    return profile->prompt_s * in +
-           out * (profile->sequence_s + profile->context_s * (in + out / 2));
+    struct trace_row row;
+    enum rc rc = open_feed(p, 0);
+    while (rc == RC_OK && feed_next(p->feed[0], &row)) {
+        rc = demand_add(demand, &row);
+        if (rc != RC_OK)
+            (void)fail(&p->why, rc, "%s: %s", p->cell.trace,
+                       rc == RC_LIMIT ? "the trace is longer than 200,000 minutes"
+                                      : "out of memory");
+    }
+    return rc == RC_OK ? feed_error(p->feed[0], &p->why) : rc;
 }
 
 /* The fluid bound: all work at the largest useful share of an iteration. */
@@ -125,28 +131,20 @@ enum rc player_measure(struct player *p, struct cell *cell, struct diag *diag)
     const double itl_s =
         seconds_of(p->options.slo.itl_ns > 0 ? p->options.slo.itl_ns : usual.itl_ns);
     const double useful = fmax(0.05, 1 - profile->iteration_s / itl_s);
-    struct trace_row row;
-    double all = 0;
-    double first = 0;
-    int64_t last_ns = 0;
-    enum rc rc = open_feed(p, 0);
-    while (rc == RC_OK && feed_next(p->feed[0], &row)) {
-        const double work = work_of(profile, &row);
-        all += work;
-        first += row.arrival_ns < DEMAND_NS ? work : 0;
-        last_ns = row.arrival_ns;
-    }
-    if (rc == RC_OK)
-        rc = feed_error(p->feed[0], &p->why);
-    if (rc != RC_OK) {
+    struct demand demand;
+    demand_init(&demand, profile);
+    const enum rc rc = read_demand(p, &demand);
+    if (rc == RC_OK) {
+        cell->warm = demand.last_ns <= PLAYER_WARM_SPAN_NS;
+        cell->demand = demand_at_begin(&demand, DEMAND_NS);
+        cell->count_p95 = demand_percentile(&demand, 0.95, useful);
+        cell->fluid_hours = demand.work_s / useful / 3600 * (double)profile->gpus;
+        player_set(p, cell);
+    } else {
         *diag = p->why;
-        return rc;
     }
-    cell->warm = last_ns <= PLAYER_WARM_SPAN_NS;
-    cell->demand = first / seconds_of(last_ns < DEMAND_NS ? last_ns + SECOND_NS : DEMAND_NS);
-    cell->fluid_hours = all / useful / 3600 * (double)profile->gpus;
-    player_set(p, cell);
-    return RC_OK;
+    demand_done(&demand);
+    return rc;
 }
 
 /* ---- one run ---- */
@@ -162,17 +160,28 @@ static int64_t doubled(int64_t ns, bool twice)
     return ns > 0 && twice ? 2 * ns : ns;
 }
 
+/* A fleet that stays as it is; 0 = one that scales. */
+static int64_t fixed_count(const struct player *p, const struct sweep_point *point)
+{
+    const enum baseline_knob knob = p->baseline != NULL ? p->baseline->knob : KNOB_NONE;
+    if (knob == KNOB_GIVEN)
+        return p->cell.count_p95;
+    return knob == KNOB_COUNT ? num_to_int(point->knob, 1, REPLICAS_MAX) : 0;
+}
+
 static void print_config(const struct player *p, const struct sweep_point *point, struct buf *ret)
 {
     const struct baseline *b = p->baseline;
     const enum baseline_knob knob = b != NULL ? b->knob : KNOB_NONE;
-    const int64_t count = num_to_int(point->knob, 1, REPLICAS_MAX);
+    const int64_t fixed = fixed_count(p, point);
+    const int64_t count = fixed > 0 ? fixed : num_to_int(point->knob, 1, REPLICAS_MAX);
     const struct builtin_slo usual = builtin_slo_of(p->options.profile);
     const struct builtin_slo *asked = &p->options.slo;
     struct buf more;
     buf_init(&more, CONFIG_TEXT_MAX);
     if (b != NULL)
-        baseline_print(b, point->variant, point->knob, &more);
+        baseline_print(b, point->variant, fixed > 0 ? (double)fixed : point->knob,
+                       p->options.profile, &more);
     const struct builtin_spec spec = {
         .profile = p->options.profile,
         .policy = b != NULL ? b->policy : p->policy,
@@ -181,9 +190,8 @@ static void print_config(const struct player *p, const struct sweep_point *point
                 .ttft_per_token_ns = asked->ttft_per_token_ns,
                 .itl_ns = doubled(asked->itl_ns > 0 ? asked->itl_ns : usual.itl_ns, p->cell.loose),
                 .attainment_percent = asked->attainment_percent},
-        .replicas_min = knob == KNOB_COUNT || knob == KNOB_LEAST ? count : 1,
-        .replicas_max =
-            knob == KNOB_COUNT || p->cell.replicas_max < count ? count : p->cell.replicas_max,
+        .replicas_min = fixed > 0 || knob == KNOB_LEAST ? count : 1,
+        .replicas_max = fixed > 0 || p->cell.replicas_max < count ? count : p->cell.replicas_max,
         .autoscaling = buf_view(&more),
     };
     builtin_print(&spec, ret);
@@ -194,15 +202,17 @@ static int64_t initial_of(const struct player *p, const struct sweep_point *poin
 {
     const enum baseline_knob knob = p->baseline != NULL ? p->baseline->knob : KNOB_NONE;
     const int64_t count = num_to_int(point->knob, 1, REPLICAS_MAX);
-    if (knob == KNOB_COUNT)
-        return count;
+    const int64_t fixed = fixed_count(p, point);
+    if (fixed > 0)
+        return fixed;
     return knob == KNOB_LEAST && count > p->cell.initial ? count : p->cell.initial;
 }
 
 /* A fixed fleet starts nothing: its runs serve all start-up times. */
 static int64_t startup_of(const struct player *p)
 {
-    return p->baseline != NULL && p->baseline->knob == KNOB_COUNT ? 0 : p->cell.startup_ns;
+    const enum baseline_knob knob = p->baseline != NULL ? p->baseline->knob : KNOB_NONE;
+    return knob == KNOB_COUNT || knob == KNOB_GIVEN ? 0 : p->cell.startup_ns;
 }
 
 /* The name of a run: everything that its result depends on, the program included. */
@@ -263,7 +273,8 @@ static void print_result(const struct player *p, const struct simulation_spec *s
     json_member_number(&w, "scale", p->cell.scale);
     json_member_number(&w, "startup", seconds_of(startup_of(p)));
     if (p->baseline != NULL && p->baseline->knob != KNOB_NONE)
-        json_member_number(&w, "knob", point->knob);
+        json_member_number(
+            &w, "knob", p->baseline->knob == KNOB_GIVEN ? (double)p->cell.count_p95 : point->knob);
     json_member_int(&w, "variant", (int64_t)point->variant);
     json_member_bool(&w, "warm", p->cell.warm);
     json_member_int(&w, "initial", spec->initial);

@@ -37,6 +37,7 @@ struct cell {
     bool warm;
     bool uncalibrated; /* not even ten times the fleet meets them */
     double demand;     /* replicas that the first five minutes need at full use */
+    int64_t count_p95; /* replicas for the 95th of 100 minutes */
     double fluid_hours;
 };
 

@@ -10,6 +10,8 @@
 #include "cli/command.h"
 #include "cli/comparison.h"
 
+#define SETTINGS_BYTES_MAX ((size_t)64 << 10)
+
 struct tune_options {
     const char *trace;
     const char *policy;
@@ -63,7 +65,8 @@ static void print_more(FILE *out)
 {
     (void)fputs("\nPolicies that can be tuned:\n", out);
     for (size_t i = 0; i < baseline_count; i++)
-        (void)fprintf(out, "  %-12s %s\n", baselines[i].name, baselines[i].about);
+        if (baseline_tuned(&baselines[i]))
+            (void)fprintf(out, "  %-14s %s\n", baselines[i].name, baselines[i].about);
 }
 
 const struct command_ops command_tune = {
@@ -81,11 +84,11 @@ const struct command_ops command_tune = {
 };
 
 /* What stands under `autoscaling` of the pool. */
-static void print_settings(const struct family *family, const struct sweep_point *best,
-                           struct buf *ret)
+static void print_settings(const struct comparison *c, const struct family *family,
+                           const struct sweep_point *best, struct buf *ret)
 {
     buf_printf(ret, "autoscaling: {policy: %s", family->baseline->policy);
-    baseline_print(family->baseline, best->variant, best->knob, ret);
+    baseline_print(family->baseline, best->variant, best->knob, c->options.profile, ret);
     buf_text(ret, "}");
 }
 
@@ -124,8 +127,8 @@ static int report(const struct tune_options *o, const struct comparison *c)
         return EXIT_FAILED;
     }
     struct buf settings;
-    buf_init(&settings, 8192);
-    print_settings(family, best, &settings);
+    buf_init(&settings, SETTINGS_BYTES_MAX);
+    print_settings(c, family, best, &settings);
     (void)buf_cstr(&settings); /* ends it with a NUL */
     if (o->json) {
         print_json(o, best, fixed, &settings);
@@ -188,7 +191,7 @@ static int run(int argc, char **argv)
         return status;
     if (o.trace == NULL || args.count > 0)
         return command_usage_error(&command_tune, "--trace FILE is wanted");
-    if (baseline_find(span_from(o.policy)) == NULL)
+    if (!baseline_tuned(baseline_find(span_from(o.policy))))
         return command_usage_error(&command_tune, "--policy %s has no knob that could be tuned",
                                    o.policy);
     return tune(&o);

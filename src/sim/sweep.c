@@ -88,6 +88,7 @@ enum rc sweep_to_floor(struct sweep *sweep, const struct sweep_spec *spec, doubl
     bool met;
     switch (spec->knob) {
     case KNOB_NONE:
+    case KNOB_GIVEN:
         return try(sweep, spec, 0, floor, &met);
     case KNOB_COUNT:
     case KNOB_LEAST:

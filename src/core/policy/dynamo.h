@@ -67,7 +67,10 @@ struct dynamo_pair dynamo_sla_pair(const struct dynamo_sla_config *config,
 
 /* ---- dynamo-load ---- */
 
+enum dynamo_load_input { DYNAMO_ENGINES, DYNAMO_CATALOGUE };
+
 struct dynamo_load_config {
+    int input; /* enum dynamo_load_input */
     int64_t interval_ns;
     int64_t gpu_budget;
     int64_t min_replicas;

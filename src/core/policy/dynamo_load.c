@@ -1,5 +1,6 @@
 /* dynamo_load.c - Dynamo's load planner: one replica more or less when queues or KV use pass a
  * threshold (conformance/dynamo, V02). Also what both planners share. */
+#include <assert.h>
 #include <math.h>
 
 #include "base/duration.h"
@@ -14,7 +15,16 @@
 #define QUEUE_SIGNAL "prefill-queue"
 #define LOAD_SIGNAL "decode-load"
 
+static const struct opt_choice input_choices[] = {
+    {"engines", DYNAMO_ENGINES,
+     "external:prefill-queue, and external:decode-load once for each engine"},
+    {"catalogue", DYNAMO_CATALOGUE,
+     "kv-cache-usage and waiting-requests; for one pool of both roles"},
+    {NULL, 0, NULL},
+};
 static const struct opt options[] = {
+    ENUM_OPT("input", dynamo_load_config, input, input_choices, DYNAMO_ENGINES,
+             "What the load is read from."),
     DURATION_OPT("interval", dynamo_load_config, interval_ns, 1, DAY_S, 180,
                  "Time between two evaluations; samples of all of it count."),
     INT_OPT("gpuBudget", dynamo_load_config, gpu_budget, 1, REPLICAS_MAX, 8, "GPUs",
@@ -61,6 +71,8 @@ struct dynamo_pools dynamo_pools_of(const struct policy_input *in)
 
 int64_t dynamo_half(const struct policy_input *in, struct dynamo_pair pair)
 {
+    if (dynamo_pools_of(in).prefill == NULL) /* one pool has bounds of its own */
+        return num_clamp(pair.decode, policy_min(in), policy_max(in));
     return in->pool->role == ROLE_PREFILL ? pair.prefill : pair.decode;
 }
 
@@ -71,14 +83,28 @@ double dynamo_kv_load(double kv_usage, double waiting, double active)
     return active > 0 && waiting > 0 ? kv_usage + WAITING_WEIGHT * waiting : kv_usage;
 }
 
+/* Means over the engines: their waiting requests add to the same sum, in any order. */
+static void sample_catalogue(struct dynamo_load_state *state, const struct sample *s)
+{
+    if (s->signal == SIGNAL_KV_CACHE_USAGE) {
+        state->kv_sum += s->value;
+        state->kv_count++;
+    } else if (s->signal == SIGNAL_WAITING_REQUESTS) {
+        state->kv_sum += WAITING_WEIGHT * s->value / fmax(s->covered, 1);
+    }
+}
+
 static void sample(const struct pool_spec *pool, const void *config, void *state_,
                    const struct sample *s, const char *external)
 {
     struct dynamo_load_state *state = state_;
     (void)pool;
-    (void)config;
     if (s->state != SIGNAL_VALUE)
         return;
+    if (((const struct dynamo_load_config *)config)->input == DYNAMO_CATALOGUE) {
+        sample_catalogue(state, s);
+        return;
+    }
     if (span_equal_text(span_from(external), QUEUE_SIGNAL)) {
         state->queue_first = state->queue_count == 0 ? s->value : state->queue_first;
         state->queue_last = s->value;
@@ -177,7 +203,7 @@ static struct proposal propose(const struct policy_input *in)
         state->decode_expected = ready_of(dynamo_pools_of(in).decode);
         return (struct proposal){.abstain = true, .exact = NAN, .reason = REASON_NO_SIGNAL};
     }
-    const double queue = state->queue_sum / (double)state->queue_count;
+    const double queue = state->queue_count > 0 ? state->queue_sum / (double)state->queue_count : 0;
     const double kv = state->kv_sum / (double)state->kv_count;
     const struct dynamo_pair pair = evaluate(in);
     forget(state);
@@ -195,6 +221,8 @@ static size_t series(const struct pool_spec *pool, const void *config_, struct s
                      size_t max)
 {
     static const char *const externals[] = {QUEUE_SIGNAL, LOAD_SIGNAL};
+    static const enum signal_id signals[] = {SIGNAL_KV_CACHE_USAGE, SIGNAL_WAITING_REQUESTS};
+    static_assert(COUNT_OF(externals) == COUNT_OF(signals), "two either way");
     const struct dynamo_load_config *config = config_;
     for (size_t i = 0; i < COUNT_OF(externals) && i < max; i++) {
         ret[i] = (struct series_need){
@@ -203,7 +231,10 @@ static size_t series(const struct pool_spec *pool, const void *config_, struct s
             .max_age_ns = pool->exact ? 0 : config->interval_ns,
             .required = !pool->exact,
         };
-        (void)span_copy(span_from(externals[i]), ret[i].signal.external, NAME_SIZE); /* short */
+        if (config->input == DYNAMO_CATALOGUE)
+            ret[i].signal.id = signals[i];
+        else
+            (void)span_copy(span_from(externals[i]), ret[i].signal.external, NAME_SIZE); /* short */
     }
     return COUNT_OF(externals);
 }
@@ -249,7 +280,7 @@ const struct policy_ops policy_dynamo_load = {
     .formula = "prefill: mean(queue) / ready against two thresholds; decode: mean(KV use + 0.02 * "
                "waiting) against two thresholds",
     .source = "Dynamo planner 0.2 (2025-06-13); recorded vectors. Reads external:prefill-queue and "
-              "external:decode-load, one sample per engine",
+              "external:decode-load, one sample per engine. A pool without a role is decode",
     .blind = "latencies, how far beyond a threshold it is, and replicas that start",
     .options = options,
     .option_count = COUNT_OF(options),

@@ -120,9 +120,29 @@ static const struct field fields[] = {
 
 /* ---- the pair for a forecast ---- */
 
-static int64_t replicas(double load, double throughput, int64_t gpus, int64_t least)
+/* Replicas of each pool, before they are rounded up. */
+struct need {
+    double prefill;
+    double decode;
+};
+
+static struct need need_of(const struct dynamo_sla_config *config,
+                           const struct dynamo_profile *profile, const struct dynamo_forecast *f)
 {
-    const int64_t count = num_to_int(ceil(load / throughput / (double)gpus), INT32_MIN, INT32_MAX);
+    const double interval_s = seconds_of(config->interval_ns);
+    const double prefill_load = f->requests * f->isl / interval_s * fmin(1, f->prefill_correction);
+    const double itl_ms =
+        f->decode_correction <= 0 ? config->itl_ms : config->itl_ms / f->decode_correction;
+    const double prefill_rate = dynamo_prefill_at(profile, f->isl).throughput;
+    const double decode_rate = dynamo_best_decode(profile, itl_ms, f->isl + f->osl / 2).throughput;
+    return (struct need){.prefill = prefill_load / prefill_rate / (double)config->prefill_gpus,
+                         .decode = f->requests * f->osl / interval_s / decode_rate /
+                                   (double)config->decode_gpus};
+}
+
+static int64_t replicas(double need, int64_t least)
+{
+    const int64_t count = num_to_int(ceil(need), INT32_MIN, INT32_MAX);
     return count > least ? count : least;
 }
 
@@ -137,18 +157,10 @@ struct dynamo_pair dynamo_sla_pair(const struct dynamo_sla_config *config,
                                    const struct dynamo_profile *profile,
                                    const struct dynamo_forecast *f)
 {
-    const double interval_s = seconds_of(config->interval_ns);
-    const double prefill_load = f->requests * f->isl / interval_s * fmin(1, f->prefill_correction);
-    const double itl_ms =
-        f->decode_correction <= 0 ? config->itl_ms : config->itl_ms / f->decode_correction;
-    const double prefill_rate = dynamo_prefill_at(profile, f->isl).throughput;
-    const double decode_rate = dynamo_best_decode(profile, itl_ms, f->isl + f->osl / 2).throughput;
+    const struct need need = need_of(config, profile, f);
     const int64_t least = config->min_replicas;
-    struct dynamo_pair p = {
-        .prefill = replicas(prefill_load, prefill_rate, config->prefill_gpus, least),
-        .decode =
-            replicas(f->requests * f->osl / interval_s, decode_rate, config->decode_gpus, least),
-    };
+    struct dynamo_pair p = {.prefill = replicas(need.prefill, least),
+                            .decode = replicas(need.decode, least)};
     const double prefill_gpus = (double)config->prefill_gpus;
     const double decode_gpus = (double)config->decode_gpus;
     const double total = (double)p.prefill * prefill_gpus + (double)p.decode * decode_gpus;
@@ -158,6 +170,19 @@ struct dynamo_pair dynamo_sla_pair(const struct dynamo_sla_config *config,
     p.prefill = rounded((double)p.prefill * (budget / total), least);
     p.decode = rounded((budget - (double)p.prefill * prefill_gpus) / decode_gpus, least);
     return p;
+}
+
+/* Without a prefill pool each replica does both: the two needs add up before they are rounded. */
+static struct dynamo_pair single(const struct dynamo_sla_config *config,
+                                 const struct dynamo_profile *profile,
+                                 const struct dynamo_forecast *f)
+{
+    const struct need need = need_of(config, profile, f);
+    const int64_t most = config->gpu_budget / config->decode_gpus;
+    const int64_t count = replicas(need.prefill + need.decode, config->min_replicas);
+    return (struct dynamo_pair){.decode = count <= most || most < config->min_replicas
+                                              ? num_clamp(count, config->min_replicas, INT32_MAX)
+                                              : most};
 }
 
 /* ---- one interval ---- */
@@ -258,7 +283,9 @@ static struct proposal propose(const struct policy_input *in)
         .prefill_correction = state->prefill_correction,
         .decode_correction = state->decode_correction,
     };
-    const struct dynamo_pair pair = dynamo_sla_pair(config, &profile, &forecast);
+    const struct dynamo_pair pair = dynamo_pools_of(in).prefill != NULL
+                                        ? dynamo_sla_pair(config, &profile, &forecast)
+                                        : single(config, &profile, &forecast);
     state->prefill = pair.prefill;
     state->decode = pair.decode;
     return (struct proposal){
@@ -357,9 +384,10 @@ static void state_init(const struct pool_spec *pool, const void *config, void *s
 const struct policy_ops policy_dynamo_sla = {
     .name = "dynamo-sla",
     .summary = "Predicts the next interval and divides it by a profile, as Dynamo's SLA planner.",
-    .formula =
-        "prefill = ceil(requests * isl / interval * min(1, correction) / throughput(isl) / "
-        "GPUs); decode = ceil(requests * osl / interval / best throughput within itl / GPUs)",
+    .formula = "prefill = ceil(requests * isl / interval * min(1, correction) / throughput(isl) / "
+               "GPUs); decode = ceil(requests * osl / interval / best throughput within itl / "
+               "GPUs); without "
+               "a pool of role prefill both in one, rounded up together",
     .source = "Dynamo components/planner, 2026-01 (0d5c8dfc4); recorded vectors",
     .blind =
         "the TTFT objective, requests that wait, replicas that start, and everything within an "

@@ -61,7 +61,7 @@ static void sla_interval(struct world *w, double requests)
     put(w, "interval-ttft", 0.1);
     put(w, "interval-itl", 0.02);
     put(w, "interval-duration", 4);
-    for (size_t i = 0; i < 2; i++)
+    for (size_t i = 0; i < w->pool_count; i++)
         w->o.pool[i].ready = group_desired(w->group, w->state, i);
     (void)world_tick(w, 0);
 }
@@ -261,6 +261,91 @@ static void opposing_moves_wait_while_both_would_draw_too_much(void **state)
     assert_int_equal(dynamo_fit_power(&prefill, &decode, 8000).outcome, DYNAMO_POWER_FITS);
 }
 
+/* One pool of both roles. */
+static struct world *single_world(const char *name, void *config)
+{
+    struct world *w = pair_world(name, config);
+    w->pool_count = 1;
+    w->pool[0].role = ROLE_NONE;
+    w->pool[0].replicas_min = 1;
+    w->pool[0].replicas_max = 40;
+    return w;
+}
+
+static void one_pool_of_both_roles_gets_both_needs_rounded_up_together(void **state)
+{
+    (void)state;
+    struct world *w = sla_world();
+    world_start(w, 1);
+    sla_interval(w, 10000);
+    const int64_t prefill = w->d[0].desired; /* 111,111 / 20,000 = 5.6 */
+    const int64_t decode = w->d[1].desired;  /* 11,111 / 3,000 = 3.7 */
+    world_free(w);
+    w = single_world("dynamo-sla", &sla);
+    sla.input = DYNAMO_AVERAGES;
+    sla.gpu_budget = 100;
+    sla.correct = false;
+    fill_profile(&sla);
+    world_start(w, 1);
+    sla_interval(w, 10000);
+    assert_int_equal(prefill, 6);
+    assert_int_equal(decode, 4);
+    assert_int_equal(w->d[0].desired, 10); /* 9.3 */
+    sla_interval(w, 9000);
+    assert_int_equal(w->d[0].desired, 9); /* 5.0 + 3.3; a pair would take 5 + 4 */
+    world_free(w);
+}
+
+static void one_pool_keeps_its_bounds_and_its_budget(void **state)
+{
+    (void)state;
+    const int64_t budgets[] = {7, 1000};
+    for (size_t i = 0; i < COUNT_OF(budgets); i++) {
+        struct world *w = single_world("dynamo-sla", &sla);
+        sla.input = DYNAMO_AVERAGES;
+        sla.gpu_budget = budgets[i];
+        sla.correct = false;
+        fill_profile(&sla);
+        world_start(w, 1);
+        sla_interval(w, 1000000);
+        assert_int_equal(w->d[0].desired, i == 0 ? 7 : 40);
+        world_free(w);
+    }
+}
+
+/* Ten seconds of samples of a fleet of so many. */
+static int64_t catalogue_interval(struct world *w, int64_t ready, double kv, double waiting)
+{
+    for (int i = 0; i < 5; i++) {
+        w->now_ns += 2 * SECOND_NS;
+        struct sample s = world_sample(w, SIGNAL_WAITING_REQUESTS, SIGNAL_VALUE, waiting);
+        s.covered = s.expected = (uint32_t)ready;
+        observe(w->group, w->state, &s, 1);
+        s.signal = SIGNAL_KV_CACHE_USAGE;
+        s.value = kv;
+        observe(w->group, w->state, &s, 1);
+    }
+    w->o.pool[0].ready = ready;
+    return world_tick(w, 0);
+}
+
+static void the_load_planner_reads_one_pool_from_the_catalogue(void **state)
+{
+    (void)state;
+    struct world *w = single_world("dynamo-load", &load);
+    load.input = DYNAMO_CATALOGUE;
+    load.gpu_budget = 100;
+    load.interval_ns = 10 * SECOND_NS;
+    world_start(w, 4);
+    assert_int_equal(world_tick(w, 0), 4); /* the first interval begins */
+    assert_int_equal(catalogue_interval(w, 4, 0.6, 0), 4);
+    assert_int_equal(catalogue_interval(w, 4, 0.6, 64), 5); /* 16 on each: 0.6 + 0.32 */
+    assert_int_equal(catalogue_interval(w, 5, 0.1, 0), 5);  /* grace after one was added */
+    assert_int_equal(catalogue_interval(w, 5, 0.1, 0), 5);
+    assert_int_equal(catalogue_interval(w, 5, 0.1, 0), 4);
+    world_free(w);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -276,6 +361,9 @@ int main(void)
         cmocka_unit_test(the_budget_of_gpus_stops_both),
         cmocka_unit_test(waiting_requests_weigh_beside_active_ones_only),
         cmocka_unit_test(opposing_moves_wait_while_both_would_draw_too_much),
+        cmocka_unit_test(one_pool_of_both_roles_gets_both_needs_rounded_up_together),
+        cmocka_unit_test(one_pool_keeps_its_bounds_and_its_budget),
+        cmocka_unit_test(the_load_planner_reads_one_pool_from_the_catalogue),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

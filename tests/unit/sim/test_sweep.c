@@ -90,12 +90,14 @@ static void cost_between_two_points_is_interpolated(void **state)
 static void a_knob_stands_where_the_template_says(void **state)
 {
     (void)state;
+    struct engine_profile profile;
     struct buf text;
     buf_init(&text, 1000);
-    baseline_print(baseline_find(span_from("static")), 0, 7, &text);
+    assert_int_equal(profile_preset(span_from("8b"), &profile, NULL), RC_OK);
+    baseline_print(baseline_find(span_from("static")), 0, 7, &profile, &text);
     assert_string_equal(buf_cstr(&text), ", static: {replicas: 7}");
     buf_clear(&text);
-    baseline_print(baseline_find(span_from("knative")), 1, 2.5, &text);
+    baseline_print(baseline_find(span_from("knative")), 1, 2.5, &profile, &text);
     assert_string_equal(buf_cstr(&text),
                         ", exact: true, knative: {target: 2.5, scaleDownDelay: 300s}");
     buf_done(&text);
