@@ -37,9 +37,16 @@ bool edits_make(struct exchange *x, struct buf *scratch, struct edits *ret)
         return true;
     if (peek->model_end == 0 || peek->model_end > x->body.len)
         return false;
-    struct json_writer w;
-    json_init(&w, scratch);
-    json_string(&w, wanted);
-    add(ret, (size_t)peek->model_start, (size_t)peek->model_end, buf_view(scratch));
+    struct span name = wanted;
+    if (peek->format == PEEK_JSON) {
+        struct json_writer w;
+        json_init(&w, scratch);
+        json_string(&w, wanted);
+        name = buf_view(scratch);
+    } else if (span_find_byte(wanted, '\r', 0) != SIZE_MAX ||
+               span_find_byte(wanted, '\n', 0) != SIZE_MAX) {
+        return false; /* it would be other parts */
+    }
+    add(ret, (size_t)peek->model_start, (size_t)peek->model_end, name);
     return !scratch->failed;
 }

@@ -100,9 +100,11 @@ void upstream_start(struct exchange *x, int64_t now_ns)
     buf_clear(&g->text);
     if (!x->flowing && !edits_make(x, &g->text, &edits)) {
         exchange_release(x, now_ns);
-        exchange_fail_text(x, TROUBLE_MODEL_AMBIGUOUS,
-                           "the model of this request goes by another name at its engine, and the "
-                           "name cannot be replaced: \"model\" must stand in a JSON body once");
+        exchange_fail_text(
+            x, TROUBLE_MODEL_AMBIGUOUS,
+            "the model of this request goes by another name at its engine, and the "
+            "name cannot be replaced: \"model\" must stand once in a JSON body or as a part "
+            "of a form");
         return;
     }
     const bool head_method = span_equal_text(http_request_head(x->request)->method, "HEAD");

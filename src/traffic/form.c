@@ -59,7 +59,7 @@ static void deliver(struct form *form, form_field_fn *on_field, void *context)
 {
     if (form->field != 0) {
         const size_t len = form->no_value || !form->has_value ? 0 : form->value_len;
-        on_field(context, fields[form->field], span_of(form->value, len));
+        on_field(context, fields[form->field], span_of(form->value, len), form->value_start);
     }
     form->field = 0;
     form->has_value = false;
@@ -87,6 +87,7 @@ static void value_line(struct form *form, struct span line)
     form->has_value = true;
     memcpy(form->value, line.ptr, line.len);
     form->value_len = (uint16_t)line.len;
+    form->value_start = form->line_start;
 }
 
 /* A line without its LF is in form->line. */
@@ -160,7 +161,8 @@ static void end_pair(struct form *form, form_field_fn *on_field, void *context)
             form->field = field_of(span_of(form->line, name_len));
         const bool usable = !form->long_line && decode(value, &value_len);
         if (form->field != 0)
-            on_field(context, fields[form->field], span_of(value, usable ? value_len : 0));
+            on_field(context, fields[form->field], span_of(value, usable ? value_len : 0),
+                     FORM_NO_PLACE);
     }
     form->field = 0;
     form->long_line = false;
@@ -175,6 +177,8 @@ enum peek_state form_feed(struct form *form, const char *bytes, size_t len, form
     for (const char *at = bytes; at < end && form->mode != MODE_DONE;) {
         const char *stop = memchr(at, separator, (size_t)(end - at));
         const size_t piece = (size_t)((stop ? stop : end) - at);
+        if (form->line_len == 0)
+            form->line_start = form->offset + (uint64_t)(at - bytes);
         const size_t room = sizeof(form->line) - form->line_len;
         const size_t kept = piece < room ? piece : room;
         memcpy(form->line + form->line_len, at, kept);
@@ -192,6 +196,7 @@ enum peek_state form_feed(struct form *form, const char *bytes, size_t len, form
             end_line(form, false, on_field, context);
         at = stop + 1;
     }
+    form->offset += len;
     return form->mode == MODE_DONE ? PEEK_DONE : PEEK_MORE;
 }
 

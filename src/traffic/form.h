@@ -27,7 +27,10 @@ struct form {
     bool long_line;
     bool after_crlf; /* the line before this one ended in CR LF: a boundary may stand here */
     bool has_value;
-    bool no_value; /* more than one line or too long: no name of a model */
+    bool no_value;        /* more than one line or too long: no name of a model */
+    uint64_t offset;      /* of the bytes fed so far */
+    uint64_t line_start;  /* offset of form->line in the body */
+    uint64_t value_start; /* as form->value */
     uint16_t boundary_len;
     uint16_t line_len;
     uint16_t value_len;
@@ -37,8 +40,10 @@ struct form {
 };
 
 /* name is "model" or "stream"; an unusable value (too long, several lines) comes as an empty one.
- */
-typedef void form_field_fn(void *context, const char *name, struct span value);
+ * `start` is its offset in the body where its bytes stand there as they are, FORM_NO_PLACE in an
+ * urlencoded one. */
+#define FORM_NO_PLACE UINT64_MAX
+typedef void form_field_fn(void *context, const char *name, struct span value, uint64_t start);
 
 /* False when the boundary is missing or longer than RFC 2046 allows. */
 bool form_init(struct form *form, enum peek_format format, struct span content_type);

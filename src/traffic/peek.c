@@ -249,7 +249,7 @@ void peek_init(struct peek *peek, enum peek_format format, struct span content_t
         peek->state = PEEK_BROKEN;
 }
 
-static void on_field(void *context, const char *name, struct span value)
+static void on_field(void *context, const char *name, struct span value, uint64_t start)
 {
     struct peek *peek = context;
     if (strcmp(name, "stream") == 0) {
@@ -262,9 +262,15 @@ static void on_field(void *context, const char *name, struct span value)
         peek->ambiguous |= peek->model_len > 0;
     } else if (peek->model_len > 0) {
         peek->ambiguous |= !span_equal(value, span_of(peek->model, peek->model_len));
+        peek->model_start = 0; /* as in JSON: one cut, one place */
+        peek->model_end = 0;
     } else {
         memcpy(peek->model, value.ptr, value.len);
         peek->model_len = value.len;
+        if (start == FORM_NO_PLACE)
+            return;
+        peek->model_start = start;
+        peek->model_end = start + value.len;
     }
 }
 

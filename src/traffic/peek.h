@@ -29,9 +29,10 @@ struct peek {
     bool too_deep;         /* state is PEEK_BROKEN because of depth */
     bool model_not_string; /* `model` is there, but no string or longer than the limit */
     char model[TEXT_SIZE];
-    size_t model_len;     /* 0 = none found so far */
-    uint64_t model_start; /* JSON: offsets in the body of the value, quotes included, */
-    uint64_t model_end;   /* for renaming; both 0 when it cannot be cut out */
+    size_t model_len; /* 0 = none found so far */
+    uint64_t
+        model_start; /* offsets in the body of the value, for renaming: JSON with its quotes, a */
+    uint64_t model_end; /* part of a form without anything; both 0 when it cannot be cut out */
     bool stream;
     bool stream_set;           /* member was there */
     bool include_usage;        /* stream_options.include_usage is true */

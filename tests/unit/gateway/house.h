@@ -311,17 +311,23 @@ static inline void client_open(struct house *h, struct wire *c)
     wire_open(c, h->loop, gateway_port(h->gateway));
 }
 
-static inline void client_post(struct wire *c, const char *path, const char *lines,
-                               const char *body)
+static inline void client_post_as(struct wire *c, const char *path, const char *lines,
+                                  const char *type, const char *body)
 {
     struct buf text;
     buf_init(&text, 1U << 27);
-    buf_printf(&text, "POST %s HTTP/1.1\r\nHost: sluice\r\n%sContent-Type: application/json\r\n",
-               path, lines);
+    buf_printf(&text, "POST %s HTTP/1.1\r\nHost: sluice\r\n%sContent-Type: %s\r\n", path, lines,
+               type);
     buf_printf(&text, "Content-Length: %zu\r\n\r\n", strlen(body));
     buf_text(&text, body);
     conn_write(c->conn, buf_view(&text));
     buf_done(&text);
+}
+
+static inline void client_post(struct wire *c, const char *path, const char *lines,
+                               const char *body)
+{
+    client_post_as(c, path, lines, "application/json", body);
 }
 
 #define CHAT "/v1/chat/completions"

@@ -198,6 +198,34 @@ static void the_engine_is_asked_for_its_own_name_and_nothing_else_changes(void *
     house_close(&h);
 }
 
+#define PART(name) "--b\r\nContent-Disposition: form-data; name=" name "\r\n\r\n"
+
+static void the_name_in_a_part_of_a_form_is_replaced_too(void **state)
+{
+    (void)state;
+    struct house h;
+    struct wire c;
+    house_open(&h, POOL_CHAT);
+    const struct house_pool pools[] = {
+        {.name = "chat", .engines = "0", .model = "whisper", .upstream = "org/whisper-large"}};
+    house_routes(&h, pools, 1);
+    client_open(&h, &c);
+    client_post_as(
+        &c, "/v1/audio/transcriptions", "", "multipart/form-data; boundary=b",
+        PART("\"file\"; filename=\"model\"") "whisper\r\n" PART("model") "whisper\r\n--b--\r\n");
+    assert_true(wire_expect(&c, "\"hello\""));
+    assert_string_equal(buf_cstr(&h.engine[0].body),
+                        PART("\"file\"; filename=\"model\"") "whisper\r\n" PART(
+                            "model") "org/whisper-large\r\n--b--\r\n");
+    wire_close(&c);
+    client_open(&h, &c);
+    client_post_as(&c, "/v1/audio/transcriptions", "", "application/x-www-form-urlencoded",
+                   "a=b&model=whisper");
+    assert_true(wire_expect(&c, "\"model_ambiguous\""));
+    wire_close(&c);
+    house_close(&h);
+}
+
 static void usage_is_asked_for_and_taken_out_again_where_the_client_did_not(void **state)
 {
     (void)state;
@@ -361,6 +389,7 @@ int main(void)
         cmocka_unit_test(below_upstream_the_rest_of_the_path_passes_as_it_is),
         cmocka_unit_test(a_known_endpoint_without_a_model_means_the_only_pool),
         cmocka_unit_test(the_engine_is_asked_for_its_own_name_and_nothing_else_changes),
+        cmocka_unit_test(the_name_in_a_part_of_a_form_is_replaced_too),
         cmocka_unit_test(usage_is_asked_for_and_taken_out_again_where_the_client_did_not),
         cmocka_unit_test(a_stream_in_pieces_arrives_as_it_was),
         cmocka_unit_test(a_fallback_serves_what_the_first_pool_refuses),

@@ -110,6 +110,26 @@ static void the_place_of_the_model_allows_renaming(void **state)
     assert_false(peek.ambiguous);
 }
 
+static void the_place_of_a_part_allows_renaming_a_pair_does_not(void **state)
+{
+    (void)state;
+    static const char body[] =
+        PART("file\"; filename=\"model", "model") PART("model", "whisper") "--XX--\r\n";
+    const uint64_t at = (uint64_t)(strstr(body, "whisper") - body);
+    struct peek peek;
+    for (size_t step = 1; step < sizeof(body); step++) {
+        peek_split(&peek, FORM, span_from(body), step);
+        assert_int_equal(peek.model_start, at);
+        assert_int_equal(peek.model_end, at + strlen("whisper"));
+    }
+    peek_split(&peek, FORM, span_from(PART("model", "w") PART("model", "w") "--XX--\r\n"), 7);
+    assert_int_equal(peek.model_end, 0);
+    assert_false(peek.ambiguous);
+    peek_split(&peek, PAIRS, span_from("a=b&model=m"), 3);
+    assert_int_equal(peek.model_len, 1);
+    assert_int_equal(peek.model_end, 0);
+}
+
 static void limits_and_identity_are_read(void **state)
 {
     (void)state;
@@ -182,6 +202,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_model_is_found_and_nobody_is_fooled),
         cmocka_unit_test(the_place_of_the_model_allows_renaming),
+        cmocka_unit_test(the_place_of_a_part_allows_renaming_a_pair_does_not),
         cmocka_unit_test(limits_and_identity_are_read),
         cmocka_unit_test(the_prompt_is_text_and_not_media),
         cmocka_unit_test(fault_67_a_deep_or_damaged_body_still_routes_when_its_model_is_known),
