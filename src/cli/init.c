@@ -1,23 +1,18 @@
 /* init.c - `sluice init`: a first configuration for this machine, from what is found on it: GPUs,
  * engines on PATH, model files. What it prints is read back and checked before anybody sees it. */
-#include <dirent.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "cli/command.h"
+#include "cli/init_models.h"
 #include "cli/load.h"
 #include "io/env.h"
 #include "io/file.h"
 #include "target/gpu_found.h"
 
-#define MODELS_MAX 64
-#define DEPTH_MAX 5       /* folders below a given one */
-#define ENTRIES_MAX 20000 /* of all folders together */
-#define PATH_SIZE 1024
 #define GIB 1073741824.0
 #define MEMORY_FACTOR 1.25 /* weights, and room for the context */
 
@@ -82,7 +77,7 @@ static bool on_path(const char *program)
     const char *path = env_get("PATH");
     struct span rest = span_from(path != NULL ? path : "");
     struct span folder;
-    char full[PATH_SIZE];
+    char full[INIT_PATH_SIZE];
     while (span_split(&rest, ':', &folder)) {
         const int len = snprintf(full, sizeof(full), "%.*s/%s", SPAN_ARG(folder), program);
         if (len > 0 && (size_t)len < sizeof(full) && access(full, X_OK) == 0)
@@ -91,146 +86,12 @@ static bool on_path(const char *program)
     return false;
 }
 
-/* ---- models ---- */
-
-struct model {
-    char name[NAME_SIZE]; /* of its pool */
-    char path[PATH_SIZE]; /* or the name that the engine loads */
-    bool file;
-    double bytes; /* of the file; 0 = unknown */
-};
+/* ---- what is there ---- */
 
 struct found {
     struct gpu_inventory gpus;
-    struct model model[MODELS_MAX];
-    size_t model_count;
-    size_t entries; /* looked at */
-    bool more;      /* a limit was reached */
+    struct init_models models;
 };
-
-/* Lower case, digits and single dashes: "Llama-3.1-8B-Q4_K_M.gguf" is "llama-3-1-8b-q4-k-m". */
-static void pool_name(const char *text, size_t len, char ret[NAME_SIZE])
-{
-    size_t n = 0;
-    for (size_t i = 0; i < len && n < NAME_SIZE - 4; i++) {
-        static const char from[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
-        static const char into[] = "abcdefghijklmnopqrstuvwxyzabcdefghijklmnopqrstuvwxyz0123456789";
-        const char *known = strchr(from, text[i]);
-        if (known != NULL)
-            ret[n++] = into[known - from];
-        else if (n > 0 && ret[n - 1] != '-')
-            ret[n++] = '-';
-    }
-    while (n > 0 && ret[n - 1] == '-')
-        n--;
-    ret[n] = '\0';
-    if (n == 0)
-        (void)snprintf(ret, NAME_SIZE, "model");
-}
-
-static bool name_taken(const struct found *found, const char *name)
-{
-    for (size_t i = 0; i < found->model_count; i++)
-        if (strcmp(found->model[i].name, name) == 0)
-            return true;
-    return false;
-}
-
-/* The pool gets its name from the first name_len bytes. NULL: there are too many. */
-static struct model *add_model(struct found *found, const char *path, const char *name,
-                               size_t name_len)
-{
-    if (found->model_count == MODELS_MAX || strlen(path) >= PATH_SIZE) {
-        found->more = true;
-        return NULL;
-    }
-    struct model *model = &found->model[found->model_count];
-    *model = (struct model){.file = false};
-    pool_name(name, name_len, model->name);
-    const size_t len = strlen(model->name);
-    for (int n = 2; name_taken(found, model->name); n++)
-        (void)snprintf(model->name + len, NAME_SIZE - len, "-%d", n);
-    (void)span_copy(span_from(path), model->path, sizeof(model->path));
-    found->model_count++;
-    return model;
-}
-
-/* "-00001-of-00003" in front of the ending: only the first part is given to the engine. */
-static bool is_later_part(const char *name, size_t len, size_t *ret_stem)
-{
-    static const char pattern[] = "-ddddd-of-ddddd";
-    const size_t size = sizeof(pattern) - 1;
-    *ret_stem = len;
-    if (len < size)
-        return false;
-    const char *tail = name + len - size;
-    for (size_t i = 0; i < size; i++)
-        if (pattern[i] == 'd' ? tail[i] < '0' || tail[i] > '9' : tail[i] != pattern[i])
-            return false;
-    *ret_stem = len - size;
-    return memcmp(tail, "-00001", 6) != 0;
-}
-
-static void take_file(struct found *found, const char *path, const char *name, double bytes)
-{
-    const size_t len = strlen(name);
-    size_t stem;
-    if (len <= 5 || strcmp(name + len - 5, ".gguf") != 0 || strncmp(name, "mmproj", 6) == 0 ||
-        is_later_part(name, len - 5, &stem))
-        return;
-    char *whole = realpath(path, NULL); /* the engine may run in another folder */
-    struct model *model = add_model(found, whole != NULL ? whole : path, name, stem);
-    free(whole);
-    if (model != NULL) {
-        model->file = true;
-        model->bytes = bytes;
-    }
-}
-
-static int by_name(const struct dirent **a, const struct dirent **b)
-{
-    return strcmp((*a)->d_name, (*b)->d_name);
-}
-
-static int is_shown(const struct dirent *entry)
-{
-    return entry->d_name[0] != '.';
-}
-
-/* False when the folder cannot be read. */
-static bool scan(struct found *found, const char *folder, int depth)
-{
-    struct dirent **entry = NULL;
-    const int count = scandir(folder, &entry, is_shown, by_name);
-    for (int i = 0; i < count; i++) {
-        char path[PATH_SIZE];
-        struct stat info;
-        const int len = snprintf(path, sizeof(path), "%s/%s", folder, entry[i]->d_name);
-        found->more = found->more || found->entries == ENTRIES_MAX;
-        if (found->entries < ENTRIES_MAX && len > 0 && (size_t)len < sizeof(path) &&
-            stat(path, &info) == 0) {
-            found->entries++;
-            if (S_ISREG(info.st_mode))
-                take_file(found, path, entry[i]->d_name, (double)info.st_size);
-            else if (S_ISDIR(info.st_mode) && depth < DEPTH_MAX)
-                (void)scan(found, path, depth + 1); /* one that cannot be read is passed over */
-        }
-        free(entry[i]);
-    }
-    free(entry);
-    return count >= 0;
-}
-
-static void scan_usual(struct found *found)
-{
-    static const char *const below_home[] = {"models", ".cache/llama.cpp"};
-    const char *home = env_get("HOME");
-    char path[PATH_SIZE];
-    (void)scan(found, "models", 0); /* may be missing, as the others */
-    for (size_t i = 0; i < COUNT_OF(below_home) && home != NULL; i++)
-        if (snprintf(path, sizeof(path), "%s/%s", home, below_home[i]) < (int)sizeof(path))
-            (void)scan(found, path, 0);
-}
 
 /* ---- the configuration ---- */
 
@@ -285,7 +146,7 @@ static size_t put_gpus(struct buf *out, const struct gpu_inventory *gpus, double
 }
 
 static void put_pool(struct buf *out, const struct found *found, const struct engine_row *row,
-                     const struct model *model)
+                     const struct init_model *model)
 {
     buf_printf(out, "  %s:\n    models: [", model->name);
     put_quoted(out, model->file ? model->name : model->path);
@@ -322,16 +183,15 @@ static const struct engine_row *engine_by_name(void)
 static size_t put_pools(struct buf *out, const struct found *found, const struct init_config *o)
 {
     const struct engine_row *by_name = engine_by_name();
-    struct found named = {.model_count = found->model_count};
-    memcpy(named.model, found->model, sizeof(named.model)); /* for names that are free */
+    struct init_models named = found->models; /* for names that are free */
     size_t pools = 0;
-    for (size_t i = 0; i < found->model_count && on_path(llama_server.program); i++, pools++)
-        put_pool(out, found, &llama_server, &found->model[i]);
+    for (size_t i = 0; i < found->models.count && on_path(llama_server.program); i++, pools++)
+        put_pool(out, found, &llama_server, &found->models.item[i]);
     for (size_t i = 0; i < o->models.count && by_name != NULL; i++, pools++) {
         const char *text = o->models.item[i];
         const char *slash = strrchr(text, '/');
         const char *stem = slash != NULL ? slash + 1 : text;
-        const struct model *model = add_model(&named, text, stem, strlen(stem));
+        const struct init_model *model = init_models_add(&named, text, stem, strlen(stem));
         if (model == NULL)
             break;
         put_pool(out, found, by_name, model);
@@ -341,9 +201,9 @@ static size_t put_pools(struct buf *out, const struct found *found, const struct
 
 static void tell(const struct found *found, const struct init_config *o)
 {
-    (void)fprintf(stderr,
-                  "GPUs: %zu\nGGUF files: %zu%s\nengines on PATH:", found->gpus.device_count,
-                  found->model_count, found->more ? " (there are more than are looked at)" : "");
+    (void)fprintf(
+        stderr, "GPUs: %zu\nGGUF files: %zu%s\nengines on PATH:", found->gpus.device_count,
+        found->models.count, found->models.more ? " (there are more than are looked at)" : "");
     bool any = false;
     for (size_t i = 0; i <= COUNT_OF(engines); i++) {
         const char *program = i == 0 ? llama_server.program : engines[i - 1].program;
@@ -360,7 +220,7 @@ static void tell(const struct found *found, const struct init_config *o)
         (void)fputs("--model needs one of vllm, sglang, trtllm-serve, text-generation-launcher on "
                     "PATH: left out\n",
                     stderr);
-    if (found->model_count > 0 && !on_path(llama_server.program))
+    if (found->models.count > 0 && !on_path(llama_server.program))
         (void)fputs("GGUF files need llama-server on PATH: left out\n", stderr);
 }
 
@@ -407,12 +267,12 @@ static int look(const struct init_config *o, const struct args *args, struct fou
     places.driver = o->driver;
     (void)gpu_find(&places, &found->gpus); /* none is an answer, too */
     for (size_t i = 0; i < args->count; i++)
-        if (!scan(found, args->operand[i], 0)) {
+        if (!init_models_scan(&found->models, args->operand[i], 0)) {
             (void)fail(&diag, RC_NOT_FOUND, "the folder \"%s\" cannot be read", args->operand[i]);
             return command_failed(&command_init, &diag);
         }
     if (args->count == 0)
-        scan_usual(found);
+        init_models_scan_usual(&found->models);
     return EXIT_OK;
 }
 
@@ -434,7 +294,7 @@ static int run(int argc, char **argv)
         put_head(&text, found);
         if (put_pools(&text, found, &options) == 0) {
             (void)fputs("nothing to run was found: the pool is an emulated engine\n", stderr);
-            put_pool(&text, found, &emulated, &(struct model){.name = "demo", .path = "demo"});
+            put_pool(&text, found, &emulated, &(struct init_model){.name = "demo", .path = "demo"});
         }
         status = hand_out(&options, &text);
     }
