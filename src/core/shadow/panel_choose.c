@@ -75,10 +75,15 @@ void panel_choose(struct panel *panel, const struct panel_world *world)
     find_cheaper(panel, rate);
     if (best == before)
         return;
-    /* Up at once; down only when the new hold is over since the last change (R6). */
+    /* Up at once; down only when the new hold is over since the fleet itself was last raised, and
+     * that may be now: the candidate's own raise lies behind (R6). */
     const struct hold *hold = &panel->candidate[best].hold;
-    if (hold->count >= panel->real.count)
+    const int64_t raised_s = hold->count > panel->real.count ? panel->second : panel->real.from_s;
+    if (hold->count >= panel->real.count) {
         panel->real = *hold;
-    else
+        if (panel->real.from_s < raised_s)
+            panel->real.from_s = raised_s;
+    } else {
         panel->real.most = hold->count;
+    }
 }
