@@ -4,10 +4,15 @@
 #include "base/num.h"
 #include "reconcile/parts.h"
 
+bool may_write(const struct reconcile *r)
+{
+    return !r->following && (r->lease_until_ns == TIME_NONE || r->now_ns < r->lease_until_ns);
+}
+
 bool pool_may_act(const struct reconcile *r, const struct pool *pool)
 {
     return pool->core->mode == MODE_ACTIVE && pool->contended_until_ns == TIME_NONE &&
-           !r->closing && !r->left;
+           may_write(r) && !r->closing && !r->left;
 }
 
 static int64_t count_drains(const struct pool *pool, enum drain_goal goal)

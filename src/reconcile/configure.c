@@ -346,6 +346,7 @@ struct reconcile *reconcile_new(const struct reconcile_spec *spec, uint64_t firs
     r->grid_ns = TIME_NONE;
     r->due_ns = TIME_NONE;
     r->routes_again_ns = TIME_NONE;
+    r->lease_until_ns = TIME_NONE;
     r->gpus_free = (double)INFINITY;
     r->snapshot = mem_new(1, sizeof(*r->snapshot));
     if (r->snapshot == NULL || apply_spec(r, spec) != RC_OK) {

@@ -128,7 +128,7 @@ static bool step_draining(struct reconcile *r, struct replica *replica)
 bool drain_step(struct reconcile *r)
 {
     bool any = false;
-    for (size_t i = r->replica_count; i-- > 0;) {
+    for (size_t i = r->replica_count; i-- > 0 && may_write(r);) {
         struct replica *replica = r->replica[i];
         if (!actions_room(r))
             break;
@@ -147,6 +147,10 @@ bool drain_step(struct reconcile *r)
 void close_down(struct reconcile *r)
 {
     const bool hurry = r->closing;
+    if (!may_write(r)) {
+        r->left = true; /* what runs is the leader's */
+        return;
+    }
     r->closing = true;
     r->asking = false;
     for (size_t i = r->replica_count; i-- > 0;) {

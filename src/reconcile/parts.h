@@ -230,11 +230,13 @@ struct reconcile {
     uint64_t next_id;
     int64_t now_ns;
     int64_t wall_ns;
-    int64_t born_ns; /* first event; TIME_NONE before */
-    int64_t grid_ns; /* first tick of all; TIME_NONE before */
-    int64_t due_ns;  /* nothing is to be done before; TIME_NONE = never */
-    bool closing;    /* everything is drained and stopped */
-    bool left;       /* nothing is done any more */
+    int64_t born_ns;        /* first event; TIME_NONE before */
+    int64_t grid_ns;        /* first tick of all; TIME_NONE before */
+    int64_t due_ns;         /* nothing is to be done before; TIME_NONE = never */
+    bool closing;           /* everything is drained and stopped */
+    bool left;              /* nothing is done any more */
+    bool following;         /* the lease is somebody else's: we look on (R8) */
+    int64_t lease_until_ns; /* ours is not good any longer from here on; TIME_NONE = without end */
     double gpus_free;
 
     uint64_t gateways;        /* by bit */
@@ -387,6 +389,7 @@ void pool_observe(const struct reconcile *r, const struct pool *pool, struct poo
 /* Starts that a pool needs now. */
 int64_t apply_starts(struct reconcile *r, struct pool *pool);
 void apply_pool(struct reconcile *r, struct pool *pool, int64_t starts, bool may_lower);
+bool may_write(const struct reconcile *r); /* R8 */
 bool pool_may_act(const struct reconcile *r, const struct pool *pool);
 bool pool_wrote(const struct reconcile *r, const struct pool *pool); /* R5: a moment ago */
 int64_t pool_surplus(const struct pool *pool); /* replicas above what is wanted */

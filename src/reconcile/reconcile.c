@@ -113,6 +113,22 @@ static enum rc take_source(struct reconcile *r, const struct event *event, struc
     return RC_OK;
 }
 
+/* Whoever gets it anew adopts what the other one left (R10). */
+static enum rc take_lease(struct reconcile *r, const struct event *event)
+{
+    const bool had = may_write(r);
+    r->following = !event->up;
+    r->lease_until_ns = event->up ? event->until_ns : TIME_NONE;
+    if (had == may_write(r))
+        return RC_OK;
+    for (size_t i = 0; i < r->pool_count && !had; i++)
+        r->pool[i]->ticked = false;
+    note(r, NULL, NULL, had ? "lease-lost" : "lease-taken",
+         had ? "another one leads: nothing is started or stopped by us" : "we lead");
+    schedule(r, r->now_ns); /* drains that were over meanwhile */
+    return RC_OK;
+}
+
 static enum rc take_shutdown(struct reconcile *r, const struct event *event)
 {
     if (event->up) {
@@ -154,6 +170,8 @@ static enum rc take_event(struct reconcile *r, const struct event *event, struct
         return stop_replica_take(r, event->replica, event->text, diag);
     case EVENT_NOTICE:
         return notice_take(r, event->replica, event->up, diag);
+    case EVENT_LEASE:
+        return take_lease(r, event);
     case EVENT_SHUTDOWN:
         return take_shutdown(r, event);
     case EVENT_ROOM:

@@ -154,6 +154,9 @@ enum event_kind {
     EVENT_NOTICE,       /* replica: its spot capacity will be taken away (up = true), or stays after
                            all: it is replaced, new before old */
     EVENT_STOP_REPLICA, /* replica: an operator wants this one replaced (drained first) */
+    EVENT_LEASE,    /* up: we are the one that may write, until until_ns (TIME_NONE = without end):
+                       the last renewal plus the lease less a margin; up = false: we are not (R8).
+                       Without such an event we may. Decisions and routes go on either way */
     EVENT_SHUTDOWN, /* up = true: drain and stop everything; false: leave all replicas running */
 };
 struct event {
@@ -167,6 +170,7 @@ struct event {
     int64_t next_count;
     int64_t next_wall_ns;
     int64_t until_wall_ns; /* TIME_NONE = without end */
+    int64_t until_ns;      /* LEASE: on the axis of the groups */
     double money;
     double gpus_free; /* INFINITY = no inventory described */
     const char *text;
@@ -194,8 +198,8 @@ enum action_kind {
  * -overdue, -suspect, -notice, -unwanted, -replaced, -woken, -parked, -draining, -undrained,
  * -drained, -drain-timeout, -stopping, -stop-again, -stopped, -limit.
  * Pools: pool-pinned, -unpinned, -paused, -resumed, -contended, -settled, -forgotten;
- * foreign-count, fallback, fallback-ended. All: gateway-silent, gateway-answers, samples-dropped,
- * ticks-skipped, notes-lost.
+ * foreign-count, fallback, fallback-ended. All: lease-taken, lease-lost, gateway-silent,
+ * gateway-answers, samples-dropped, ticks-skipped, notes-lost.
  */
 struct tick_record {
     size_t group;

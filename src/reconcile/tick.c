@@ -112,7 +112,8 @@ static void find_due(struct reconcile *r)
         return;
     for (size_t i = 0; i < r->replica_count; i++) {
         const struct replica *replica = r->replica[i];
-        if (replica->due_ns != TIME_NONE && (replica->due_ns > r->now_ns || !is_timed(replica)))
+        const bool waits = is_timed(replica) || !may_write(r);
+        if (replica->due_ns != TIME_NONE && (replica->due_ns > r->now_ns || !waits))
             schedule(r, replica->due_ns);
     }
     for (size_t i = 0; i < r->group_count && !r->closing; i++)

@@ -79,6 +79,67 @@ static void R5_only_so_many_replicas_start_at_once_over_all_pools(void **unused)
     plant_free(p);
 }
 
+/* ---- R8 ---- */
+
+static void lease(struct plant *p, bool up, int64_t until_ns)
+{
+    const struct event event = {.kind = EVENT_LEASE, .up = up, .until_ns = until_ns};
+    plant_event(p, &event);
+}
+
+static void R8_without_the_lease_nothing_is_written_and_decisions_and_routes_go_on(void **unused)
+{
+    (void)unused;
+    struct plant *p = plant_new();
+    plant_pool(p, "chat");
+    p->pool[0].behavior.down.stabilization_ns = 0;
+    plant_ask(p, 0, 2);
+    plant_start(p);
+    plant_run(p, 10 * SECOND_NS);
+    plant_load(p, 1, 1, 1);
+    plant_load(p, 2, 1, 1);
+    plant_ask(p, 0, 1); /* one begins to drain, and is not let go of */
+    plant_run(p, 4 * SECOND_NS);
+    assert_int_equal(plant_count(p, 0, REPLICA_DRAINING), 1);
+    const size_t starts = p->starts;
+    lease(p, false, 0);
+    plant_load(p, 1, 0, 0);
+    plant_load(p, 2, 0, 0);
+    plant_ask(p, 0, 7);
+    plant_run(p, 600 * SECOND_NS);
+    assert_int_equal(plant_status(p, 0).desired, 7); /* it goes on deciding */
+    assert_true(p->now_ns - plant_status(p, 0).tick_ns <= 2 * SECOND_NS);
+    assert_int_equal(p->starts, starts);
+    assert_int_equal(p->stops, 0);
+    assert_true(plant_noted(p, "lease-lost"));
+    lease(p, true, TIME_NONE);
+    plant_run(p, 10 * SECOND_NS);
+    assert_true(plant_noted(p, "lease-taken"));
+    assert_true(p->starts > starts);
+    plant_free(p);
+}
+
+static void R8_a_lease_that_was_not_renewed_is_over_without_a_word(void **unused)
+{
+    (void)unused;
+    struct plant *p = plant_new();
+    plant_pool(p, "chat");
+    plant_ask(p, 0, 1);
+    plant_start(p);
+    lease(p, true, p->now_ns + 15 * SECOND_NS);
+    plant_run(p, 10 * SECOND_NS);
+    assert_int_equal(p->starts, 1);
+    plant_run(p, 5 * SECOND_NS);
+    plant_ask(p, 0, 4);
+    plant_run(p, 60 * SECOND_NS);
+    assert_int_equal(p->starts, 1);
+    const struct event end = {.kind = EVENT_SHUTDOWN, .up = true};
+    plant_event(p, &end); /* what runs belongs to whoever leads now */
+    plant_run(p, 10 * SECOND_NS);
+    assert_int_equal(p->stops, 0);
+    plant_free(p);
+}
+
 /* ---- R9 ---- */
 
 static void R9_a_confirmation_of_an_older_generation_ends_no_drain(void **unused)
@@ -536,6 +597,8 @@ int main(void)
         cmocka_unit_test(R5_a_pool_is_written_at_most_once_in_100_ms),
         cmocka_unit_test(R5_a_wake_right_after_a_write_is_decided_at_once_and_written_100_ms_later),
         cmocka_unit_test(R5_only_so_many_replicas_start_at_once_over_all_pools),
+        cmocka_unit_test(R8_without_the_lease_nothing_is_written_and_decisions_and_routes_go_on),
+        cmocka_unit_test(R8_a_lease_that_was_not_renewed_is_over_without_a_word),
         cmocka_unit_test(R9_a_confirmation_of_an_older_generation_ends_no_drain),
         cmocka_unit_test(R10_what_exists_is_adopted_and_not_lowered_until_all_sources_answered),
         cmocka_unit_test(R10_a_silent_source_holds_the_count_for_the_grace_time_only),
