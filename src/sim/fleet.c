@@ -12,7 +12,7 @@
 #define SLOW_FACTOR 5
 #define EVENTS_AT_ONCE 256
 
-static const struct reconcile_pool *pool_of(const struct world *world, size_t pool)
+const struct reconcile_pool *fleet_pool_of(const struct world *world, size_t pool)
 {
     const struct reconcile_spec *control = world->spec.control;
     for (size_t i = 0; i < control->group_count; i++) {
@@ -27,7 +27,7 @@ static const struct reconcile_pool *pool_of(const struct world *world, size_t po
 
 static double gpus_of(const struct world *world, size_t pool)
 {
-    return pool_of(world, pool)->gpus_each;
+    return fleet_pool_of(world, pool)->gpus_each;
 }
 
 double fleet_gpus_each(const struct world *world, size_t pool)
@@ -78,7 +78,7 @@ static void tell_news(struct world *world, const struct body *body, enum news_ki
                                     .target_hash = body->target_hash,
                                     .started_ns = body->ordered_ns,
                                     .port = (uint16_t)(1024 + body->id % 60000)};
-    (void)span_copy(span_from(pool_of(world, body->pool)->name), up.news.pool,
+    (void)span_copy(span_from(fleet_pool_of(world, body->pool)->name), up.news.pool,
                     sizeof(up.news.pool));
     (void)span_copy(span_from("127.0.0.1"), up.news.host, sizeof(up.news.host));
     (void)span_copy(span_from(text), up.news.text, sizeof(up.news.text));
@@ -131,7 +131,7 @@ static struct body *add_body(struct world *world, size_t pool, uint64_t id)
                           .ordered_ns = world->now_ns,
                           .drain_ns = TIME_NONE,
                           .engine_ns = TIME_NONE,
-                          .target_hash = pool_of(world, pool)->target_hash};
+                          .target_hash = fleet_pool_of(world, pool)->target_hash};
     return body;
 }
 
@@ -183,6 +183,7 @@ void fleet_start(struct world *world, size_t pool, uint64_t id, uint16_t class_)
     if (refused || world->gpus_used + gpus_of(world, pool) > world->spec.gpus + 1e-9) {
         body->state = BODY_GONE;
         bury(world, body);
+        rules_failed(world, pool);
         tell_news(world, body, NEWS_REFUSED, PHASE_SCHEDULED, "no GPU is free");
         return;
     }
@@ -223,6 +224,8 @@ void fleet_end(struct world *world, struct body *body, const char *why)
 {
     const bool was_ready = body->state != BODY_STARTING;
     const uint64_t id = body->id;
+    if (body->state != BODY_STOPPING)
+        rules_failed(world, body->pool);
     body->state = BODY_GONE;
     body->version++;
     engine_free(body->engine);
@@ -240,6 +243,8 @@ void fleet_stop(struct world *world, uint64_t id, bool kill)
         check_broken(world, "replica %llu was stopped, but is not there", (unsigned long long)id);
         return;
     }
+    if (body->state == BODY_STARTING)
+        rules_failed(world, body->pool); /* overdue, or not wanted any longer */
     body->version++;
     body->engine_ns = TIME_NONE;
     timers_set(&world->engines, (uint32_t)index_of(world, body), TIME_NONE, 0);
@@ -290,6 +295,8 @@ static void advance(struct world *world, struct body *body)
         for (size_t i = 0; i < count; i++)
             front_engine_event(world, body, &event[i]);
     }
+    if (body->engine != NULL)
+        check_engine(world, body);
 }
 
 void fleet_sync(struct world *world, size_t pool)

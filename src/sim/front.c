@@ -121,8 +121,11 @@ void front_engine_event(struct world *world, struct body *body, const struct eng
 {
     const uint32_t index = (uint32_t)(event->id & ((1U << CALL_BITS) - 1));
     struct call *call = &world->call[index];
-    if (call->state != CALL_FLYING || call->engine_id != event->id)
+    if (call->state != CALL_FLYING || call->engine_id != event->id) {
+        check_broken(world, "replica %llu serves a request that is over or with another one",
+                     (unsigned long long)body->id);
         return;
+    }
     struct dispatch *front = world->front[call->pool];
     world->front_dirty[call->pool] = true;
     switch (event->kind) {
@@ -250,7 +253,7 @@ void front_message(struct world *world, const struct message *message)
         take_limits(world, message);
         return;
     case MESSAGE_DRAIN:
-        check_drain(world, message->replica);
+        check_drain(world, message->replica, message->generation);
         return;
     case MESSAGE_UNDRAIN: {
         struct body *body = fleet_body(world, message->replica);

@@ -300,6 +300,7 @@ bool scenario_play(const struct scenario *scenario, uint64_t seed, struct buf *r
                                         .pool_count = p->pool_count,
                                         .gpus = isnan(scenario->gpus) ? INFINITY : scenario->gpus,
                                         .seed = seed,
+                                        .again = true,
                                         .initial = p->initial,
                                         .next = next_arrival,
                                         .source = p};

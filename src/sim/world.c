@@ -88,6 +88,9 @@ static void give_up(struct world *world, const struct up *up)
         return;
     case UP_DRAINED:
     case UP_SUSPECT: {
+        struct body *body = fleet_body(world, up->replica);
+        if (body != NULL && up->kind == UP_DRAINED)
+            body->confirmed = up->generation;
         const struct message message = {.kind = up->kind == UP_DRAINED ? MESSAGE_DRAINED
                                                                        : MESSAGE_SUSPECT,
                                         .replica = up->replica,
@@ -118,6 +121,7 @@ static void act(struct world *world, const struct action *action)
 {
     switch (action->kind) {
     case ACTION_START:
+        rules_start(world, action->pool, action->replica);
         fleet_start(world, action->pool, action->replica, action->class_);
         return;
     case ACTION_STOP:
@@ -128,8 +132,7 @@ static void act(struct world *world, const struct action *action)
         front_message(world, action->message);
         return;
     case ACTION_RECORD:
-        count_record(world, action->record);
-        check_record(world, action->record);
+        check_record(world, action->record, count_record(world, action->record));
         return;
     case ACTION_NOTE:
         for (size_t i = 0; i < world->note_count; i++)
@@ -270,7 +273,13 @@ enum rc world_run(struct world *world, int64_t at_ns)
 enum rc world_event(struct world *world, const struct event *event, struct diag *diag)
 {
     world->control_due = true;
-    return reconcile_event(world->reconcile, event, world->now_ns, world_wall_ns(world), diag);
+    const enum rc rc =
+        reconcile_event(world->reconcile, event, world->now_ns, world_wall_ns(world), diag);
+    const int pool =
+        event->pool != NULL ? reconcile_pool_find(world->reconcile, span_from(event->pool)) : -1;
+    if (rc == RC_OK && event->kind == EVENT_FOREIGN && pool >= 0)
+        rules_foreign(world, (size_t)pool, event->count);
+    return rc;
 }
 
 enum rc world_configure(struct world *world, const struct reconcile_spec *control)
@@ -336,12 +345,11 @@ static bool make_arrays(struct world *world)
     world->front = mem_new(n, sizeof(struct dispatch *));
     world->front_ns = mem_new(n, sizeof(*world->front_ns));
     world->front_dirty = mem_new(n, sizeof(*world->front_dirty));
-    world->change_ns = mem_new(n, sizeof(*world->change_ns));
     world->desired = mem_new(n, sizeof(*world->desired));
     world->direction = mem_new(n, sizeof(*world->direction));
     world->direction_ns = mem_new(n, sizeof(*world->direction_ns));
     return world->pool != NULL && world->front != NULL && world->front_ns != NULL &&
-           world->front_dirty != NULL && world->change_ns != NULL && world->desired != NULL &&
+           world->front_dirty != NULL && world->desired != NULL && rules_begin(world) &&
            world->direction != NULL && world->direction_ns != NULL;
 }
 
@@ -425,7 +433,7 @@ void world_free(struct world *world)
     free(world->front);
     free(world->front_ns);
     free(world->front_dirty);
-    free(world->change_ns);
+    rules_end(world);
     free(world->state);
     free(world->desired);
     free(world->direction);

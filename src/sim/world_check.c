@@ -23,23 +23,11 @@ void check_broken(struct world *world, const char *format, ...)
     va_end(args);
 }
 
-static const struct reconcile_pool *pool_at(const struct world *world, size_t pool)
-{
-    const struct reconcile_spec *control = world->spec.control;
-    for (size_t i = 0; i < control->group_count; i++) {
-        const size_t count = group_pool_count(control->group[i].group);
-        if (pool < count)
-            return &control->group[i].pool[pool];
-        pool -= count;
-    }
-    return NULL;
-}
-
 /* Nothing is routed that is not there. What died a moment ago may still be: gateways find out. */
 void check_routes(struct world *world, const struct routes *routes)
 {
     if (routes->generation <= world->generation)
-        check_broken(world, "routes of generation %llu came after %llu",
+        check_broken(world, "R9: routes of generation %llu came after %llu",
                      (unsigned long long)routes->generation, (unsigned long long)world->generation);
     for (size_t i = 0; i < routes->pool_count; i++)
         for (size_t j = 0; j < routes->pool[i].replica_count; j++) {
@@ -56,15 +44,17 @@ void check_routes(struct world *world, const struct routes *routes)
 
 /* DESIGN 3.5: never a busy one while an idle one exists; what carries an old target hash goes
  * whatever it does. */
-void check_drain(struct world *world, uint64_t replica)
+void check_drain(struct world *world, uint64_t replica, uint64_t generation)
 {
     struct body *body = fleet_body(world, replica);
     if (body == NULL)
         return;
     body->drain_ns = world->now_ns;
-    const struct reconcile_pool *pool = pool_at(world, body->pool);
-    if (body->in_flight == 0 || world->silent || pool == NULL ||
-        body->target_hash != pool->target_hash)
+    body->drain_generation = generation;
+    body->confirmed = 0;
+    rules_write(world, body, body->pool, "a drain");
+    if (body->in_flight == 0 || world->silent ||
+        body->target_hash != fleet_pool_of(world, body->pool)->target_hash)
         return;
     for (size_t i = 0; i < world->alive_count; i++) {
         const struct body *other = &world->body[world->alive[i]];
@@ -83,10 +73,11 @@ void check_drain(struct world *world, uint64_t replica)
 void check_stop(struct world *world, uint64_t replica)
 {
     const struct body *body = fleet_body(world, replica);
-    if (body == NULL || body->in_flight == 0)
+    if (body == NULL)
         return;
-    const struct reconcile_pool *pool = pool_at(world, body->pool);
-    if (pool != NULL &&
+    rules_stop(world, body);
+    const struct reconcile_pool *pool = fleet_pool_of(world, body->pool);
+    if (body->in_flight > 0 &&
         (body->drain_ns == TIME_NONE || world->now_ns - body->drain_ns < pool->drain_timeout_ns))
         check_broken(world, "replica %llu was stopped with %lld answers running",
                      (unsigned long long)replica, (long long)body->in_flight);
@@ -104,38 +95,44 @@ static void check_again(struct world *world, const struct tick_record *record)
     observe(record->spec, state, record->samples, record->sample_count);
     decide(record->spec, state, record->observation, decision);
     if (memcmp(decision, record->decision, pools * sizeof(decision[0])) != 0)
-        check_broken(world, "a decision worked out again from its record is another one");
+        check_broken(world, "R17: a decision worked out again from its record is another one");
 }
 
-/* R5: two changes of a group keep their distance, but for a wake. R7: its time never goes back. */
+/* R5: two changes of a group keep their distance, but for a wake. By the clock on the wall of the
+ * simulator: a tick by period bears the time of its place on the grid, which lies up to 100 ms
+ * back when an early tick came just before. R7: the time that ticks bear never goes back. */
 static void check_distance(struct world *world, const struct tick_record *record)
 {
-    int64_t *last_ns = &world->change_ns[record->group];
-    const int64_t now_ns = record->observation->now_ns;
+    struct watch_group *watch = &world->watch.group[record->group];
     bool changed = false;
     for (size_t i = 0; i < group_pool_count(record->spec); i++)
         changed |= record->decision[i].desired != record->decision[i].previous;
-    if (*last_ns != 0 && now_ns < *last_ns)
-        check_broken(world, "the time of a group went back");
+    if (watch->told_ns != TIME_NONE && record->observation->now_ns < watch->told_ns)
+        check_broken(world, "R7: the time of a group went back");
+    watch->told_ns = record->observation->now_ns;
     if (!changed)
         return;
-    /* An exact imitation keeps its own pace. */
-    if (*last_ns != 0 && record->observation->cause != TICK_WAKE &&
-        !group_pool(record->spec, 0)->exact && now_ns - *last_ns < TICK_EARLY_NS)
-        check_broken(world, "two changes within %lld ms",
-                     (long long)((now_ns - *last_ns) / MILLISECOND_NS));
-    *last_ns = now_ns;
+    if (watch->changed_ns != TIME_NONE && record->observation->cause != TICK_WAKE &&
+        world->now_ns - watch->changed_ns < TICK_EARLY_NS)
+        check_broken(world, "R5: two changes within %lld ms",
+                     (long long)((world->now_ns - watch->changed_ns) / MILLISECOND_NS));
+    watch->changed_ns = world->now_ns;
 }
 
-/* R15: a pin beats everything but what there is. */
+/* R15: a pin beats everything but what there is, and a pause holds the count. */
 static void check_pin(struct world *world, const struct pool_observation *seen,
                       const struct decision *decision, const char *name)
 {
+    const int64_t had = seen->foreign_count >= 0 ? seen->foreign_count : decision->previous;
+    if (seen->paused != 0 && seen->pin_count == NO_COUNT && seen->inventory_limit == NO_COUNT &&
+        decision->desired != had)
+        check_broken(world, "R15: %s is paused, but went from %lld to %lld", name, (long long)had,
+                     (long long)decision->desired);
     if (seen->pin_count == NO_COUNT || decision->desired == seen->pin_count ||
         seen->inventory_limit != NO_COUNT || seen->quota_limit != NO_COUNT ||
         seen->budget_limit != NO_COUNT || seen->budget_unreadable)
         return;
-    check_broken(world, "%s is pinned at %lld, but %lld was decided", name,
+    check_broken(world, "R15: %s is pinned at %lld, but %lld was decided", name,
                  (long long)seen->pin_count, (long long)decision->desired);
 }
 
@@ -156,8 +153,9 @@ static bool in_doubt(const struct tick_record *record, size_t pool)
 }
 
 /* R2, R4, R10: what a tick may not do. */
-void check_record(struct world *world, const struct tick_record *record)
+void check_record(struct world *world, const struct tick_record *record, size_t first)
 {
+    rules_record(world, record, first);
     check_distance(world, record);
     if (world->spec.again)
         check_again(world, record);
@@ -165,23 +163,50 @@ void check_record(struct world *world, const struct tick_record *record)
         const struct pool_spec *spec = group_pool(record->spec, i);
         const struct decision *decision = &record->decision[i];
         const struct pool_observation *seen = &record->observation->pool[i];
-        check_pin(world, seen, decision, spec->name);
+        if (!spec->exact)
+            check_pin(world, seen, decision, spec->name);
         if (decision->desired < 0 ||
             (seen->pin_count == NO_COUNT && decision->desired > spec->replicas_max))
-            check_broken(world, "%s: %lld is not within its bounds", spec->name,
+            check_broken(world, "R4: %s: %lld is not within its bounds", spec->name,
                          (long long)decision->desired);
         const bool by_person =
             seen->pin_count != NO_COUNT || seen->paused || seen->inventory_limit != NO_COUNT ||
             seen->foreign_count != NO_COUNT || decision->previous > spec->replicas_max;
         if (decision->desired < decision->previous && !by_person && !spec->exact &&
             in_doubt(record, i))
-            check_broken(world, "%s was lowered from %lld to %lld without knowing its load",
+            check_broken(world, "R2: %s was lowered from %lld to %lld without knowing its load",
                          spec->name, (long long)decision->previous, (long long)decision->desired);
     }
 }
 
+void check_kv(struct world *world, const struct body *body, const struct engine_load *load)
+{
+    if (load->kv_blocks > load->kv_capacity)
+        check_broken(world, "replica %llu holds %lld KV blocks of %lld",
+                     (unsigned long long)body->id, (long long)load->kv_blocks,
+                     (long long)load->kv_capacity);
+}
+
+/* An engine holds what was given to it, in no more memory than it has, and does not rest while
+ * something waits. */
+void check_engine(struct world *world, const struct body *body)
+{
+    struct engine_load load;
+    engine_load_of(body->engine, &load);
+    check_kv(world, body, &load);
+    if (load.running + load.waiting != body->in_flight)
+        check_broken(world, "replica %llu has %lld requests of %lld", (unsigned long long)body->id,
+                     (long long)(load.running + load.waiting), (long long)body->in_flight);
+    if (body->in_flight > 0 && engine_next_ns(body->engine) == TIME_NONE)
+        check_broken(world, "replica %llu rests while %lld requests wait in it",
+                     (unsigned long long)body->id, (long long)body->in_flight);
+}
+
+/* Each request that is open waits in one dispatcher or is in flight from it, and none waits beside
+ * a free place. */
 void check_counts(struct world *world)
 {
+    int64_t known = world->carried;
     if (world->gpus_used > world->spec.gpus + 1e-6)
         check_broken(world, "%d thousandths of a GPU are used beyond the inventory",
                      (int)((world->gpus_used - world->spec.gpus) * 1000));
@@ -189,5 +214,12 @@ void check_counts(struct world *world)
         const struct dispatch_counts counts = dispatch_counts(world->front[i]);
         if (counts.waiting_requests < 0 || counts.in_flight_requests < 0)
             check_broken(world, "a dispatcher counts less than nothing");
+        if (counts.waiting_requests > 0 && counts.free_slots > 0 && counts.ready > 0)
+            check_broken(world, "%lld requests wait beside %lld free places",
+                         (long long)counts.waiting_requests, (long long)counts.free_slots);
+        known += counts.waiting_requests + counts.in_flight_requests;
     }
+    if (known != world->open)
+        check_broken(world, "%lld requests are open, but gateways know of %lld",
+                     (long long)world->open, (long long)known);
 }

@@ -114,7 +114,7 @@ static uint64_t hash_decision(uint64_t hash, const struct decision *decision)
     return hash;
 }
 
-void count_record(struct world *world, const struct tick_record *record)
+size_t count_record(struct world *world, const struct tick_record *record)
 {
     const size_t first = first_pool(world, record->group);
     const size_t count = group_pool_count(record->spec);
@@ -124,6 +124,7 @@ void count_record(struct world *world, const struct tick_record *record)
             hash_decision(world->result.decision_hash, &record->decision[i]);
         count_change(world, first + i, record->decision[i].desired);
     }
+    return first;
 }
 
 const struct world_minute *world_minutes(const struct world *world, size_t *ret_count)

@@ -14,6 +14,10 @@
 #define WORLD_REQUESTS_MAX 0xffffffU
 #define WORLD_VIOLATION_SIZE 256
 #define WORLD_NOTES_MAX 64
+#define FOREIGNS_KEPT 4 /* R16: so many counts of others ... */
+#define FOREIGN_QUIET_NS                                                                           \
+    INT64_C(600000000000)                /* ... in so much time are a fight, until it is quiet     \
+                                            for as long */
 #define WORLD_STOP_NS INT64_C(100000000) /* from the stop signal to the end of a process */
 
 enum happening {
@@ -34,7 +38,9 @@ struct body {
     struct engine *engine; /* NULL before ready and after its end */
     struct startup startup;
     int64_t ordered_ns;
-    int64_t drain_ns; /* a drain was told; TIME_NONE */
+    int64_t drain_ns;          /* a drain was told; TIME_NONE */
+    uint64_t drain_generation; /* the routes that say so */
+    uint64_t confirmed;        /* generation of the last word that nothing is left on it */
     int64_t in_flight;
     int64_t engine_ns; /* what the timers hold for it; TIME_NONE */
     uint64_t version;  /* of its items in the agenda */
@@ -83,6 +89,29 @@ enum world_metrics {
     METRICS_NEGATIVE,
 };
 
+/* The books of world_rules.c. */
+struct watch_group {
+    int64_t told_ns;    /* time that the last tick bore; TIME_NONE */
+    int64_t changed_ns; /* last change of a count, by our clock */
+    int64_t ticked_ns;  /* last tick, by our clock */
+};
+struct watch_pool {
+    int64_t write_ns;      /* last start; TIME_NONE */
+    int64_t asked;         /* by the policy, last */
+    int64_t raised_ns;     /* it asked for more than before */
+    int64_t failed_ns;     /* first failure while starts fail */
+    int64_t foreign_count; /* told since the last tick; NO_COUNT */
+    int64_t foreign_ns[FOREIGNS_KEPT];
+    int64_t contended_ns; /* a fight began */
+    int64_t contended_until_ns;
+};
+struct watch {
+    struct watch_group *group;
+    struct watch_pool *pool;
+    bool leads;
+    int64_t lease_until_ns; /* TIME_NONE = without end */
+};
+
 struct world {
     struct world_spec spec;
     enum world_metrics metrics;
@@ -118,7 +147,8 @@ struct world {
     struct call *call;
     size_t call_cap;
     size_t call_count;
-    int64_t open; /* of them: waiting or in flight */
+    int64_t open;    /* of them: waiting or in flight */
+    int64_t carried; /* of these: on their way from one pool to the next */
     uint32_t call_free;
     uint64_t tries;
     struct world_arrival arrival; /* the next one */
@@ -134,8 +164,8 @@ struct world {
     struct world_result result;
     int64_t holding; /* replicas that hold resources */
     int64_t counted_ns;
-    int64_t *desired;   /* by pool, of the last decision */
-    int64_t *change_ns; /* by group: of the last change of a count */
+    int64_t *desired; /* by pool, of the last decision */
+    struct watch watch;
     int64_t *direction_ns;
     int *direction;
     struct world_minute *minute;
@@ -169,6 +199,7 @@ bool fleet_submit(struct world *world, uint32_t call);
 void fleet_sync(struct world *world, size_t pool);
 void fleet_end(struct world *world, struct body *body, const char *why); /* it is dead now */
 double fleet_gpus_each(const struct world *world, size_t pool);
+const struct reconcile_pool *fleet_pool_of(const struct world *world, size_t pool);
 const struct pool_spec *fleet_pool_spec(const struct world *world, size_t pool);
 int64_t fleet_room(const struct world *world, size_t pool);
 
@@ -190,14 +221,30 @@ struct call *front_call(struct world *world, uint32_t index);
 void count_time(struct world *world); /* before what is held changes, and at the end */
 void count_ended(struct world *world, const struct call *call, bool whole, bool refused);
 bool count_scores(const struct world *world, int64_t at_ns); /* axis of the groups */
-void count_record(struct world *world, const struct tick_record *record);
+/* Returns the index of its first pool. */
+size_t count_record(struct world *world, const struct tick_record *record);
 
 /* world_check.c */
 void check_broken(struct world *world, const char *format, ...) PRINTF_LIKE(2, 3);
 void check_routes(struct world *world, const struct routes *routes);
-void check_drain(struct world *world, uint64_t replica);
+void check_drain(struct world *world, uint64_t replica, uint64_t generation);
 void check_stop(struct world *world, uint64_t replica);
-void check_record(struct world *world, const struct tick_record *record);
+void check_record(struct world *world, const struct tick_record *record, size_t first);
+void check_kv(struct world *world, const struct body *body, const struct engine_load *load);
+void check_engine(struct world *world, const struct body *body);
 void check_counts(struct world *world);
+
+/* world_rules.c */
+bool rules_begin(struct world *world);
+void rules_end(struct world *world);
+void rules_pass_over(struct world *world);
+void rules_foreign(struct world *world, size_t pool, int64_t count);
+bool rules_contended(const struct world *world, size_t pool);
+void rules_failed(struct world *world, size_t pool);
+void rules_write(struct world *world, const struct body *body, size_t pool, const char *what);
+void rules_start(struct world *world, size_t pool, uint64_t replica);
+void rules_stop(struct world *world, const struct body *body);
+void rules_late(struct world *world);
+void rules_record(struct world *world, const struct tick_record *record, size_t first);
 
 #endif

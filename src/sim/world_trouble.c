@@ -52,7 +52,9 @@ static void operate(struct world *world, size_t pool, const struct chaos_change 
         .count = change->begins ? count_beside(world, &status, pool, change->amount) : NO_COUNT,
         .until_wall_ns = TIME_NONE,
         .text = "chaos"};
-    world_give(world, &event);
+    struct diag diag = {0};
+    if (world_event(world, &event, &diag) != RC_OK)
+        check_broken(world, "control refused an event: %s", diag.text);
 }
 
 void world_trouble(struct world *world, size_t pool, const struct chaos_change *change)
