@@ -385,21 +385,3 @@ int64_t num_mul_sat(int64_t a, int64_t b)
         return product;
     return (a > 0) == (b > 0) ? INT64_MAX : INT64_MIN;
 }
-
-int64_t num_clamp(int64_t value, int64_t low, int64_t high)
-{
-    assert(low <= high);
-    if (value < low)
-        return low;
-    return value > high ? high : value;
-}
-
-int64_t num_to_int(double value, int64_t low, int64_t high)
-{
-    assert(low <= high);
-    if (!(value >= -0x1p63)) /* also NaN */
-        return low;
-    if (value >= 0x1p63)
-        return high;
-    return num_clamp((int64_t)value, low, high);
-}

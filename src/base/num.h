@@ -7,6 +7,8 @@
 #ifndef SLUICE_BASE_NUM_H
 #define SLUICE_BASE_NUM_H
 
+#include <assert.h>
+#include <math.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -37,12 +39,33 @@ double num_exp(double x);
 double num_log(double x);
 double num_pow(double base, double exponent);
 
-/* Saturating integers: no overflow, no trap. */
+/* Saturating integers: no overflow, no trap. The bounds are in order: asserted. */
 int64_t num_add_sat(int64_t a, int64_t b);
 int64_t num_mul_sat(int64_t a, int64_t b);
-int64_t num_clamp(int64_t value, int64_t low, int64_t high); /* low <= high asserted */
+static inline int64_t num_clamp(int64_t value, int64_t low, int64_t high)
+{
+    assert(low <= high);
+    if (value < low)
+        return low;
+    return value > high ? high : value;
+}
+
 /* Double to integer with saturation at the given bounds; NaN gives low. Compare before convert: R4.
  */
-int64_t num_to_int(double value, int64_t low, int64_t high);
+static inline int64_t num_to_int(double value, int64_t low, int64_t high)
+{
+    assert(low <= high);
+    if (!(value >= -0x1p63)) /* also NaN */
+        return low;
+    if (value >= 0x1p63)
+        return high;
+    return num_clamp((int64_t)value, low, high);
+}
+
+/* What rint() gives, without its call: adding 1.5 * 2^52 leaves no bits for a fraction. */
+static inline double num_rint(double value)
+{
+    return fabs(value) < 0x1p51 ? (value + 0x1.8p52) - 0x1.8p52 : rint(value);
+}
 
 #endif

@@ -7,9 +7,9 @@
 
 #include "base/num.h"
 
-#define HASH_A UINT64_C(0x9E3779B97F4A7C15)
-#define HASH_B UINT64_C(0xD6E8FEB86659FD93)
-#define HASH_C UINT64_C(0xA0761D6478BD642F)
+#define HASH_A RNG_HASH_A
+#define HASH_B RNG_HASH_B
+#define HASH_C RNG_HASH_C
 
 __extension__ typedef unsigned __int128 uint128;
 
@@ -59,11 +59,12 @@ int64_t rng_range(struct rng *rng, int64_t low, int64_t high)
     if (width == 0)
         return (int64_t)rng_next(rng);
     /* Multiply and reject: the low half below 2^64 mod width would be counted once too often. */
-    const uint64_t reject = (0 - width) % width;
-    uint128 product;
-    do {
-        product = (uint128)rng_next(rng) * width;
-    } while ((uint64_t)product < reject);
+    uint128 product = (uint128)rng_next(rng) * width;
+    if ((uint64_t)product < width) { /* only then it may be one of these: a division is rare */
+        const uint64_t reject = (0 - width) % width;
+        while ((uint64_t)product < reject)
+            product = (uint128)rng_next(rng) * width;
+    }
     return (int64_t)((uint64_t)low + (uint64_t)(product >> 64));
 }
 
@@ -82,12 +83,6 @@ double rng_normal(struct rng *rng)
         s = u * u + v * v;
     } while (s >= 1.0 || s == 0.0);
     return u * sqrt(-2.0 * num_log(s) / s);
-}
-
-static uint64_t fold(uint64_t a, uint64_t b)
-{
-    const uint128 product = (uint128)a * b;
-    return (uint64_t)product ^ (uint64_t)(product >> 64);
 }
 
 /* Little-endian on every machine; compilers make one load of it. */
@@ -113,20 +108,15 @@ uint64_t hash_bytes(uint64_t seed, const void *bytes, size_t len)
     uint64_t h = seed ^ HASH_C;
     size_t left = len;
     while (left >= 8) {
-        h = fold(h ^ load64(p), HASH_A) + HASH_B;
+        h = rng_fold(h ^ load64(p), HASH_A) + HASH_B;
         p += 8;
         left -= 8;
     }
-    h = fold(h ^ load_tail(p, left), HASH_A) ^ (uint64_t)len;
-    return fold(h ^ HASH_B, HASH_C);
+    h = rng_fold(h ^ load_tail(p, left), HASH_A) ^ (uint64_t)len;
+    return rng_fold(h ^ HASH_B, HASH_C);
 }
 
 uint64_t hash_span(uint64_t seed, struct span s)
 {
     return hash_bytes(seed, s.ptr, s.len);
-}
-
-uint64_t hash_u64(uint64_t seed, uint64_t value)
-{
-    return fold(fold(seed ^ HASH_C ^ value, HASH_A) ^ HASH_B, HASH_C ^ value);
 }

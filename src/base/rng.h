@@ -25,6 +25,23 @@ double rng_normal(struct rng *rng); /* mean 0, deviation 1 */
  * machines. */
 uint64_t hash_bytes(uint64_t seed, const void *bytes, size_t len);
 uint64_t hash_span(uint64_t seed, struct span s);
-uint64_t hash_u64(uint64_t seed, uint64_t value);
+
+/* The parts of hash_u64(), which is asked for every request and every replica it could go to. */
+#define RNG_HASH_A UINT64_C(0x9E3779B97F4A7C15)
+#define RNG_HASH_B UINT64_C(0xD6E8FEB86659FD93)
+#define RNG_HASH_C UINT64_C(0xA0761D6478BD642F)
+
+static inline uint64_t rng_fold(uint64_t a, uint64_t b)
+{
+    __extension__ typedef unsigned __int128 wide;
+    const wide product = (wide)a * b;
+    return (uint64_t)product ^ (uint64_t)(product >> 64);
+}
+
+static inline uint64_t hash_u64(uint64_t seed, uint64_t value)
+{
+    return rng_fold(rng_fold(seed ^ RNG_HASH_C ^ value, RNG_HASH_A) ^ RNG_HASH_B,
+                    RNG_HASH_C ^ value);
+}
 
 #endif

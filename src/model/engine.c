@@ -2,8 +2,10 @@
 
 #include <assert.h>
 #include <inttypes.h>
+#include <stdlib.h>
 
 #include "base/duration.h"
+#include "base/mem.h"
 #include "model/engine_base.h"
 
 struct engine *engine_new(const struct engine_ops *ops, const struct engine_profile *profile)
@@ -17,13 +19,22 @@ struct engine *engine_new(const struct engine_ops *ops, const struct engine_prof
     engine->profile = *profile;
     engine->block_capacity = profile->kv_tokens / profile->kv_block_tokens;
     engine->now_ns = INT64_MIN;
-    return engine;
+    engine->begin_ns = TIME_NONE;
+    /* An end gives two events a sequence and a begin one; the begin may find those of the end. */
+    engine->event_cap = 4 * (size_t)profile->sequences_max;
+    engine->event = mem_new(engine->event_cap, sizeof *engine->event);
+    if (engine->event != NULL)
+        return engine;
+    engine_free(engine);
+    return NULL;
 }
 
 void engine_free(struct engine *engine)
 {
-    if (engine != NULL)
-        engine->ops->destroy(engine);
+    if (engine == NULL)
+        return;
+    free(engine->event);
+    engine->ops->destroy(engine);
 }
 
 const struct engine_profile *engine_profile_of(const struct engine *engine)
@@ -55,7 +66,12 @@ enum rc engine_submit(struct engine *engine, int64_t now_ns, const struct engine
         return fail(diag, RC_LIMIT,
                     "request needs %" PRId64 " tokens of KV cache, the engine has %" PRId64, needed,
                     capacity);
-    enum rc rc = engine->ops->submit(engine, move_on(engine, now_ns), request);
+    now_ns = move_on(engine, now_ns);
+    if (!engine->under_way && engine->begin_ns != TIME_NONE && engine->begin_ns < now_ns)
+        engine->ops->begin(engine); /* it began before this request came */
+    enum rc rc = engine->ops->submit(engine, now_ns, request);
+    if (rc == RC_OK && !engine->under_way && engine->begin_ns == TIME_NONE)
+        engine->begin_ns = now_ns;
     if (rc != RC_OK)
         return fail(diag, rc, rc == RC_LIMIT ? "the engine's queue is full" : "out of memory");
     engine->counters.submitted++;
@@ -72,18 +88,45 @@ bool engine_cancel(struct engine *engine, int64_t now_ns, uint64_t id)
 
 int64_t engine_next_ns(const struct engine *engine)
 {
-    return engine->ops->next_ns(engine);
+    if (engine->event_head < engine->event_count)
+        return engine->event[engine->event_head].at_ns;
+    return engine->under_way ? engine->end_ns : engine->begin_ns;
 }
 
 size_t engine_advance(struct engine *engine, int64_t until_ns, struct engine_event *ret, size_t cap)
 {
-    return engine->ops->advance(engine, move_on(engine, until_ns), ret, cap);
+    size_t count = 0;
+    until_ns = move_on(engine, until_ns);
+    for (;;) {
+        while (engine->event_head < engine->event_count && count < cap)
+            ret[count++] = engine->event[engine->event_head++];
+        if (engine->event_head < engine->event_count || count == cap)
+            return count;
+        engine->event_head = engine->event_count = 0;
+        if (engine->under_way && engine->end_ns <= until_ns)
+            engine->ops->end(engine);
+        else if (!engine->under_way && engine->begin_ns != TIME_NONE &&
+                 engine->begin_ns <= until_ns)
+            engine->ops->begin(engine);
+        else
+            return count;
+    }
 }
 
 void engine_sync(struct engine *engine, int64_t now_ns)
 {
     if (engine->ops->sync != NULL)
         engine->ops->sync(engine, move_on(engine, now_ns));
+}
+
+void engine_forget(struct engine *engine, uint64_t id)
+{
+    size_t kept = engine->event_head;
+    for (size_t i = engine->event_head; i < engine->event_count; i++) {
+        if (engine->event[i].id != id)
+            engine->event[kept++] = engine->event[i];
+    }
+    engine->event_count = kept;
 }
 
 void engine_load_of(const struct engine *engine, struct engine_load *ret)

@@ -81,9 +81,8 @@ struct engine_ops {
     void (*destroy)(struct engine *engine);
     enum rc (*submit)(struct engine *engine, int64_t now_ns, const struct engine_request *request);
     bool (*cancel)(struct engine *engine, int64_t now_ns, uint64_t id);
-    int64_t (*next_ns)(const struct engine *engine);
-    size_t (*advance)(struct engine *engine, int64_t until_ns, struct engine_event *ret,
-                      size_t cap);
+    void (*begin)(struct engine *engine); /* plans what runs from its begin_ns: sets end_ns */
+    void (*end)(struct engine *engine);   /* it is over: sets the next begin_ns */
     void (*sync)(struct engine *engine, int64_t now_ns); /* NULL: nothing is ever held back */
     void (*load)(const struct engine *engine, struct engine_load *ret);
 };

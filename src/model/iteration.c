@@ -44,14 +44,7 @@ struct iteration_engine {
     struct list waiting;
     int64_t blocks_used;
     int64_t tokens_used;
-    bool under_way;
-    int64_t begin_ns; /* of the iteration under way, or of the next; TIME_NONE: nothing to do */
-    int64_t end_ns;
     int64_t iteration_tokens;
-    struct engine_event *event; /* ring is not needed: it is emptied before it is filled */
-    size_t event_head;
-    size_t event_count;
-    size_t event_cap;
 };
 
 static struct iteration_engine *own(struct engine *engine)
@@ -105,14 +98,12 @@ static void list_remove(struct iteration_engine *e, struct list *list, uint32_t 
 static void emit(struct iteration_engine *e, int64_t at_ns, const struct sequence *s,
                  enum engine_event_kind kind, int64_t tokens)
 {
-    assert(e->event_count < e->event_cap);
-    e->event[e->event_count++] = (struct engine_event){
-        .at_ns = at_ns,
-        .id = s->request.id,
-        .kind = kind,
-        .tokens = tokens,
-        .tokens_total = s->generated,
-    };
+    const struct engine_event event = {.at_ns = at_ns,
+                                       .id = s->request.id,
+                                       .kind = kind,
+                                       .tokens = tokens,
+                                       .tokens_total = s->generated};
+    engine_emit(&e->base, &event);
 }
 
 static int64_t blocks_for(const struct iteration_engine *e, int64_t tokens)
@@ -181,7 +172,7 @@ static bool plan_decoding(struct iteration_engine *e, struct batch *batch)
         struct sequence *s = &e->sequence[slot];
         if (s->computed == s->target) {
             while (s->state == SEQUENCE_RUNNING && !kv_take(e, s, s->kv_tokens + 1)) {
-                preempt(e, e->running.tail, e->begin_ns);
+                preempt(e, e->running.tail, e->base.begin_ns);
                 preempted = true;
             }
             if (s->state != SEQUENCE_RUNNING)
@@ -219,7 +210,7 @@ static bool admit_one(struct iteration_engine *e)
                       : s->request.prompt_tokens - 1;
     if (s->generated == 0)
         e->base.counters.cached_tokens += (uint64_t)s->computed;
-    emit(e, e->begin_ns, s, ENGINE_ADMITTED, 0);
+    emit(e, e->base.begin_ns, s, ENGINE_ADMITTED, 0);
     return true;
 }
 
@@ -235,17 +226,18 @@ static void plan_prompts(struct iteration_engine *e, struct batch *batch, bool a
         plan_chunk(e, &e->sequence[e->running.tail], batch);
 }
 
-static void begin_iteration(struct iteration_engine *e)
+static void begin_iteration(struct engine *engine)
 {
+    struct iteration_engine *e = own(engine);
     struct batch batch = {0};
     const bool preempted = plan_decoding(e, &batch);
     plan_prompts(e, &batch, !preempted);
     assert(batch.decoding + batch.prompt > 0);
-    e->under_way = true;
+    e->base.under_way = true;
     e->iteration_tokens = batch.decoding + batch.prompt;
     e->base.counters.computed_tokens += (uint64_t)batch.prompt;
-    e->end_ns = e->begin_ns +
-                profile_iteration_ns(&e->base.profile, batch.decoding, batch.context, batch.prompt);
+    e->base.end_ns = e->base.begin_ns + profile_iteration_ns(&e->base.profile, batch.decoding,
+                                                             batch.context, batch.prompt);
 }
 
 static void give_token(struct iteration_engine *e, uint32_t slot)
@@ -255,16 +247,17 @@ static void give_token(struct iteration_engine *e, uint32_t slot)
     e->base.counters.generation_tokens++;
     if (s->generated == 1)
         e->base.counters.prompt_tokens += (uint64_t)s->request.prompt_tokens;
-    emit(e, e->end_ns, s, s->generated == 1 ? ENGINE_FIRST_TOKEN : ENGINE_TOKENS, 1);
+    emit(e, e->base.end_ns, s, s->generated == 1 ? ENGINE_FIRST_TOKEN : ENGINE_TOKENS, 1);
     if (s->generated == s->request.output_tokens) {
-        emit(e, e->end_ns, s, ENGINE_FINISHED, 0);
+        emit(e, e->base.end_ns, s, ENGINE_FINISHED, 0);
         e->base.counters.finished++;
         release(e, slot);
     }
 }
 
-static void end_iteration(struct iteration_engine *e)
+static void end_iteration(struct engine *engine)
 {
+    struct iteration_engine *e = own(engine);
     for (uint32_t slot = e->running.head, next; slot != NONE; slot = next) {
         struct sequence *s = &e->sequence[slot];
         next = s->next;
@@ -275,9 +268,9 @@ static void end_iteration(struct iteration_engine *e)
         if (token)
             give_token(e, slot);
     }
-    engine_count_iterations(&e->base, e->iteration_tokens, 1, e->end_ns - e->begin_ns);
-    e->under_way = false;
-    e->begin_ns = e->running.count + e->waiting.count > 0 ? e->end_ns : TIME_NONE;
+    engine_count_iterations(&e->base, e->iteration_tokens, 1, e->base.end_ns - e->base.begin_ns);
+    e->base.under_way = false;
+    e->base.begin_ns = e->running.count + e->waiting.count > 0 ? e->base.end_ns : TIME_NONE;
 }
 
 static struct engine *iteration_create(const struct engine_profile *profile)
@@ -285,17 +278,10 @@ static struct engine *iteration_create(const struct engine_profile *profile)
     struct iteration_engine *e = mem_new(1, sizeof *e);
     if (e == NULL)
         return NULL;
-    /* An end gives two events a sequence and a begin one; the begin may find those of the end. */
-    e->event_cap = 4 * (size_t)profile->sequences_max;
-    e->event = mem_new(e->event_cap, sizeof *e->event);
-    if (e->event == NULL) {
-        free(e);
-        return NULL;
-    }
+    (void)profile; /* nothing of it sizes anything here */
     e->free_slot = NONE;
     e->running = (struct list){.head = NONE, .tail = NONE};
     e->waiting = (struct list){.head = NONE, .tail = NONE};
-    e->begin_ns = TIME_NONE;
     return &e->base;
 }
 
@@ -303,7 +289,6 @@ static void iteration_destroy(struct engine *engine)
 {
     struct iteration_engine *e = own(engine);
     free(e->sequence);
-    free(e->event);
     free(e);
 }
 
@@ -328,6 +313,7 @@ static enum rc iteration_submit(struct engine *engine, int64_t now_ns,
                                 const struct engine_request *request)
 {
     struct iteration_engine *e = own(engine);
+    (void)now_ns; /* it joins at the next begin */
     if (e->waiting.count >= ENGINE_WAITING_MAX)
         return RC_LIMIT;
     if (e->free_slot == NONE) {
@@ -335,8 +321,6 @@ static enum rc iteration_submit(struct engine *engine, int64_t now_ns,
         if (rc != RC_OK)
             return rc;
     }
-    if (!e->under_way && e->begin_ns != TIME_NONE && e->begin_ns < now_ns)
-        begin_iteration(e); /* it began before this request came */
     const uint32_t slot = e->free_slot;
     e->free_slot = e->sequence[slot].next;
     e->sequence[slot] = (struct sequence){
@@ -345,8 +329,6 @@ static enum rc iteration_submit(struct engine *engine, int64_t now_ns,
         .target = request->prompt_tokens,
     };
     list_push_tail(e, &e->waiting, slot);
-    if (!e->under_way && e->begin_ns == TIME_NONE)
-        e->begin_ns = now_ns;
     return RC_OK;
 }
 
@@ -358,46 +340,12 @@ static bool iteration_cancel(struct engine *engine, int64_t now_ns, uint64_t id)
         if (e->sequence[i].state == SEQUENCE_FREE || e->sequence[i].request.id != id)
             continue;
         release(e, (uint32_t)i);
-        size_t kept = e->event_head;
-        for (size_t j = e->event_head; j < e->event_count; j++) {
-            if (e->event[j].id != id)
-                e->event[kept++] = e->event[j];
-        }
-        e->event_count = kept;
-        if (!e->under_way && e->running.count + e->waiting.count == 0)
-            e->begin_ns = TIME_NONE;
+        engine_forget(&e->base, id);
+        if (!e->base.under_way && e->running.count + e->waiting.count == 0)
+            e->base.begin_ns = TIME_NONE;
         return true;
     }
     return false;
-}
-
-static int64_t iteration_next_ns(const struct engine *engine)
-{
-    const struct iteration_engine *e = own_const(engine);
-    if (e->event_head < e->event_count)
-        return e->event[e->event_head].at_ns;
-    return e->under_way ? e->end_ns : e->begin_ns;
-}
-
-static size_t iteration_advance(struct engine *engine, int64_t until_ns, struct engine_event *ret,
-                                size_t cap)
-{
-    struct iteration_engine *e = own(engine);
-    size_t count = 0;
-    for (;;) {
-        while (e->event_head < e->event_count && count < cap)
-            ret[count++] = e->event[e->event_head++];
-        if (e->event_head < e->event_count || count == cap)
-            return count;
-        e->event_head = 0;
-        e->event_count = 0;
-        if (e->under_way && e->end_ns <= until_ns)
-            end_iteration(e);
-        else if (!e->under_way && e->begin_ns != TIME_NONE && e->begin_ns <= until_ns)
-            begin_iteration(e);
-        else
-            return count;
-    }
 }
 
 static void iteration_load(const struct engine *engine, struct engine_load *ret)
@@ -418,7 +366,7 @@ const struct engine_ops engine_iterations = {
     .destroy = iteration_destroy,
     .submit = iteration_submit,
     .cancel = iteration_cancel,
-    .next_ns = iteration_next_ns,
-    .advance = iteration_advance,
+    .begin = begin_iteration,
+    .end = end_iteration,
     .load = iteration_load,
 };

@@ -17,53 +17,6 @@
 #include "base/num.h"
 #include "model/leap_internal.h"
 
-/* ---- KV blocks ---- */
-
-static int64_t blocks_for(const struct leap_engine *e, int64_t tokens)
-{
-    return (tokens + e->block - 1) / e->block;
-}
-
-/* Blocks that the next k iterations take: a sequence takes one when it holds whole blocks only. */
-static int64_t blocks_taken(const struct leap_engine *e, int64_t k)
-{
-    int64_t taken = k / e->block * e->decoding;
-    size_t at = e->crossing;
-    for (int64_t i = k % e->block; i > 0; i--) {
-        taken += e->phase[at];
-        at = at == 0 ? (size_t)e->block - 1 : at - 1;
-    }
-    return taken;
-}
-
-/* Longest leap of at most k >= 1 iterations that finds all its blocks; one always does. */
-static int64_t blocks_suffice(const struct leap_engine *e, int64_t k)
-{
-    const int64_t free_blocks = e->base.block_capacity - e->blocks_used;
-    if (e->decoding == 0 || free_blocks / e->decoding >= k / e->block + 1)
-        return k;
-    const int64_t rounds = free_blocks / e->decoding;
-    int64_t longest = rounds * e->block; /* takes exactly rounds * decoding */
-    if (longest >= k)
-        return k;
-    size_t at = e->crossing;
-    for (int64_t left = free_blocks - rounds * e->decoding; longest < k; longest++) {
-        left -= e->phase[at];
-        if (left < 0)
-            break;
-        at = at == 0 ? (size_t)e->block - 1 : at - 1;
-    }
-    return longest;
-}
-
-static size_t phase_of(const struct leap_engine *e, int64_t kv_tokens)
-{
-    /* Index at which `crossing` stands when a sequence that holds kv_tokens now takes a block. */
-    const int64_t until = (e->block - kv_tokens % e->block) % e->block;
-    const int64_t at = (int64_t)e->crossing - until;
-    return (size_t)(at < 0 ? at + e->block : at);
-}
-
 /* ---- sequences ---- */
 
 static int64_t passed(const struct leap_engine *e, const struct leap_sequence *s)
@@ -74,9 +27,12 @@ static int64_t passed(const struct leap_engine *e, const struct leap_sequence *s
 static void emit(struct leap_engine *e, const struct leap_sequence *s, enum engine_event_kind kind,
                  int64_t tokens, int64_t total)
 {
-    assert(e->event_count < e->event_cap);
-    e->event[e->event_count++] = (struct engine_event){
-        .at_ns = e->begin_ns, .id = s->id, .kind = kind, .tokens = tokens, .tokens_total = total};
+    const struct engine_event event = {.at_ns = e->base.begin_ns,
+                                       .id = s->id,
+                                       .kind = kind,
+                                       .tokens = tokens,
+                                       .tokens_total = total};
+    engine_emit(&e->base, &event);
 }
 
 static void tell_tokens(struct leap_engine *e, struct leap_sequence *s)
@@ -95,9 +51,9 @@ static void leave_batch(struct leap_engine *e, uint32_t slot)
     const int64_t more = passed(e, s);
     const int64_t kv_tokens = s->kv_tokens + more;
     e->tokens_used -= kv_tokens;
-    e->blocks_used -= blocks_for(e, kv_tokens);
+    e->blocks_used -= leap_blocks(e, kv_tokens);
     if (s->state == LEAP_DECODING) {
-        e->phase[phase_of(e, kv_tokens)]--;
+        e->phase[leap_phase(e, kv_tokens)]--;
         e->decoding--;
         e->context -= kv_tokens;
         leap_heap_remove(e, slot);
@@ -165,7 +121,7 @@ static void begin_decoding(struct leap_engine *e, uint32_t slot)
     s->state = LEAP_DECODING;
     s->since = e->iteration;
     s->finish = e->iteration + (uint64_t)(s->output_tokens - s->generated);
-    e->phase[phase_of(e, s->kv_tokens)]++;
+    e->phase[leap_phase(e, s->kv_tokens)]++;
     e->decoding++;
     e->context += s->kv_tokens;
     leap_heap_push(e, slot);
@@ -173,41 +129,13 @@ static void begin_decoding(struct leap_engine *e, uint32_t slot)
 
 /* ---- a leap ---- */
 
-static double leap_seconds(const struct leap_engine *e, int64_t k)
-{
-    const double n = (double)k;
-    return n * e->step_s + e->growth_s * (n * (n + 1) / 2);
-}
-
-static int64_t leap_ns(const struct leap_engine *e, int64_t k)
-{
-    const int64_t ns = num_to_int(rint(leap_seconds(e, k) * 1e9), 1, INT64_MAX / 4);
-    return ns;
-}
-
-/* Whole iterations of the leap that have ended at `now_ns`, which is before its end. */
-static int64_t ended_iterations(const struct leap_engine *e, int64_t now_ns)
-{
-    const int64_t most = e->length - 1;
-    const double t = (double)(now_ns - e->begin_ns) / 1e9;
-    const double half = e->step_s + e->growth_s / 2;
-    /* Positive root of growth/2 k^2 + half k = t, in the form that does not cancel. */
-    const double root = 2 * t / (half + sqrt(half * half + 2 * e->growth_s * t));
-    int64_t k = num_to_int(floor(root), 0, most);
-    while (k > 0 && e->begin_ns + leap_ns(e, k) > now_ns)
-        k--;
-    while (k < most && e->begin_ns + leap_ns(e, k + 1) <= now_ns)
-        k++;
-    return k;
-}
-
 static bool admit_one(struct leap_engine *e, int64_t reserved_blocks)
 {
     const uint32_t slot = e->waiting.head;
     if (slot == LEAP_NONE || e->running.count >= (size_t)e->base.profile.sequences_max)
         return false;
     struct leap_sequence *s = &e->sequence[slot];
-    const int64_t blocks = blocks_for(e, s->target);
+    const int64_t blocks = leap_blocks(e, s->target);
     if (e->blocks_used + reserved_blocks + blocks > e->base.block_capacity)
         return false;
     e->blocks_used += blocks;
@@ -257,8 +185,9 @@ static int64_t prompt_iterations(const struct leap_engine *e, int64_t prompt)
     return (first->target - first->computed) / first->chunk;
 }
 
-static void begin_leap(struct leap_engine *e)
+static void begin_leap(struct engine *engine)
 {
+    struct leap_engine *e = leap_own(engine);
     bool preempted = false;
     while (e->phase[e->crossing] > e->base.block_capacity - e->blocks_used) {
         preempt_youngest(e);
@@ -273,12 +202,12 @@ static void begin_leap(struct leap_engine *e)
     }
     const struct engine_profile *profile = &e->base.profile;
     e->prompt = prompt;
-    e->length = blocks_suffice(e, k);
+    e->length = leap_blocks_suffice(e, k);
     e->step_s = profile->iteration_s + profile->sequence_s * (double)e->decoding +
                 profile->context_s * (double)e->context + profile->prompt_s * (double)prompt;
     e->growth_s = profile->context_s * (double)e->decoding;
-    e->under_way = true;
-    e->end_ns = e->begin_ns + leap_ns(e, e->length);
+    e->base.under_way = true;
+    e->base.end_ns = e->base.begin_ns + leap_ns(e, e->length);
 }
 
 static void count_iterations(struct leap_engine *e, int64_t k, int64_t length_ns)
@@ -293,13 +222,13 @@ static void count_iterations(struct leap_engine *e, int64_t k, int64_t length_ns
 /* The first k iterations of the leap are over. */
 static void commit(struct leap_engine *e, int64_t k, int64_t at_ns)
 {
-    count_iterations(e, k, at_ns - e->begin_ns);
-    e->blocks_used += blocks_taken(e, k);
+    count_iterations(e, k, at_ns - e->base.begin_ns);
+    e->blocks_used += leap_blocks_taken(e, k);
     e->tokens_used += k * e->decoding;
     e->context += k * e->decoding;
     e->iteration += (uint64_t)k;
     e->crossing = (size_t)(((int64_t)e->crossing - k % e->block + e->block) % e->block);
-    e->begin_ns = at_ns;
+    e->base.begin_ns = at_ns;
     e->step_s += e->growth_s * (double)k;
     e->length -= k;
     if (e->prompt == 0)
@@ -309,10 +238,11 @@ static void commit(struct leap_engine *e, int64_t k, int64_t at_ns)
         e->sequence[slot].computed += k * e->sequence[slot].chunk;
 }
 
-static void end_leap(struct leap_engine *e)
+static void end_leap(struct engine *engine)
 {
-    commit(e, e->length, e->end_ns);
-    e->under_way = false;
+    struct leap_engine *e = leap_own(engine);
+    commit(e, e->length, e->base.end_ns);
+    e->base.under_way = false;
     while (e->heap_count > 0 && e->sequence[e->heap[0]].finish == e->iteration)
         finish(e, e->heap[0]);
     for (uint32_t slot = e->prompt > 0 ? e->prefill : LEAP_NONE, next;
@@ -324,7 +254,7 @@ static void end_leap(struct leap_engine *e)
             begin_decoding(e, slot);
     }
     if (e->running.count + e->waiting.count == 0)
-        e->begin_ns = TIME_NONE;
+        e->base.begin_ns = TIME_NONE;
 }
 
 /* ---- the contract ---- */
@@ -335,7 +265,6 @@ static void leap_destroy(struct engine *engine)
     free(e->sequence);
     free(e->heap);
     free(e->phase);
-    free(e->event);
     free(e);
 }
 
@@ -349,12 +278,9 @@ static struct engine *leap_create(const struct engine_profile *profile)
     e->block = profile->kv_block_tokens;
     e->free_slot = e->prefill = LEAP_NONE;
     e->running = e->waiting = (struct leap_chain){.head = LEAP_NONE, .tail = LEAP_NONE};
-    e->begin_ns = TIME_NONE;
-    e->event_cap = 4 * (size_t)profile->sequences_max;
-    e->event = mem_new(e->event_cap, sizeof *e->event);
     e->heap = mem_new((size_t)profile->sequences_max, sizeof *e->heap);
     e->phase = mem_new((size_t)e->block, sizeof *e->phase);
-    if (e->event != NULL && e->heap != NULL && e->phase != NULL)
+    if (e->heap != NULL && e->phase != NULL)
         return &e->base;
     leap_destroy(&e->base);
     return NULL;
@@ -363,14 +289,14 @@ static struct engine *leap_create(const struct engine_profile *profile)
 /* An arrival that finds nobody ahead of it could join at the end of the iteration under way. */
 static void cut(struct leap_engine *e, int64_t now_ns)
 {
-    if (!e->under_way || e->length <= 1 || e->prompt > 0 || e->waiting.count > 0 ||
-        now_ns >= e->end_ns)
+    if (!e->base.under_way || e->length <= 1 || e->prompt > 0 || e->waiting.count > 0 ||
+        now_ns >= e->base.end_ns)
         return;
-    const int64_t ended = ended_iterations(e, now_ns);
+    const int64_t ended = leap_ended(e, now_ns);
     if (ended + 1 >= e->length)
         return;
     e->length = ended + 1;
-    e->end_ns = e->begin_ns + leap_ns(e, e->length);
+    e->base.end_ns = e->base.begin_ns + leap_ns(e, e->length);
 }
 
 static enum rc leap_submit(struct engine *engine, int64_t now_ns,
@@ -384,8 +310,6 @@ static enum rc leap_submit(struct engine *engine, int64_t now_ns,
         if (rc != RC_OK)
             return rc;
     }
-    if (!e->under_way && e->begin_ns != TIME_NONE && e->begin_ns < now_ns)
-        begin_leap(e); /* it began before this request came */
     cut(e, now_ns);
     const uint32_t slot = e->free_slot;
     e->free_slot = e->sequence[slot].next;
@@ -396,29 +320,17 @@ static enum rc leap_submit(struct engine *engine, int64_t now_ns,
                                                .target = request->prompt_tokens,
                                                .state = LEAP_WAITING};
     leap_chain_push_tail(e, &e->waiting, slot);
-    if (!e->under_way && e->begin_ns == TIME_NONE)
-        e->begin_ns = now_ns;
     return RC_OK;
 }
 
 /* Iterations of the leap that are over become part of the past. */
 static void catch_up(struct leap_engine *e, int64_t now_ns)
 {
-    if (!e->under_way || now_ns >= e->end_ns)
+    if (!e->base.under_way || now_ns >= e->base.end_ns)
         return;
-    const int64_t k = ended_iterations(e, now_ns);
+    const int64_t k = leap_ended(e, now_ns);
     if (k > 0)
-        commit(e, k, e->begin_ns + leap_ns(e, k));
-}
-
-static void drop_events(struct leap_engine *e, uint64_t id)
-{
-    size_t kept = e->event_head;
-    for (size_t i = e->event_head; i < e->event_count; i++) {
-        if (e->event[i].id != id)
-            e->event[kept++] = e->event[i];
-    }
-    e->event_count = kept;
+        commit(e, k, e->base.begin_ns + leap_ns(e, k));
 }
 
 /* The iteration under way keeps its length; what follows it is planned anew. */
@@ -431,44 +343,15 @@ static bool leap_cancel(struct engine *engine, int64_t now_ns, uint64_t id)
     if (slot == e->slots)
         return false;
     catch_up(e, now_ns);
-    if (e->under_way && e->length > 1) {
+    if (e->base.under_way && e->length > 1) {
         e->length = 1;
-        e->end_ns = e->begin_ns + leap_ns(e, 1);
+        e->base.end_ns = e->base.begin_ns + leap_ns(e, 1);
     }
     release(e, slot);
-    drop_events(e, id);
-    if (!e->under_way && e->running.count + e->waiting.count == 0)
-        e->begin_ns = TIME_NONE;
+    engine_forget(engine, id);
+    if (!e->base.under_way && e->running.count + e->waiting.count == 0)
+        e->base.begin_ns = TIME_NONE;
     return true;
-}
-
-static int64_t leap_next_ns(const struct engine *engine)
-{
-    const struct leap_engine *e = leap_own_const(engine);
-    if (e->event_head < e->event_count)
-        return e->event[e->event_head].at_ns;
-    return e->under_way ? e->end_ns : e->begin_ns;
-}
-
-static size_t leap_advance(struct engine *engine, int64_t until_ns, struct engine_event *ret,
-                           size_t cap)
-{
-    struct leap_engine *e = leap_own(engine);
-    size_t count = 0;
-    for (;;) {
-        while (e->event_head < e->event_count && count < cap)
-            ret[count++] = e->event[e->event_head++];
-        if (e->event_head < e->event_count || count == cap)
-            return count;
-        e->event_head = 0;
-        e->event_count = 0;
-        if (e->under_way && e->end_ns <= until_ns)
-            end_leap(e);
-        else if (!e->under_way && e->begin_ns != TIME_NONE && e->begin_ns <= until_ns)
-            begin_leap(e);
-        else
-            return count;
-    }
 }
 
 /* Only between two calls of advance that left nothing behind. */
@@ -476,7 +359,7 @@ static void leap_sync(struct engine *engine, int64_t now_ns)
 {
     struct leap_engine *e = leap_own(engine);
     catch_up(e, now_ns);
-    if (e->event_count > 0)
+    if (e->base.event_count > 0)
         return;
     for (size_t i = 0; i < e->heap_count; i++)
         tell_tokens(e, &e->sequence[e->heap[i]]);
@@ -500,8 +383,8 @@ const struct engine_ops engine_leaps = {
     .destroy = leap_destroy,
     .submit = leap_submit,
     .cancel = leap_cancel,
-    .next_ns = leap_next_ns,
-    .advance = leap_advance,
+    .begin = begin_leap,
+    .end = end_leap,
     .sync = leap_sync,
     .load = leap_load,
 };

@@ -1,5 +1,5 @@
 /* leap_internal.h - the fast engine's sequences: the chains they stand in and the heap that knows
- * who finishes next. Only for leap.c and leap_chain.c. */
+ * who finishes next. Only for leap*.c. */
 #ifndef SLUICE_MODEL_LEAP_INTERNAL_H
 #define SLUICE_MODEL_LEAP_INTERNAL_H
 
@@ -55,17 +55,10 @@ struct leap_engine {
     int64_t context; /* KV tokens of those that decode */
     int64_t tokens_used;
     int64_t blocks_used;
-    bool under_way;
-    int64_t begin_ns; /* of the leap under way, or of the next; TIME_NONE: nothing to do */
-    int64_t end_ns;
-    int64_t length; /* iterations */
+    int64_t length; /* iterations of the leap under way */
     int64_t prompt; /* tokens of each */
     double step_s;  /* each, without the growth of the context */
     double growth_s;
-    struct engine_event *event; /* emptied before it is filled */
-    size_t event_head;
-    size_t event_count;
-    size_t event_cap;
 };
 
 static inline struct leap_engine *leap_own(struct engine *engine)
@@ -84,5 +77,17 @@ void leap_chain_remove(struct leap_engine *e, struct leap_chain *chain, uint32_t
 void leap_heap_push(struct leap_engine *e, uint32_t slot);
 void leap_heap_remove(struct leap_engine *e, uint32_t slot);
 enum rc leap_grow(struct leap_engine *e) MUST_CHECK; /* makes more free slots */
+
+/* leap_formula.c: KV blocks of so many tokens; those that the next k iterations take (a sequence
+ * takes one when it holds whole blocks only); the longest leap of at most k >= 1 iterations that
+ * finds all its blocks (one always does); where `crossing` stands when a sequence that holds so
+ * many tokens now takes its next block. */
+int64_t leap_blocks(const struct leap_engine *e, int64_t tokens);
+int64_t leap_blocks_taken(const struct leap_engine *e, int64_t k);
+int64_t leap_blocks_suffice(const struct leap_engine *e, int64_t k);
+size_t leap_phase(const struct leap_engine *e, int64_t kv_tokens);
+/* Length of the next k iterations; how many have ended at now_ns, which is before the end. */
+int64_t leap_ns(const struct leap_engine *e, int64_t k);
+int64_t leap_ended(const struct leap_engine *e, int64_t now_ns);
 
 #endif

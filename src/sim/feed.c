@@ -7,6 +7,7 @@
 
 #include "base/duration.h"
 #include "base/mem.h"
+#include "base/num.h"
 #include "base/rng.h"
 #include "sim/trace_totals.h"
 
@@ -17,7 +18,9 @@ enum feed_kind { FEED_STREAM, FEED_EXPANSION, FEED_COPIES };
 /* One shifted copy: from `first`, once around. */
 struct copy {
     int64_t shift_ns; /* added to what the trace says, modulo its span */
-    size_t first;     /* row that comes first */
+    uint64_t number;
+    size_t first; /* row that comes first */
+    size_t next;  /* row */
     size_t done;
     int64_t at_ns; /* of its next row; INT64_MAX: none is left */
     double keep;   /* share of the rows; 1 but for a part of a copy */
@@ -31,6 +34,7 @@ struct feed {
     struct expansion expansion;
     struct trace_total *total;
     size_t total_count;
+    struct length_pair *pair; /* of spec.lengths */
     struct trace_row *row;
     size_t row_count;
     struct copy *copy;
@@ -174,20 +178,45 @@ static size_t first_at(const struct feed *feed, int64_t at_ns)
     return low;
 }
 
-static void find_time(struct feed *feed, struct copy *copy)
+static void find_time(const struct feed *feed, struct copy *copy)
 {
-    const size_t index = (copy->first + copy->done) % feed->row_count;
-    copy->at_ns = copy->done == feed->row_count
-                      ? INT64_MAX
-                      : (feed->row[index].arrival_ns + copy->shift_ns) % feed->span_ns;
+    if (copy->done == feed->row_count) {
+        copy->at_ns = INT64_MAX;
+        return;
+    }
+    copy->at_ns = feed->row[copy->next].arrival_ns + copy->shift_ns;
+    copy->at_ns -= copy->at_ns >= feed->span_ns ? feed->span_ns : 0;
+}
+
+/* Copies stand in a heap by their next arrival, then by their number. */
+static bool before(const struct copy *a, const struct copy *b)
+{
+    return a->at_ns != b->at_ns ? a->at_ns < b->at_ns : a->number < b->number;
+}
+
+static void sift_down(struct feed *feed, size_t at)
+{
+    const struct copy moved = feed->copy[at];
+    for (size_t child = 2 * at + 1; child < feed->copy_count; child = 2 * at + 1) {
+        if (child + 1 < feed->copy_count && before(&feed->copy[child + 1], &feed->copy[child]))
+            child++;
+        if (!before(&feed->copy[child], &moved))
+            break;
+        feed->copy[at] = feed->copy[child];
+        at = child;
+    }
+    feed->copy[at] = moved;
 }
 
 static void restart_copies(struct feed *feed)
 {
     for (size_t i = 0; i < feed->copy_count; i++) {
         feed->copy[i].done = 0;
+        feed->copy[i].next = feed->copy[i].first;
         find_time(feed, &feed->copy[i]);
     }
+    for (size_t i = feed->copy_count / 2; i-- > 0;)
+        sift_down(feed, i);
 }
 
 static enum rc make_copies(struct feed *feed, struct diag *diag)
@@ -212,6 +241,7 @@ static enum rc make_copies(struct feed *feed, struct diag *diag)
         feed->spec.shift_ns < feed->span_ns ? feed->spec.shift_ns : feed->span_ns - 1;
     for (size_t i = 0; i < feed->copy_count; i++) {
         struct copy *copy = &feed->copy[i];
+        copy->number = i;
         copy->shift_ns = i == 0 || most_ns <= 0 ? 0 : rng_range(&rng, 0, most_ns);
         copy->first = first_at(feed, feed->span_ns - copy->shift_ns) % feed->row_count;
         copy->keep = i + 1 < feed->copy_count ? 1 : scale - (double)(feed->copy_count - 1);
@@ -231,31 +261,47 @@ static bool next_copied(struct feed *feed, struct trace_row *ret)
 {
     for (;;) {
         struct copy *earliest = &feed->copy[0];
-        for (size_t i = 1; i < feed->copy_count; i++)
-            if (feed->copy[i].at_ns < earliest->at_ns)
-                earliest = &feed->copy[i];
         const int64_t earliest_ns = earliest->at_ns;
         if (earliest_ns == INT64_MAX)
             return false;
-        const size_t index = (earliest->first + earliest->done++) % feed->row_count;
+        const size_t index = earliest->next;
+        const uint64_t number = earliest->number;
+        const bool wanted = kept(feed, earliest, index);
+        earliest->done++;
+        earliest->next = index + 1 < feed->row_count ? index + 1 : 0;
         find_time(feed, earliest);
-        if (!kept(feed, earliest, index))
+        sift_down(feed, 0);
+        if (!wanted)
             continue;
         *ret = feed->row[index];
         ret->arrival_ns = earliest_ns;
         if (ret->session != 0) /* the callers of another copy are others */
-            ret->session = hash_u64(ret->session, (uint64_t)(earliest - feed->copy)) | 1;
+            ret->session = hash_u64(ret->session, number) | 1;
         return true;
     }
 }
 
 /* ---- all ---- */
 
+static enum rc take_pairs(struct feed *feed, struct diag *diag)
+{
+    const size_t n = feed->spec.length_count;
+    feed->pair = n == 0 ? NULL : mem_new(n, sizeof(*feed->pair));
+    if (n > 0 && feed->pair == NULL)
+        return fail(diag, RC_NO_MEMORY, "out of memory");
+    for (size_t i = 0; i < n; i++)
+        feed->pair[i] = (struct length_pair){
+            .input_tokens = (uint32_t)num_clamp(feed->spec.lengths[i].input_tokens, 0, UINT32_MAX),
+            .output_tokens =
+                (uint32_t)num_clamp(feed->spec.lengths[i].output_tokens, 0, UINT32_MAX)};
+    return RC_OK;
+}
+
 static enum rc begin_expansion(struct feed *feed, struct diag *diag)
 {
     const struct expansion_spec spec = {.total = feed->total,
                                         .count = feed->total_count,
-                                        .pair = feed->spec.lengths,
+                                        .pair = feed->pair,
                                         .pair_count = feed->spec.length_count,
                                         .scale = feed->spec.scale,
                                         .cv = feed->spec.cv,
@@ -284,6 +330,8 @@ static enum rc open_kind(struct feed *feed, struct diag *diag)
         rc = pull_all(file, feed->trace, &lines, diag);
         feed->total = lines.array;
         feed->total_count = lines.count;
+        if (rc == RC_OK)
+            rc = take_pairs(feed, diag);
         return rc == RC_OK ? begin_expansion(feed, diag) : rc;
     }
     if (feed->spec.scale == 1 && feed->spec.smear_ns <= 0 && feed->spec.passes <= 1)
@@ -323,6 +371,7 @@ void feed_close(struct feed *feed)
         return;
     trace_free(feed->trace);
     free(feed->total);
+    free(feed->pair);
     free(feed->row);
     free(feed->copy);
     free(feed);

@@ -129,7 +129,11 @@ bool expansion_next(struct expansion *e, struct trace_row *ret)
     for (; e->index < e->spec.count; e->index++) {
         const struct trace_total *total = &e->spec.total[e->index];
         const double span_s = seconds_of(total->span_ns);
-        const double rate = requests_of(e, total) / span_s;
+        if (e->rate_index != e->index + 1) {
+            e->rate_index = e->index + 1;
+            e->rate = requests_of(e, total) / span_s;
+        }
+        const double rate = e->rate;
         const double room = (span_s - e->into_s) * rate;
         if (rate > 0 && left < room) {
             e->into_s += left / rate;

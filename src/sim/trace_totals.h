@@ -14,10 +14,16 @@
 #include "base/rng.h"
 #include "sim/trace.h"
 
+/* Small, for they are drawn at random: a list that fits the cache is worth a tenth of a run. */
+struct length_pair {
+    uint32_t input_tokens;
+    uint32_t output_tokens;
+};
+
 struct expansion_spec {
     const struct trace_total *total; /* in order of time; borrowed */
     size_t count;
-    const struct trace_row *pair; /* only lengths are read; NULL: made-up chat lengths; borrowed */
+    const struct length_pair *pair; /* NULL: made-up chat lengths; borrowed */
     size_t pair_count;
     double scale; /* > 0; of the number of requests */
     double cv;    /* of the gaps, in [0.1, 10]; 1 = Poisson */
@@ -29,7 +35,9 @@ struct expansion {
     struct rng rng;
     double input_mean; /* of the pairs */
     double output_mean;
-    size_t index;     /* window we stand in */
+    size_t index;      /* window we stand in */
+    size_t rate_index; /* window whose rate was worked out, and one more; 0: none */
+    double rate;
     double into_s;    /* seconds of it that passed */
     int64_t begin_ns; /* of the first window */
 };

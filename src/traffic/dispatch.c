@@ -88,21 +88,6 @@ void dispatch_free(struct dispatch *d)
     free(d);
 }
 
-struct request *dispatch_request(const struct dispatch *d, uint64_t handle)
-{
-    const size_t slot = (size_t)(handle & ((1U << REQUEST_SLOT_BITS) - 1));
-    assert(slot < d->request_count && d->requests[slot].handle == handle);
-    assert(d->requests[slot].state != REQUEST_FREE);
-    return &d->requests[slot];
-}
-
-struct request *dispatch_in_flight(const struct dispatch *d, uint64_t handle)
-{
-    struct request *request = dispatch_request(d, handle);
-    assert(request->state == REQUEST_IN_FLIGHT);
-    return request;
-}
-
 bool dispatch_given_up(const struct dispatch *d)
 {
     return d->start_failed && d->starting <= 0 && d->balancer.live_count == 0;

@@ -4,6 +4,8 @@
 #ifndef SLUICE_TRAFFIC_DISPATCH_INTERNAL_H
 #define SLUICE_TRAFFIC_DISPATCH_INTERNAL_H
 
+#include <assert.h>
+
 #include "traffic/balancer.h"
 #include "traffic/dispatch.h"
 #include "traffic/limits.h"
@@ -79,8 +81,21 @@ struct dispatch {
 /* True while nothing ready is there and nothing will come. */
 bool dispatch_given_up(const struct dispatch *d);
 /* The request of a handle, asserted to be alive; the second asserts that it is on a replica. */
-struct request *dispatch_request(const struct dispatch *d, uint64_t handle);
-struct request *dispatch_in_flight(const struct dispatch *d, uint64_t handle);
+static inline struct request *dispatch_request(const struct dispatch *d, uint64_t handle)
+{
+    const size_t slot = (size_t)(handle & ((1U << REQUEST_SLOT_BITS) - 1));
+    assert(slot < d->request_count && d->requests[slot].handle == handle);
+    assert(d->requests[slot].state != REQUEST_FREE);
+    return &d->requests[slot];
+}
+
+static inline struct request *dispatch_in_flight(const struct dispatch *d, uint64_t handle)
+{
+    struct request *request = dispatch_request(d, handle);
+    assert(request->state == REQUEST_IN_FLIGHT);
+    return request;
+}
+
 static inline uint32_t dispatch_slot_of(const struct dispatch *d, const struct request *request)
 {
     return (uint32_t)(request - d->requests);
