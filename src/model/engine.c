@@ -158,9 +158,11 @@ void engine_count_iterations(struct engine *engine, int64_t tokens, int64_t coun
                              int64_t length_ns)
 {
     struct engine_counters *counters = &engine->counters;
-    size_t index = 0;
-    while (tokens > engine_iteration_bucket_bound(index))
-        index++;
+    /* The bucket whose bound, a power of two, is the first that is not below. */
+    const int bits = tokens <= 8 ? 3 : 64 - __builtin_clzll((uint64_t)tokens - 1);
+    const size_t above = tokens <= 1 ? 0 : (size_t)bits - 2;
+    const size_t index =
+        above < ENGINE_ITERATION_BUCKETS ? above : (size_t)ENGINE_ITERATION_BUCKETS - 1;
     counters->iteration_tokens_bucket[index] += (uint64_t)count;
     counters->iteration_tokens_sum += (uint64_t)(count * tokens);
     counters->iterations += (uint64_t)count;

@@ -223,11 +223,10 @@ static void count_iterations(struct leap_engine *e, int64_t k, int64_t length_ns
 static void commit(struct leap_engine *e, int64_t k, int64_t at_ns)
 {
     count_iterations(e, k, at_ns - e->base.begin_ns);
-    e->blocks_used += leap_blocks_taken(e, k);
+    leap_take_blocks(e, k);
     e->tokens_used += k * e->decoding;
     e->context += k * e->decoding;
     e->iteration += (uint64_t)k;
-    e->crossing = (size_t)(((int64_t)e->crossing - k % e->block + e->block) % e->block);
     e->base.begin_ns = at_ns;
     e->step_s += e->growth_s * (double)k;
     e->length -= k;
@@ -276,6 +275,7 @@ static struct engine *leap_create(const struct engine_profile *profile)
     if (e == NULL)
         return NULL;
     e->block = profile->kv_block_tokens;
+    e->block_shift = (e->block & (e->block - 1)) == 0 ? __builtin_ctzll((uint64_t)e->block) : -1;
     e->free_slot = e->prefill = LEAP_NONE;
     e->running = e->waiting = (struct leap_chain){.head = LEAP_NONE, .tail = LEAP_NONE};
     e->heap = mem_new((size_t)profile->sequences_max, sizeof *e->heap);

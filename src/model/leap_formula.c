@@ -5,26 +5,23 @@
 #include "base/num.h"
 #include "model/leap_internal.h"
 
-int64_t leap_blocks(const struct leap_engine *e, int64_t tokens)
+void leap_take_blocks(struct leap_engine *e, int64_t k)
 {
-    return (tokens + e->block - 1) / e->block;
-}
-
-int64_t leap_blocks_taken(const struct leap_engine *e, int64_t k)
-{
-    int64_t taken = k / e->block * e->decoding;
+    const int64_t rounds = leap_whole_blocks(e, k);
+    int64_t taken = rounds * e->decoding;
     size_t at = e->crossing;
-    for (int64_t i = k % e->block; i > 0; i--) {
+    for (int64_t i = k - rounds * e->block; i > 0; i--) {
         taken += e->phase[at];
         at = at == 0 ? (size_t)e->block - 1 : at - 1;
     }
-    return taken;
+    e->blocks_used += taken;
+    e->crossing = at;
 }
 
 int64_t leap_blocks_suffice(const struct leap_engine *e, int64_t k)
 {
     const int64_t free_blocks = e->base.block_capacity - e->blocks_used;
-    if (e->decoding == 0 || free_blocks / e->decoding >= k / e->block + 1)
+    if (e->decoding == 0 || (leap_whole_blocks(e, k) + 1) * e->decoding <= free_blocks)
         return k;
     const int64_t rounds = free_blocks / e->decoding;
     int64_t longest = rounds * e->block; /* takes exactly rounds * decoding */
@@ -38,14 +35,6 @@ int64_t leap_blocks_suffice(const struct leap_engine *e, int64_t k)
         at = at == 0 ? (size_t)e->block - 1 : at - 1;
     }
     return longest;
-}
-
-size_t leap_phase(const struct leap_engine *e, int64_t kv_tokens)
-{
-    /* Index at which `crossing` stands when a sequence that holds kv_tokens now takes a block. */
-    const int64_t until = (e->block - kv_tokens % e->block) % e->block;
-    const int64_t at = (int64_t)e->crossing - until;
-    return (size_t)(at < 0 ? at + e->block : at);
 }
 
 static double leap_seconds(const struct leap_engine *e, int64_t k)

@@ -48,6 +48,7 @@ struct leap_engine {
     size_t heap_count;
     uint64_t admissions;
     int64_t block;      /* tokens */
+    int block_shift;    /* its logarithm; -1: it is no power of two */
     int64_t *phase;     /* decoding sequences by the iteration at which they take a block */
     size_t crossing;    /* those at this index take one in the next iteration */
     uint64_t iteration; /* that ended */
@@ -78,14 +79,30 @@ void leap_heap_push(struct leap_engine *e, uint32_t slot);
 void leap_heap_remove(struct leap_engine *e, uint32_t slot);
 enum rc leap_grow(struct leap_engine *e) MUST_CHECK; /* makes more free slots */
 
-/* leap_formula.c: KV blocks of so many tokens; those that the next k iterations take (a sequence
- * takes one when it holds whole blocks only); the longest leap of at most k >= 1 iterations that
- * finds all its blocks (one always does); where `crossing` stands when a sequence that holds so
- * many tokens now takes its next block. */
-int64_t leap_blocks(const struct leap_engine *e, int64_t tokens);
-int64_t leap_blocks_taken(const struct leap_engine *e, int64_t k);
+/* Whole KV blocks in so many tokens or iterations; blocks that hold them. */
+static inline int64_t leap_whole_blocks(const struct leap_engine *e, int64_t tokens)
+{
+    return e->block_shift >= 0 ? tokens >> e->block_shift : tokens / e->block;
+}
+
+static inline int64_t leap_blocks(const struct leap_engine *e, int64_t tokens)
+{
+    return leap_whole_blocks(e, tokens + e->block - 1);
+}
+
+/* Where `crossing` stands when a sequence that holds so many tokens now takes its next block. */
+static inline size_t leap_phase(const struct leap_engine *e, int64_t kv_tokens)
+{
+    const int64_t until = leap_blocks(e, kv_tokens) * e->block - kv_tokens;
+    const int64_t at = (int64_t)e->crossing - until;
+    return (size_t)(at < 0 ? at + e->block : at);
+}
+
+/* leap_formula.c: takes the blocks of the next k iterations: a sequence takes one when it holds
+ * whole blocks only. The longest leap of at most k >= 1 iterations that finds all its blocks; one
+ * always does. */
+void leap_take_blocks(struct leap_engine *e, int64_t k);
 int64_t leap_blocks_suffice(const struct leap_engine *e, int64_t k);
-size_t leap_phase(const struct leap_engine *e, int64_t kv_tokens);
 /* Length of the next k iterations; how many have ended at now_ns, which is before the end. */
 int64_t leap_ns(const struct leap_engine *e, int64_t k);
 int64_t leap_ended(const struct leap_engine *e, int64_t now_ns);

@@ -205,8 +205,8 @@ static uint32_t affine(const struct balancer *balancer, uint64_t session, const 
         const struct replica *replica = &balancer->slots[slot];
         const uint64_t hash = hash_u64(AFFINITY_SEED ^ session, replica->id);
         if ((best == SLOT_NONE || hash > best_hash) &&
-            (double)(replica->in_flight + 1) <=
-                ceil(balancer->affinity_bound * mean * replica->weight) &&
+            /* One more stays within the bound, rounded up to a whole request. */
+            (double)replica->in_flight < balancer->affinity_bound * mean * replica->weight &&
             usable(balancer, slot, rules)) {
             best = slot;
             best_hash = hash;
