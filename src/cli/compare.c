@@ -26,6 +26,7 @@ struct compare_options {
     const char *floors;
     const char *lengths;
     const char *cache;
+    const char *build;
     const char *html;
     int64_t ttft_ns;
     int64_t ttft_per_token_ns;
@@ -75,6 +76,8 @@ static const struct cli_opt options[] = {
             "At once; 0 is one for each core."),
     CLI_OPT(TEXT, struct compare_options, cache, "cache", "FOLDER", ".sluice-runs", 0, 0,
             "Keeps the result of every run: a comparison that was broken off goes on from there."),
+    CLI_OPT(TEXT, struct compare_options, build, "build", "NAME", NULL, 0, 0,
+            "Kept runs of baselines hold for every program of this name, not just this one."),
     CLI_SWITCH(struct compare_options, json, "json", "One JSON object."),
     CLI_OPT(TEXT, struct compare_options, html, "html", "FILE", NULL, 0, 0,
             "Writes a page with plots that needs nothing else."),
@@ -271,6 +274,7 @@ static int compare(const struct compare_options *o, struct comparison *c)
                                                  .attainment_percent = 100 * c->floor[0]},
                                          .lengths = o->lengths,
                                          .cache = o->cache,
+                                         .build = o->build,
                                          .cv = o->cv,
                                          .shift_ns = o->shift_ns,
                                          .limit_ns = o->limit_ns,

@@ -5,35 +5,72 @@
 
 #include "base/duration.h"
 #include "base/num.h"
+#include "cli/oracle_columns.h"
 #include "cli/workers.h"
 
 #define CALIBRATED 0.999 /* of ten times the fleet */
 #define CALIBRATION_FLEETS 10
 #define LOAD_AT_START 0.5 /* of full use, by the work of the first minutes */
 #define REPLICAS_SPARE 4
+#define COARSE 0.06    /* precision at which variants are held against each other */
+#define FINE 0.005     /* precision of the cost at a floor */
+#define PROMISING 1.03 /* of the cheapest variant: played to the end */
 
-enum round { ROUND_CELLS, ROUND_FREE, ROUND_KNOBS };
+enum round { ROUND_CELLS, ROUND_COLUMNS, ROUND_FREE, ROUND_KNOBS };
+#define COLUMN_SHARES 8      /* processes among which the columns of an oracle are dealt */
 #define TASK_ORACLE SIZE_MAX /* instead of a policy */
 #define ORACLE_BYTES_MAX ((size_t)8 << 20)
 
 /* ---- a family ---- */
 
-static enum rc sweep_family(struct player *player, struct family *family, double floor)
+static struct sweep_spec spec_of(struct player *player, const struct baseline *b, size_t variant,
+                                 double guess)
+{
+    if (b == NULL)
+        return (struct sweep_spec){.knob = KNOB_NONE, .play = player_play, .user = player};
+    return (struct sweep_spec){.knob = b->knob,
+                               .low = b->low,
+                               .high = b->high,
+                               .variant = variant,
+                               .guess = guess,
+                               .play = player_play,
+                               .user = player};
+}
+
+/* All variants coarsely, then those that may be the cheapest to the end. A guess of 0 is none. */
+static enum rc sweep_family(struct player *player, struct family *family, double floor,
+                            double guess)
 {
     const struct baseline *b = family->baseline;
+    const size_t variants = b != NULL ? baseline_variants(b) : 1;
+    double least = INFINITY;
     player_choose(player, family->policy, b);
-    for (size_t v = 0; v < (b != NULL ? baseline_variants(b) : 1); v++) {
-        const struct sweep_spec spec = {.knob = b != NULL ? b->knob : KNOB_NONE,
-                                        .low = b != NULL ? b->low : 0,
-                                        .high = b != NULL ? b->high : 0,
-                                        .variant = v,
-                                        .play = player_play,
-                                        .user = player};
+    for (size_t v = 0; v < variants; v++) {
+        struct sweep_spec spec = spec_of(player, b, v, guess);
+        spec.precision = variants > 1 ? COARSE : FINE;
+        const enum rc rc = sweep_to_floor(&family->sweep, &spec, floor);
+        if (rc != RC_OK)
+            return rc;
+        least = fmin(least, sweep_variant_cost(&family->sweep, &spec, floor));
+    }
+    for (size_t v = 0; variants > 1 && v < variants; v++) {
+        struct sweep_spec spec = spec_of(player, b, v, guess);
+        spec.precision = FINE;
+        if (!(sweep_variant_cost(&family->sweep, &spec, floor) <= least * PROMISING))
+            continue;
         const enum rc rc = sweep_to_floor(&family->sweep, &spec, floor);
         if (rc != RC_OK)
             return rc;
     }
     return RC_OK;
+}
+
+/* The count that a minimum is looked for from: most of the fixed fleet that meets the floor. */
+static double guess_of(const struct cell *cell, const struct baseline *b)
+{
+    return b != NULL && b->knob == KNOB_LEAST
+               ? 0.7 * (double)(cell->replicas_max - REPLICAS_SPARE) / 2
+               : 0;
 }
 
 /* To every floor, and to what the policies without a knob attained: there they are compared. */
@@ -42,13 +79,14 @@ static void play_family(const struct comparison *c, struct compared *cell, struc
 {
     enum rc rc = RC_OK;
     for (size_t i = 0; rc == RC_OK && i < c->floor_count; i++)
-        rc = sweep_family(player, family, c->floor[i]);
+        rc = sweep_family(player, family, c->floor[i], guess_of(&cell->cell, family->baseline));
     for (size_t i = 0; rc == RC_OK && baseline_tuned(family->baseline) && i < c->policy_count;
          i++) {
         const struct family *other = &cell->family[i];
         if (other->baseline == NULL && other->sweep.count > 0 && !other->failed &&
             other->sweep.point[0].attainment >= c->floor[c->floor_count - 1] - 0.05)
-            rc = sweep_family(player, family, other->sweep.point[0].attainment);
+            rc = sweep_family(player, family, other->sweep.point[0].attainment,
+                              guess_of(&cell->cell, family->baseline));
     }
     if (rc == RC_OK)
         return;
@@ -77,6 +115,12 @@ static enum rc calibrate(struct player *player, struct cell *cell)
     return RC_OK;
 }
 
+/* Where the search for the fixed fleet begins. */
+static double first_count(const struct cell *cell)
+{
+    return ceil(cell->demand / LOAD_AT_START) + 1;
+}
+
 /* Length, work, objectives, the fixed fleet that meets the highest floor: from this follow the
  * bounds and the first count of all policies. */
 static enum rc prepare(const struct comparison *c, struct compared *cell, struct player **ret)
@@ -92,7 +136,7 @@ static enum rc prepare(const struct comparison *c, struct compared *cell, struct
     struct family fixed = {.policy = "static", .baseline = baseline_find(span_from("static"))};
     const struct sweep_point *best = NULL;
     if (rc == RC_OK)
-        rc = sweep_family(*ret, &fixed, c->floor[0]);
+        rc = sweep_family(*ret, &fixed, c->floor[0], first_count(own));
     if (rc != RC_OK) {
         cell->why = *player_why(*ret);
         return rc;
@@ -114,7 +158,7 @@ static enum rc play_oracle(const struct comparison *c, struct compared *cell, st
     buf_init(&cell->oracle_json, ORACLE_BYTES_MAX);
     for (size_t i = 0; i < c->floor_count && rc == RC_OK; i++) {
         struct buf json;
-        rc = sweep_family(player, &fixed, c->floor[i]);
+        rc = sweep_family(player, &fixed, c->floor[i], first_count(&cell->cell));
         const struct sweep_point *best = sweep_best(&fixed.sweep, c->floor[i]);
         if (rc != RC_OK || best == NULL)
             continue;
@@ -137,12 +181,21 @@ static enum rc play_oracle(const struct comparison *c, struct compared *cell, st
     return rc;
 }
 
+/* The columns of the oracle's table: those of the highest floor have the others in them. */
+static enum rc play_columns(const struct compared *cell, struct player *player, size_t share)
+{
+    const int64_t peak = (cell->cell.replicas_max - REPLICAS_SPARE) / 2;
+    return oracle_columns_play(player, &cell->cell, peak, share, COLUMN_SHARES);
+}
+
 /* Leaves the results in the folder of results; played again from there they cost nothing. */
 static void play_cell(const struct comparison *c, struct compared *cell, int round, size_t policy)
 {
     struct player *player = NULL;
-    const enum rc rc = prepare(c, cell, &player);
+    enum rc rc = prepare(c, cell, &player);
     cell->failed = rc != RC_OK;
+    if (rc == RC_OK && round == ROUND_COLUMNS)
+        rc = play_columns(cell, player, policy);
     for (size_t i = 0; rc == RC_OK && i < c->policy_count; i++) {
         struct family *family = &cell->family[i];
         const bool free_of_knobs = !baseline_tuned(family->baseline);
@@ -206,7 +259,9 @@ static void run_round(struct comparison *c, int round)
             first &= !same_load(&c->cell[i].cell, &c->cell[j].cell);
         if (round == ROUND_CELLS && first)
             add_task(&rounds, i, 0);
-        for (size_t p = 0; round != ROUND_CELLS && p < c->policy_count; p++)
+        for (size_t p = 0; round == ROUND_COLUMNS && first && c->oracle && p < COLUMN_SHARES; p++)
+            add_task(&rounds, i, p);
+        for (size_t p = 0; round >= ROUND_FREE && p < c->policy_count; p++)
             if (baseline_tuned(c->cell[i].family[p].baseline) == (round == ROUND_KNOBS))
                 add_task(&rounds, i, p);
         if (round == ROUND_FREE && c->oracle)

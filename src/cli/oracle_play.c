@@ -5,24 +5,33 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cli/oracle_columns.h"
 #include "sim/oracle.h"
 
 #define PRICE_LOW 1e-2 /* replica-seconds a miss */
 #define PRICE_HIGH 1e7
-#define HALVINGS 14
+#define HALVINGS 30
+#define PRICES 7          /* schedules of a price that are played at most */
+#define SPENT_ENOUGH 0.97 /* of the misses that the floor allows */
+#define STEP_MOST 4.0     /* factor on the misses wanted, from one schedule to the next */
 #define REPAIRS 6
 #define TRIMS 10
-#define SPARE 2
+#define TRIMS_IN_VAIN 4 /* one after the other */
+#define TRIMS_QUICK 80
+#define TRIM_QUICK_REQUESTS 200000
 #define JSON_MAX ((size_t)1 << 20)
 
 struct search {
     struct player *player;
     double floor;
     int64_t startup_ns;
+    int64_t peak; /* the fixed fleet that attains the floor */
     struct oracle_table table;
     int64_t *plan;      /* being tried, as needed */
     int64_t *ordered;   /* the same, ordered early */
     int64_t *best_plan; /* as needed */
+    double requests;    /* of the last run, and the misses among them */
+    double missed;
     bool found;
     struct sweep_point best;
     struct world_minute *minute; /* of the last run */
@@ -37,35 +46,16 @@ static const struct baseline scheduled = {.name = ORACLE_NAME,
                                           .variant = {"static: {replicas: 1}"},
                                           .knob = KNOB_NONE};
 
-static enum rc fill_column(struct search *s, size_t n)
-{
-    struct simulation_result result = {.minute = NULL};
-    const struct sweep_point point = {.knob = (double)n};
-    const struct player_run how = {.initial = (int64_t)n, .minutes = true};
-    struct buf json;
-    buf_init(&json, JSON_MAX);
-    player_choose(s->player, "static", baseline_find(span_from("static")));
-    enum rc rc = player_run(s->player, &point, &how, &result, &json);
-    buf_done(&json);
-    if (rc == RC_OK && s->table.miss == NULL)
-        rc = oracle_table_init(&s->table, result.minute_count, s->table.count_max);
-    for (size_t w = 0; rc == RC_OK && w < s->table.windows && w < result.minute_count; w++)
-        s->table.miss[w * s->table.count_max + n - 1] =
-            (double)(result.minute[w].ended - result.minute[w].good);
-    free(result.minute);
-    return rc;
-}
-
 static enum rc fill_table(struct search *s)
 {
-    enum rc rc = RC_OK;
-    for (size_t n = s->table.count_max; n >= 1 && rc == RC_OK; n--)
-        rc = fill_column(s, n);
+    enum rc rc = oracle_columns_read(s->player, s->table.count_max, &s->table);
     const size_t windows = s->table.windows;
+    if (rc != RC_OK)
+        return rc;
     s->plan = mem_new(windows, sizeof *s->plan);
     s->ordered = mem_new(windows, sizeof *s->ordered);
     s->best_plan = mem_new(windows, sizeof *s->best_plan);
-    if (rc == RC_OK && (s->plan == NULL || s->ordered == NULL || s->best_plan == NULL))
+    if (s->plan == NULL || s->ordered == NULL || s->best_plan == NULL)
         rc = RC_NO_MEMORY;
     return rc;
 }
@@ -86,6 +76,8 @@ static enum rc try(struct search *s, bool *ret_met)
     const enum rc rc = player_run(s->player, &point, &how, &result, &json);
     if (rc == RC_OK) {
         *ret_met = result.world.attainment >= s->floor;
+        s->requests = (double)result.world.requests;
+        s->missed = (1 - result.world.attainment) * s->requests;
         if (*ret_met && (!s->found || result.world.gpu_hours < s->best.gpu_hours)) {
             s->found = true;
             s->best = (struct sweep_point){.attainment = result.world.attainment,
@@ -102,24 +94,58 @@ static enum rc try(struct search *s, bool *ret_met)
     return rc;
 }
 
-/* The least price of a miss at which the schedule, when played, attains the floor. */
-static enum rc search_price(struct search *s)
+/* Misses of s->plan by the table. */
+static double misses_expected(const struct search *s)
+{
+    double missed = 0;
+    for (size_t w = 0; w < s->table.windows; w++)
+        missed += s->table.miss[w * s->table.count_max + (size_t)s->plan[w] - 1];
+    return missed;
+}
+
+/* The schedule of the least price at which no more than so many misses are expected. */
+static enum rc plan_for(struct search *s, double misses)
 {
     double low = PRICE_LOW;
     double high = PRICE_HIGH;
     enum rc rc = RC_OK;
-    for (int i = 0; i < HALVINGS && rc == RC_OK && high / low > 1.1; i++) {
-        const double price = i == 0 ? PRICE_HIGH : sqrt(low * high);
-        bool met = false;
+    for (int i = 0; i < HALVINGS && rc == RC_OK; i++) {
+        const double price = sqrt(low * high);
         rc = oracle_schedule(&s->table, price, s->startup_ns, s->plan);
-        if (rc == RC_OK)
-            rc = try(s, &met);
-        if (i == 0 && !met)
-            return rc; /* not even when a miss costs everything */
-        if (met)
+        if (misses_expected(s) <= misses)
             high = price;
         else
             low = price;
+    }
+    return rc == RC_OK ? oracle_schedule(&s->table, high, s->startup_ns, s->plan) : rc;
+}
+
+/* The cheapest schedule of a price that attains the floor when played. The table leaves out what a
+ * window hands on to the next: how much that is, the schedules that were played tell. */
+static enum rc search_price(struct search *s)
+{
+    double met_at = 0;
+    double missed_at = INFINITY;
+    bool met = false;
+    enum rc rc = plan_for(s, 0); /* not even this one: repairs begin from here */
+    if (rc == RC_OK)
+        rc = try(s, &met);
+    const double allowed = (1 - s->floor) * s->requests;
+    double wanted = allowed;
+    for (int i = 0; i < PRICES && rc == RC_OK && met_at / missed_at < SPENT_ENOUGH; i++) {
+        rc = plan_for(s, wanted);
+        if (rc == RC_OK)
+            rc = try(s, &met);
+        if (met && s->missed >= SPENT_ENOUGH * allowed)
+            break;
+        if (met)
+            met_at = wanted;
+        else
+            missed_at = wanted;
+        const double factor = fmin(fmax(allowed / fmax(s->missed, 1), 1 / STEP_MOST), STEP_MOST);
+        wanted *= factor;
+        if (!(wanted > met_at && wanted < missed_at))
+            wanted = isinf(missed_at) ? 2 * met_at : (met_at + missed_at) / 2;
     }
     return rc;
 }
@@ -146,14 +172,15 @@ static enum rc repair(struct search *s)
     return rc;
 }
 
-/* A run of equal counts, the longest that was not tried yet. */
-static bool longest_run(const struct search *s, const bool *tried, size_t *ret_from,
+/* A run of equal counts, or a piece of at most `most` windows of one: the longest that was not
+ * tried yet. */
+static bool longest_run(const struct search *s, const bool *tried, size_t most, size_t *ret_from,
                         size_t *ret_len)
 {
     *ret_len = 0;
     for (size_t w = 0; w < s->table.windows;) {
         size_t end = w + 1;
-        while (end < s->table.windows && s->best_plan[end] == s->best_plan[w])
+        while (end < s->table.windows && end - w < most && s->best_plan[end] == s->best_plan[w])
             end++;
         if (!tried[w] && s->best_plan[w] > 1 && end - w > *ret_len) {
             *ret_from = w;
@@ -164,28 +191,53 @@ static bool longest_run(const struct search *s, const bool *tried, size_t *ret_f
     return *ret_len > 0;
 }
 
+/* One replica less in runs of equal counts, then in halves of them, and so on. Short traces are
+ * cheap to play, and a single replica is much of their cost: there it goes on for longer. */
 static enum rc trim(struct search *s)
 {
+    const bool quick = s->requests <= TRIM_QUICK_REQUESTS;
+    const int tries = quick ? TRIMS_QUICK : TRIMS;
     bool *tried = mem_new(s->table.windows, sizeof *tried);
     enum rc rc = tried != NULL ? RC_OK : RC_NO_MEMORY;
+    size_t most = s->table.windows;
     size_t from;
     size_t len;
-    for (int i = 0; i < TRIMS && rc == RC_OK && longest_run(s, tried, &from, &len); i++) {
+    for (int i = 0, vain = 0; i < tries && vain < (quick ? tries : TRIMS_IN_VAIN) && rc == RC_OK;) {
         bool met = false;
+        if (!longest_run(s, tried, most, &from, &len)) {
+            if (most == 1)
+                break;
+            most = (most + 1) / 2;
+            memset(tried, 0, s->table.windows * sizeof *tried);
+            continue;
+        }
         memcpy(s->plan, s->best_plan, s->table.windows * sizeof *s->plan);
         for (size_t w = from; w < from + len; w++)
             s->plan[w]--;
         rc = try(s, &met);
+        vain = met ? 0 : vain + 1;
         if (!met)
             tried[from] = true;
+        i++;
     }
     free(tried);
     return rc;
 }
 
+/* The fixed fleet is a schedule, too. */
+static enum rc try_fixed(struct search *s)
+{
+    bool met = false;
+    for (size_t w = 0; w < s->table.windows; w++)
+        s->plan[w] = s->peak;
+    return try(s, &met);
+}
+
 static enum rc search(struct search *s)
 {
     enum rc rc = fill_table(s);
+    if (rc == RC_OK)
+        rc = try_fixed(s);
     if (rc == RC_OK)
         rc = search_price(s);
     if (rc == RC_OK && !s->found)
@@ -199,8 +251,8 @@ static enum rc find(struct player *player, const struct cell *cell, double floor
                     struct sweep_point *ret, struct buf *ret_json)
 {
     char name[128];
-    const int64_t count_max = peak + SPARE < cell->replicas_max ? peak + SPARE : cell->replicas_max;
-    (void)snprintf(name, sizeof name, "oracle %.6f %lld", floor, (long long)count_max);
+    const size_t count_max = oracle_columns_count(cell, peak);
+    (void)snprintf(name, sizeof name, "oracle %.6f %zu", floor, count_max);
     player_choose(player, ORACLE_NAME, &scheduled);
     if (player_kept(player, span_from(name), ret, ret_json))
         return RC_OK;
@@ -208,7 +260,8 @@ static enum rc find(struct player *player, const struct cell *cell, double floor
     struct search s = {.player = player,
                        .floor = floor,
                        .startup_ns = cell->startup_ns,
-                       .table = {.count_max = (size_t)count_max},
+                       .peak = peak,
+                       .table = {.count_max = count_max},
                        .json = ret_json};
     enum rc rc = search(&s);
     if (rc == RC_OK) {

@@ -215,17 +215,28 @@ static int64_t startup_of(const struct player *p)
     return knob == KNOB_COUNT || knob == KNOB_GIVEN ? 0 : p->cell.startup_ns;
 }
 
+/* The program, for the name of a run. Baselines play alike in all builds that the caller gives one
+ * name; a policy of ours is under development. */
+static void name_program(const struct player *p, struct buf *ret)
+{
+    struct stat program = {0};
+    if (p->options.build != NULL && p->baseline != NULL) {
+        buf_text(ret, p->options.build);
+        return;
+    }
+    (void)stat("/proc/self/exe", &program);
+    buf_printf(ret, "%lld %lld", (long long)program.st_size, (long long)program.st_mtime);
+}
+
 /* The name of a run: everything that its result depends on, the program included. */
 static uint64_t run_key(const struct player *p, struct span config, int64_t initial, size_t seed)
 {
     struct stat about = {0};
-    struct stat program = {0};
     struct buf text;
     buf_init(&text, CONFIG_TEXT_MAX + 4096);
     (void)stat(p->cell.trace, &about); /* a file that is gone fails when it is opened */
-    (void)stat("/proc/self/exe", &program);
-    buf_printf(&text, "%s %lld %lld %s %lld %lld ", SLUICE_VERSION, (long long)program.st_size,
-               (long long)program.st_mtime, p->cell.trace, (long long)about.st_size,
+    name_program(p, &text);
+    buf_printf(&text, " %s %s %lld %lld ", SLUICE_VERSION, p->cell.trace, (long long)about.st_size,
                (long long)about.st_mtime);
     buf_number(&text, p->cell.scale);
     buf_printf(&text, " %lld %lld %lld %d %lld %zu %s ", (long long)p->options.limit_ns,
@@ -371,11 +382,23 @@ static enum rc result_of(struct player *p, const struct sweep_point *point, size
     return rc;
 }
 
+/* What a caller keeps depends on the objectives, too: the configuration has them. */
+static void caller_path(const struct player *p, struct span name, char *ret, size_t size)
+{
+    struct buf text;
+    const struct sweep_point point = {.knob = 1};
+    buf_init(&text, CONFIG_TEXT_MAX);
+    buf_span(&text, name);
+    print_config(p, &point, &text);
+    kept_path(p, run_key(p, buf_view(&text), 0, 0), ret, size);
+    buf_done(&text);
+}
+
 bool player_kept(const struct player *p, struct span name, struct sweep_point *ret,
                  struct buf *ret_json)
 {
     char path[4096];
-    kept_path(p, run_key(p, name, 0, 0), path, sizeof path);
+    caller_path(p, name, path, sizeof path);
     *ret = (struct sweep_point){.knob = 0};
     return p->options.cache != NULL && file_read(path, RESULT_BYTES_MAX, ret_json, NULL) == RC_OK &&
            read_numbers(buf_view(ret_json), ret) == RC_OK;
@@ -386,7 +409,7 @@ enum rc player_keep(struct player *p, struct span name, struct span json)
     char path[4096];
     if (p->options.cache == NULL)
         return RC_OK;
-    kept_path(p, run_key(p, name, 0, 0), path, sizeof path);
+    caller_path(p, name, path, sizeof path);
     return file_replace(path, json, 0644, &p->why);
 }
 

@@ -19,6 +19,8 @@ struct player_options {
     const char *config; /* text of a configuration with one pool to be varied; NULL: built in */
     const char *lengths;
     const char *cache; /* folder; NULL: nothing is kept */
+    const char *build; /* what is kept of baselines holds for all programs of this name; NULL: for
+                          this very one */
     double cv;
     int64_t shift_ns;
     int64_t limit_ns; /* of the trace; 0 = all */

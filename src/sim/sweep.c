@@ -2,6 +2,8 @@
 
 #include <math.h>
 
+#include "base/num.h"
+
 #define STEP 1.02
 
 static const struct sweep_point *find(const struct sweep *sweep, size_t variant, double knob)
@@ -12,91 +14,152 @@ static const struct sweep_point *find(const struct sweep *sweep, size_t variant,
     return NULL;
 }
 
-/* Plays a setting unless it was played; tells whether it meets the floor. */
-static enum rc try(struct sweep *sweep, const struct sweep_spec *spec, double knob, double floor,
-                   bool *ret_met)
+/* Plays a setting unless it was played. */
+static enum rc play_once(struct sweep *sweep, const struct sweep_spec *spec, double knob)
 {
-    const struct sweep_point *known = find(sweep, spec->variant, knob);
-    if (known == NULL) {
-        if (sweep->count == SWEEP_POINTS_MAX)
-            return RC_LIMIT;
-        struct sweep_point *point = &sweep->point[sweep->count];
-        *point = (struct sweep_point){.knob = knob, .variant = spec->variant};
-        const enum rc rc = spec->play(spec->user, point);
-        if (rc != RC_OK)
-            return rc;
-        sweep->count++;
-        known = point;
-    }
-    *ret_met = known->attainment >= floor;
-    return RC_OK;
+    if (find(sweep, spec->variant, knob) != NULL)
+        return RC_OK;
+    if (sweep->count == SWEEP_POINTS_MAX)
+        return RC_LIMIT;
+    struct sweep_point *point = &sweep->point[sweep->count];
+    *point = (struct sweep_point){.knob = knob, .variant = spec->variant};
+    const enum rc rc = spec->play(spec->user, point);
+    sweep->count += rc == RC_OK;
+    return rc;
 }
 
-/* Whole numbers, dearer upward: doubling finds one that meets the floor. */
-static enum rc sweep_whole(struct sweep *sweep, const struct sweep_spec *spec, double floor)
+/* Where the search stands: the cheapest setting known to meet the floor before it is missed for the
+ * first time, and the one that misses it. Cheaper is upward in `direction`. */
+struct bracket {
+    const struct sweep_point *met;
+    const struct sweep_point *missed;
+};
+
+static bool whole(const struct sweep_spec *spec)
 {
-    double below = spec->low - 1;
-    double above = spec->low;
-    bool met = false;
-    for (;;) {
-        const enum rc rc = try(sweep, spec, above, floor, &met);
-        if (rc != RC_OK)
-            return rc;
-        if (met || above >= spec->high)
-            break;
-        below = above;
-        above = fmin(above * 2, spec->high);
-    }
-    while (met && above - below > 1) {
-        const double middle = rint((below + above) / 2 - 0.25);
-        bool here = false;
-        const enum rc rc = try(sweep, spec, middle, floor, &here);
-        if (rc != RC_OK)
-            return rc;
-        if (here)
-            above = middle;
-        else
-            below = middle;
-    }
-    return RC_OK;
+    return spec->knob != KNOB_TARGET;
 }
 
-/* A larger target is cheaper: from the dearest end. */
-static enum rc sweep_target(struct sweep *sweep, const struct sweep_spec *spec, double floor)
+/* Position on the way from dear to cheap. */
+static double place_of(const struct sweep_spec *spec, double knob)
 {
-    double dear = spec->low;
-    double cheap = spec->high;
-    bool met = false;
-    enum rc rc = try(sweep, spec, dear, floor, &met);
-    if (rc != RC_OK || !met)
-        return rc;
-    rc = try(sweep, spec, cheap, floor, &met);
-    while (rc == RC_OK && !met && cheap / dear > STEP) {
-        const double middle = sqrt(dear * cheap);
-        bool here = false;
-        rc = try(sweep, spec, middle, floor, &here);
-        if (here)
-            dear = middle;
-        else
-            cheap = middle;
+    return whole(spec) ? -knob : knob;
+}
+
+static struct bracket known(const struct sweep *sweep, const struct sweep_spec *spec, double floor)
+{
+    struct bracket b = {NULL, NULL};
+    for (size_t i = 0; i < sweep->count; i++) {
+        const struct sweep_point *p = &sweep->point[i];
+        if (p->variant == spec->variant && p->attainment < floor &&
+            (b.missed == NULL || place_of(spec, p->knob) < place_of(spec, b.missed->knob)))
+            b.missed = p;
+    }
+    for (size_t i = 0; i < sweep->count; i++) {
+        const struct sweep_point *p = &sweep->point[i];
+        if (p->variant == spec->variant && p->attainment >= floor &&
+            (b.missed == NULL || place_of(spec, p->knob) < place_of(spec, b.missed->knob)) &&
+            (b.met == NULL || place_of(spec, p->knob) > place_of(spec, b.met->knob)))
+            b.met = p;
+    }
+    return b;
+}
+
+/* Attainment on an axis along which misses fall about evenly with the knob's logarithm. */
+static double log_odds(double share)
+{
+    const double inside = fmin(fmax(share, 1e-5), 1 - 1e-5);
+    return num_log(inside / (1 - inside));
+}
+
+/* The setting between the two at which a straight line meets the floor, kept off the ends. */
+static double between(const struct sweep_spec *spec, const struct bracket *b, double floor)
+{
+    const double from = log_odds(b->met->attainment);
+    const double to = log_odds(b->missed->attainment);
+    const double share = from > to ? (from - log_odds(floor)) / (from - to) : 0.5;
+    const double knob =
+        b->met->knob * num_pow(b->missed->knob / b->met->knob, fmin(fmax(share, 0.15), 0.85));
+    if (!whole(spec))
+        return knob;
+    return fmin(fmax(rint(knob), b->missed->knob + 1), b->met->knob - 1);
+}
+
+/* No setting is left between them, or their costs differ by less than what is asked for. */
+static bool close_enough(const struct sweep_spec *spec, const struct bracket *b)
+{
+    if (b->met->gpu_hours - b->missed->gpu_hours <= spec->precision * b->met->gpu_hours)
+        return true;
+    return whole(spec) ? b->met->knob - b->missed->knob <= 1
+                       : b->missed->knob <= b->met->knob * STEP;
+}
+
+/* A setting beyond the one end that is known, by a factor that doubles; the end itself: there is
+ * nothing beyond it. */
+static double beyond(const struct sweep_spec *spec, double knob, bool dearer, double factor)
+{
+    const bool up = whole(spec) == dearer;
+    double next = up ? knob * factor : knob / factor;
+    if (whole(spec))
+        next = up ? ceil(next) : floor(next);
+    return fmin(fmax(next, spec->low), spec->high);
+}
+
+static double first_of(const struct sweep_spec *spec)
+{
+    const double usual = whole(spec) ? spec->low : sqrt(spec->low * spec->high);
+    const double knob = spec->guess > 0 ? spec->guess : usual;
+    return fmin(fmax(whole(spec) ? rint(knob) : knob, spec->low), spec->high);
+}
+
+static enum rc search(struct sweep *sweep, const struct sweep_spec *spec, double wanted)
+{
+    double factor = whole(spec) ? 1.25 : 2;
+    enum rc rc = RC_OK;
+    while (rc == RC_OK) {
+        const struct bracket b = known(sweep, spec, wanted);
+        double knob;
+        if (b.met == NULL && b.missed == NULL) {
+            knob = first_of(spec);
+        } else if (b.met != NULL && b.missed != NULL) {
+            if (close_enough(spec, &b))
+                return RC_OK;
+            knob = between(spec, &b, wanted);
+        } else {
+            const struct sweep_point *end = b.met != NULL ? b.met : b.missed;
+            knob = beyond(spec, end->knob, b.met == NULL, factor);
+            if (knob == end->knob)
+                return RC_OK;
+            factor *= factor;
+        }
+        rc = play_once(sweep, spec, knob);
     }
     return rc;
 }
 
 enum rc sweep_to_floor(struct sweep *sweep, const struct sweep_spec *spec, double floor)
 {
-    bool met;
     switch (spec->knob) {
     case KNOB_NONE:
     case KNOB_GIVEN:
-        return try(sweep, spec, 0, floor, &met);
+        return play_once(sweep, spec, 0);
     case KNOB_COUNT:
     case KNOB_LEAST:
-        return sweep_whole(sweep, spec, floor);
     case KNOB_TARGET:
-        return sweep_target(sweep, spec, floor);
+        return search(sweep, spec, floor);
     }
     return RC_OK;
+}
+
+double sweep_variant_cost(const struct sweep *sweep, const struct sweep_spec *spec, double floor)
+{
+    const struct bracket b = known(sweep, spec, floor);
+    if (b.met == NULL)
+        return NAN;
+    if (b.missed == NULL)
+        return b.met->gpu_hours;
+    const double share = (b.met->attainment - floor) / (b.met->attainment - b.missed->attainment);
+    return b.met->gpu_hours + share * (b.missed->gpu_hours - b.met->gpu_hours);
 }
 
 const struct sweep_point *sweep_best(const struct sweep *sweep, double floor)
@@ -110,21 +173,38 @@ const struct sweep_point *sweep_best(const struct sweep *sweep, double floor)
     return best;
 }
 
-double sweep_cost_at(const struct sweep *sweep, double attainment)
+struct sweep_pair sweep_around(const struct sweep *sweep, double attainment)
 {
-    const struct sweep_point *above = sweep_best(sweep, attainment);
-    if (above == NULL)
-        return NAN;
+    struct sweep_pair pair = {.above = sweep_best(sweep, attainment)};
+    if (pair.above == NULL)
+        return pair;
     /* Among the points below, the one that gives the cheapest mixture with `above`. */
-    double best = above->gpu_hours;
+    double best = pair.above->gpu_hours;
     for (size_t i = 0; i < sweep->count; i++) {
         const struct sweep_point *below = &sweep->point[i];
-        if (below->attainment >= attainment || below->gpu_hours >= above->gpu_hours ||
+        if (below->attainment >= attainment || below->gpu_hours >= pair.above->gpu_hours ||
             attainment - below->attainment > 0.03)
             continue;
-        const double share =
-            (attainment - below->attainment) / (above->attainment - below->attainment);
-        best = fmin(best, below->gpu_hours + share * (above->gpu_hours - below->gpu_hours));
+        const double cost = sweep_mix(pair.above, below, attainment);
+        if (cost < best) {
+            best = cost;
+            pair.below = below;
+        }
     }
-    return best;
+    return pair;
+}
+
+double sweep_mix(const struct sweep_point *above, const struct sweep_point *below,
+                 double attainment)
+{
+    if (below == NULL || !(above->attainment > below->attainment))
+        return above->gpu_hours;
+    const double share = (attainment - below->attainment) / (above->attainment - below->attainment);
+    return below->gpu_hours + share * (above->gpu_hours - below->gpu_hours);
+}
+
+double sweep_cost_at(const struct sweep *sweep, double attainment)
+{
+    const struct sweep_pair pair = sweep_around(sweep, attainment);
+    return pair.above == NULL ? NAN : sweep_mix(pair.above, pair.below, attainment);
 }

@@ -1,8 +1,9 @@
 /* sweep.h - turning one knob until a floor of attainment is just met, at the least cost.
  *
- * Along a knob attainment and cost go the same way, roughly. So: bisection between a value that
- * meets the floor and one that does not, in steps of 2 % (or whole numbers); of all values tried
- * the cheapest that meets it counts. Pure; one owner. */
+ * Along a knob attainment and cost go the same way, roughly. So: from a guess to a value that meets
+ * the floor and one that does not, then between them by interpolation, to steps of 2 % (or whole
+ * numbers) or until the two cost nearly the same; of all values tried the cheapest that meets the
+ * floor counts. Points of an earlier search are used again. Pure; one owner. */
 #ifndef SLUICE_SIM_SWEEP_H
 #define SLUICE_SIM_SWEEP_H
 
@@ -35,6 +36,8 @@ struct sweep_spec {
     double low;
     double high;
     size_t variant;
+    double guess;     /* played first; 0: none */
+    double precision; /* enough is known when the costs on both sides differ by this share */
     sweep_play_fn *play;
     void *user;
 };
@@ -44,8 +47,21 @@ struct sweep_spec {
 enum rc sweep_to_floor(struct sweep *sweep, const struct sweep_spec *spec, double floor) MUST_CHECK;
 /* Cheapest point that meets the floor; NULL: none does. */
 const struct sweep_point *sweep_best(const struct sweep *sweep, double floor);
-/* Cost at exactly this attainment, interpolated between the cheapest points below and above it;
- * NAN when the sweep does not reach it. */
+/* What this variant would cost at the floor by what is known of it, however coarsely; NAN: no
+ * setting of it was found that meets it. */
+double sweep_variant_cost(const struct sweep *sweep, const struct sweep_spec *spec, double floor);
+
+/* Two settings between which an attainment lies, so that their mixture is cheapest; above NULL: the
+ * sweep does not reach it, below NULL: `above` alone is cheapest. */
+struct sweep_pair {
+    const struct sweep_point *above;
+    const struct sweep_point *below;
+};
+struct sweep_pair sweep_around(const struct sweep *sweep, double attainment);
+/* Cost of the mixture that attains so much (outside of the two: extrapolated). */
+double sweep_mix(const struct sweep_point *above, const struct sweep_point *below,
+                 double attainment);
+/* Cost at exactly this attainment, interpolated; NAN when the sweep does not reach it. */
 double sweep_cost_at(const struct sweep *sweep, double attainment);
 
 #endif
