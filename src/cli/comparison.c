@@ -65,12 +65,20 @@ static enum rc sweep_family(struct player *player, struct family *family, double
     return RC_OK;
 }
 
-/* The count that a minimum is looked for from: most of the fixed fleet that meets the floor. */
+/* Where the search for the fixed fleet begins. */
+static double first_count(const struct cell *cell)
+{
+    return ceil(cell->demand / LOAD_AT_START) + 1;
+}
+
+/* Where the search for a count begins, for a minimum most of the fixed fleet that meets the floor;
+ * 0: nobody knows. */
 static double guess_of(const struct cell *cell, const struct baseline *b)
 {
-    return b != NULL && b->knob == KNOB_LEAST
-               ? 0.7 * (double)(cell->replicas_max - REPLICAS_SPARE) / 2
-               : 0;
+    if (b == NULL || b->knob == KNOB_TARGET)
+        return 0;
+    return b->knob == KNOB_LEAST ? 0.7 * (double)(cell->replicas_max - REPLICAS_SPARE) / 2
+                                 : first_count(cell);
 }
 
 /* To every floor, and to what the policies without a knob attained: there they are compared. */
@@ -113,12 +121,6 @@ static enum rc calibrate(struct player *player, struct cell *cell)
             return RC_OK;
     }
     return RC_OK;
-}
-
-/* Where the search for the fixed fleet begins. */
-static double first_count(const struct cell *cell)
-{
-    return ceil(cell->demand / LOAD_AT_START) + 1;
 }
 
 /* Length, work, objectives, the fixed fleet that meets the highest floor: from this follow the
