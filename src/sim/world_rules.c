@@ -197,8 +197,10 @@ static bool was_limited(const struct decision *d)
 {
     for (uint32_t i = 0; i < d->trail_count; i++) {
         const struct trail_entry *entry = &d->trail[i];
+        if (entry->stage == STAGE_PIN) /* from wherever the rest had come to */
+            return true;
         if ((entry->stage == STAGE_BOUNDS || entry->stage == STAGE_FLEET ||
-             entry->stage == STAGE_PIN || entry->reason == REASON_ADOPTED) &&
+             entry->reason == REASON_ADOPTED) &&
             entry->after < entry->before)
             return true;
     }
