@@ -13,6 +13,8 @@
 #include "store/store_internal.h"
 
 #define BLOB_BYTES_MAX (64U << 20)
+/* Of the file in memory: rows come at its end, the others are rarely read. */
+#define CACHE_KIB "512"
 
 static const char *const sql_text[STORE_SQL_COUNT] = {
 #define STORE_SQL_TEXT(id, text) [STORE_SQL_##id] = (text),
@@ -211,6 +213,7 @@ static enum opening try_open(struct store *store, const char *path, int flags, b
     (void)exec(store->db,
                "PRAGMA journal_mode=WAL"); /* refused on some file systems: slower, still right */
     (void)exec(store->db, "PRAGMA synchronous=NORMAL");
+    (void)exec(store->db, "PRAGMA cache_size=-" CACHE_KIB);
     if (!exec(store->db, schema) ||
         !exec(store->db,
               "INSERT OR IGNORE INTO meta VALUES('format', '1');"

@@ -364,6 +364,21 @@ static void a_read_asks_only_for_decisions_when_told_to(void **state)
     store_close(store);
 }
 
+/* The daemon's memory must not follow the size of its file for hours. */
+static void memory_does_not_grow_with_the_file(void **state)
+{
+    struct store *store = open_store(fresh_path("grows"), NULL);
+    int64_t before;
+
+    (void)state;
+    put_ticks(store, 6000);
+    before = sqlite3_memory_used();
+    for (int i = 0; i < 4; i++)
+        put_ticks(store, 6000);
+    assert_in_range(sqlite3_memory_used(), 1, before + (64 << 10));
+    store_close(store);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -376,6 +391,7 @@ int main(void)
         cmocka_unit_test(events_are_listed_newest_first_and_by_pool),
         cmocka_unit_test(reads_of_ticks_and_events_walk_an_index),
         cmocka_unit_test(a_read_asks_only_for_decisions_when_told_to),
+        cmocka_unit_test(memory_does_not_grow_with_the_file),
     };
 
     return cmocka_run_group_tests(tests, make_folder, remove_folder);
