@@ -1,9 +1,9 @@
 /* One page that stands alone: a plot of attainment against cost for every cell, and the table. */
 #include <math.h>
-#include <stdio.h>
 
 #include "base/duration.h"
 #include "cli/comparison.h"
+#include "cli/html.h"
 
 #define WIDTH 640
 #define HEIGHT 300
@@ -11,28 +11,6 @@
 
 static const char *const colours[] = {"#d62728", "#1f77b4", "#2ca02c", "#9467bd", "#ff7f0e",
                                       "#8c564b", "#e377c2", "#17becf", "#7f7f7f", "#bcbd22"};
-
-static void escaped(struct buf *ret, const char *text)
-{
-    for (; *text != '\0'; text++)
-        switch (*text) {
-        case '<':
-            buf_text(ret, "&lt;");
-            break;
-        case '&':
-            buf_text(ret, "&amp;");
-            break;
-        default:
-            buf_byte(ret, *text);
-        }
-}
-
-static void rounded(struct buf *ret, double value, int digits)
-{
-    char text[64];
-    (void)snprintf(text, sizeof text, "%.*f", digits, value);
-    buf_text(ret, text);
-}
 
 struct plot {
     double cost_max;
@@ -62,9 +40,9 @@ static void circle(struct buf *ret, const struct plot *plot, const struct sweep_
         HEIGHT - MARGIN -
         (point->attainment - plot->attained_min) / (1 - plot->attained_min) * (HEIGHT - 2 * MARGIN);
     buf_text(ret, "<circle cx='");
-    rounded(ret, x, 1);
+    html_number(ret, x, 1);
     buf_text(ret, "' cy='");
-    rounded(ret, y, 1);
+    html_number(ret, y, 1);
     buf_printf(ret, "' r='%d' stroke='%s' fill='%s'/>", filled ? 6 : 3, colour,
                filled ? colour : "none");
 }
@@ -79,12 +57,12 @@ static void axis(struct buf *ret, const struct plot *plot, double floor)
     buf_printf(ret, "<line x1='%d' x2='%d' y1='%d' y2='%d' stroke='#999' stroke-dasharray='4'/>",
                MARGIN, WIDTH - MARGIN, (int)y, (int)y);
     buf_printf(ret, "<text x='4' y='%d'>", (int)y + 4);
-    rounded(ret, 100 * floor, 0);
+    html_number(ret, 100 * floor, 0);
     buf_printf(ret, " %%</text><text x='4' y='%d'>", HEIGHT - MARGIN);
-    rounded(ret, 100 * plot->attained_min, 0);
+    html_number(ret, 100 * plot->attained_min, 0);
     buf_printf(ret, " %%</text><text x='%d' y='%d'>0</text><text x='%d' y='%d'>", MARGIN,
                HEIGHT - MARGIN + 16, WIDTH - MARGIN - 60, HEIGHT - MARGIN + 16);
-    rounded(ret, plot->cost_max, 0);
+    html_number(ret, plot->cost_max, 0);
     buf_text(ret, " GPU-hours</text>");
 }
 
@@ -102,7 +80,7 @@ static void cell_plot(const struct comparison *c, const struct compared *cell, s
             circle(ret, &plot, &family->sweep.point[k], colour, family->baseline == NULL);
         buf_printf(ret, "<text x='%d' y='%d' fill='%s'>", MARGIN + (int)(p % 6) * 95,
                    16 + (int)(p / 6) * 16, colour);
-        escaped(ret, family->policy);
+        html_text(ret, family->policy);
         buf_text(ret, "</text>");
     }
     buf_text(ret, "</svg>");
@@ -116,20 +94,20 @@ static void cell_rows(const struct comparison *c, const struct compared *cell, s
             const struct family *family = &cell->family[p];
             const struct sweep_point *best = comparison_best(family, c->floor[f]);
             buf_text(ret, "<tr><td>");
-            escaped(ret, family->policy);
+            html_text(ret, family->policy);
             buf_text(ret, "<td>");
-            rounded(ret, 100 * c->floor[f], 1);
+            html_number(ret, 100 * c->floor[f], 1);
             if (best == NULL) {
                 buf_text(ret, " %<td colspan=3>not reached</tr>");
                 continue;
             }
             buf_text(ret, " %<td>");
-            rounded(ret, 100 * best->attainment, 2);
+            html_number(ret, 100 * best->attainment, 2);
             buf_text(ret, " %<td>");
-            rounded(ret, best->gpu_hours, 2);
+            html_number(ret, best->gpu_hours, 2);
             buf_text(ret, "<td>");
             if (family->baseline != NULL)
-                rounded(ret, comparison_knob(cell, family, best), 2);
+                html_number(ret, comparison_knob(cell, family, best), 2);
             buf_text(ret, "</tr>");
         }
     buf_text(ret, "</table>");
@@ -147,15 +125,15 @@ void comparison_html(const struct comparison *c, struct buf *ret)
     for (size_t i = 0; i < c->cell_count; i++) {
         const struct compared *cell = &c->cell[i];
         buf_text(ret, "<h2>");
-        escaped(ret, cell->cell.trace);
+        html_text(ret, cell->cell.trace);
         buf_text(ret, " × ");
         buf_number(ret, cell->cell.scale);
         buf_text(ret, ", start-up ");
-        rounded(ret, seconds_of(cell->cell.startup_ns), 0);
+        html_number(ret, seconds_of(cell->cell.startup_ns), 0);
         buf_text(ret, " s</h2>");
         if (cell->failed) {
             buf_text(ret, "<p>Not played: ");
-            escaped(ret, cell->why.text);
+            html_text(ret, cell->why.text);
             continue;
         }
         cell_plot(c, cell, ret);

@@ -10,6 +10,7 @@ void account_init(struct account *account, const char *pool, int64_t day, double
 {
     *account = (struct account){.minute = INT64_MIN,
                                 .now_ns = TIME_NONE,
+                                .wait_s_max = NAN,
                                 .day = day,
                                 .cost_day = paid,
                                 .outcome = {.first_ready_ns = TIME_NONE, .there_ns = TIME_NONE}};
@@ -140,6 +141,7 @@ static void clear(struct account *a)
     a->need_sum = a->need_seconds = a->traffic_seconds = a->in_flight = a->waiting = 0;
     a->other_seconds = a->cost = 0;
     a->waiting_max = 0;
+    a->wait_s_max = NAN;
     memset(a->class_seconds, 0, sizeof(a->class_seconds));
 }
 
@@ -165,6 +167,7 @@ static void put_minute(struct account *a, const struct accounts_out *out)
     put_mean(&w, "inFlight", a->in_flight, a->traffic_seconds);
     put_mean(&w, "waiting", a->waiting, a->traffic_seconds);
     json_member_int(&w, "waitingMax", a->waiting_max);
+    json_member_number(&w, "waitMax", a->wait_s_max);
     if (known)
         put_amounts(&w, &now, &a->before);
     json_member_number(&w, "cost", a->cost);
@@ -281,22 +284,36 @@ void account_close(struct account *a, const struct pool_spec *spec, const struct
         close_outcome(a, spec, a->now_ns, "ended", out);
 }
 
-void account_tick(struct account *a, const struct pool_spec *spec,
-                  const struct observation *observation, size_t pool,
-                  const struct decision *decision, const struct accounts_out *out)
+/* For how long the one that waits longest has waited; what waited less than a tick may not show. */
+static void see_waits(struct account *a, const struct account_view *view)
 {
+    for (size_t i = 0; i < view->sample_count; i++) {
+        const struct sample *sample = &view->samples[i];
+        if (sample->pool == view->pool && sample->signal == SIGNAL_OLDEST_WAIT &&
+            sample->state == SIGNAL_VALUE)
+            a->wait_s_max = fmax(a->wait_s_max, sample->value);
+    }
+}
+
+void account_tick(struct account *a, const struct account_view *view,
+                  const struct accounts_out *out)
+{
+    const struct pool_spec *spec = view->spec;
+    const struct observation *observation = view->observation;
+    const struct decision *decision = view->decision;
     const int64_t now_ns = observation->now_ns;
     if (a->now_ns != TIME_NONE && now_ns > a->now_ns) {
         const int64_t span_ns = now_ns - a->now_ns;
         add_span(a, spec, seconds_of(span_ns < ACCOUNT_GAP_NS_MAX ? span_ns : ACCOUNT_GAP_NS_MAX));
     }
     turn_minute(a, spec, observation->wall_ns, out);
+    see_waits(a, view);
     if (observation->wall_ns / DAY_NS > a->day) { /* a clock set back begins no day again */
         a->day = observation->wall_ns / DAY_NS;
         a->cost_day = 0;
     }
     a->now_ns = now_ns;
-    a->seen = observation->pool[pool];
+    a->seen = observation->pool[view->pool];
     a->desired = decision->desired;
     a->need = decision->proposal.abstain         ? (double)NAN
               : !isnan(decision->proposal.exact) ? decision->proposal.exact
@@ -307,4 +324,16 @@ void account_tick(struct account *a, const struct pool_spec *spec,
         open_outcome(a, spec, observation, decision, out);
     else if (a->outcome.open)
         follow_outcome(a, spec, now_ns, out);
+}
+
+void account_record(struct account *a, const struct tick_record *record, size_t pool,
+                    const struct accounts_out *out)
+{
+    const struct account_view view = {.spec = group_pool(record->spec, pool),
+                                      .observation = record->observation,
+                                      .decision = &record->decision[pool],
+                                      .pool = pool,
+                                      .samples = record->samples,
+                                      .sample_count = record->sample_count};
+    account_tick(a, &view, out);
 }

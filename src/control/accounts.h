@@ -43,6 +43,7 @@ struct account {
     double seconds, ready, pending, warm, wanted, need_sum, need_seconds;
     double traffic_seconds, in_flight, waiting;
     int64_t waiting_max;
+    double wait_s_max; /* NAN = nobody told */
     double class_seconds[CLASSES_PER_POOL_MAX];
     double other_seconds; /* warm, draining, blocked */
     double cost;
@@ -64,9 +65,20 @@ struct accounts_out {
 
 /* paid: on `day`, by earlier runs. */
 void account_init(struct account *account, const char *pool, int64_t day, double paid);
-void account_tick(struct account *account, const struct pool_spec *spec,
-                  const struct observation *observation, size_t pool,
-                  const struct decision *decision, const struct accounts_out *out);
+/* One pool at a tick. */
+struct account_view {
+    const struct pool_spec *spec;
+    const struct observation *observation;
+    const struct decision *decision;
+    size_t pool;                  /* its place in the group */
+    const struct sample *samples; /* of the whole group */
+    size_t sample_count;
+};
+void account_tick(struct account *account, const struct account_view *view,
+                  const struct accounts_out *out);
+/* The same from the record of the tick. */
+void account_record(struct account *account, const struct tick_record *record, size_t pool,
+                    const struct accounts_out *out);
 /* What is not written yet, at the end. */
 void account_close(struct account *account, const struct pool_spec *spec,
                    const struct accounts_out *out);

@@ -291,8 +291,7 @@ static void add_up(struct control *control, struct group_memory *memory,
         .user = control, .row = take_row, .bill = take_bill, .totals = read_totals};
     struct account *account = accounts_of(control, memory, record->spec);
     for (size_t i = 0; i < memory->accounts; i++)
-        account_tick(&account[i], group_pool(record->spec, i), record->observation, i,
-                     &record->decision[i], &out);
+        account_record(&account[i], record, i, &out);
 }
 
 void history_done(struct control *control)

@@ -133,6 +133,8 @@ static void act(struct world *world, const struct action *action)
         return;
     case ACTION_RECORD:
         check_record(world, action->record, count_record(world, action->record));
+        if (world->spec.record != NULL)
+            world->spec.record(world->spec.record_user, action->record);
         return;
     case ACTION_NOTE:
         for (size_t i = 0; i < world->note_count; i++)

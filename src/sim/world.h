@@ -69,6 +69,8 @@ struct world_spec {
     const int64_t *initial; /* replicas that are ready at the begin, by pool; NULL = none */
     world_next_fn *next;
     void *source;
+    void (*record)(void *user, const struct tick_record *record); /* every tick; NULL = nobody */
+    void *record_user;
 };
 
 struct world;

@@ -287,6 +287,7 @@ enum rc store_open(const char *path, struct store **ret, struct store_opening *o
         return rc;
     }
     opening->read_only = store->read_only;
+    store->newer = how == NEWER;
     (void)meta_get(store->db, "installation", store->installation);
     *ret = store;
     return RC_OK;
@@ -316,6 +317,7 @@ enum rc store_open_reading(const char *path, struct store **ret, struct diag *di
         store_close(store);
         return rc;
     }
+    store->newer = how == NEWER;
     (void)meta_get(store->db, "installation", store->installation);
     *ret = store;
     return RC_OK;
@@ -334,6 +336,11 @@ void store_close(struct store *store)
 bool store_read_only(const struct store *store)
 {
     return store->read_only;
+}
+
+bool store_newer(const struct store *store)
+{
+    return store->newer;
 }
 
 const char *store_installation(const struct store *store)

@@ -52,6 +52,8 @@ enum rc store_open(const char *path, struct store **ret, struct store_opening *o
 enum rc store_open_reading(const char *path, struct store **ret, struct diag *diag) MUST_CHECK;
 void store_close(struct store *store);
 bool store_read_only(const struct store *store);
+/* The file is of a newer format: what can be read of it may mean something else. */
+bool store_newer(const struct store *store);
 /* Random name of this installation, made with the file; marks the engines it started. */
 const char *store_installation(const struct store *store);
 

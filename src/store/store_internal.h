@@ -90,6 +90,7 @@ struct store {
     sqlite3 *db;
     sqlite3_stmt *statement[STORE_SQL_COUNT];
     bool read_only;
+    bool newer;
     char installation[40];
     struct buf inflated[4]; /* state, samples, observation, decision of the row being shown */
 };

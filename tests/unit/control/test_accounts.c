@@ -20,6 +20,7 @@ struct book {
     struct observation observation;
     struct decision decision;
     struct pool_totals totals;
+    struct sample sample[2];
     struct accounts_out out;
     struct {
         enum store_series series;
@@ -91,7 +92,12 @@ static void set_ready(int64_t ready)
 static void run(int64_t seconds)
 {
     for (int64_t i = 0; i < seconds; i += 2) {
-        account_tick(&b.account, &b.spec, &b.observation, 0, &b.decision, &b.out);
+        const struct account_view view = {.spec = &b.spec,
+                                          .observation = &b.observation,
+                                          .decision = &b.decision,
+                                          .samples = b.sample,
+                                          .sample_count = COUNT_OF(b.sample)};
+        account_tick(&b.account, &view, &b.out);
         b.observation.now_ns += 2 * SECOND_NS;
         b.observation.wall_ns += 2 * SECOND_NS;
         b.decision.previous = b.decision.desired;
@@ -177,6 +183,27 @@ static void replicas_outside_the_classes_are_billed_at_the_highest_price(void **
     assert_true(b.bill[1].seconds == 120 && fabs(b.bill[1].cost - 0.12) < 1e-9);
 }
 
+static void the_longest_wait_of_a_minute_is_that_of_its_pool_and_null_when_nobody_told(void **state)
+{
+    (void)state;
+    begin();
+    set_ready(1);
+    run(62);
+    assert_says(row_of(SERIES_MINUTE, 0), "\"waitMax\":null,");
+    b.sample[0] =
+        (struct sample){.pool = 0, .signal = SIGNAL_OLDEST_WAIT, .state = SIGNAL_VALUE, .value = 7};
+    b.sample[1] =
+        (struct sample){.pool = 1, .signal = SIGNAL_OLDEST_WAIT, .state = SIGNAL_VALUE, .value = 9};
+    run(10);
+    b.sample[0].value = 2;
+    run(50);
+    assert_says(row_of(SERIES_MINUTE, 1), "\"waitMax\":7,");
+    b.sample[0].state = SIGNAL_FAILED;
+    run(120);
+    assert_says(row_of(SERIES_MINUTE, 2), "\"waitMax\":2,");
+    assert_says(row_of(SERIES_MINUTE, 3), "\"waitMax\":null,");
+}
+
 static void minutes_at_rest_are_mostly_left_out(void **state)
 {
     (void)state;
@@ -248,6 +275,8 @@ int main(void)
         cmocka_unit_test(a_minute_holds_means_amounts_and_money),
         cmocka_unit_test(an_unknown_price_or_queue_is_null_and_never_zero),
         cmocka_unit_test(replicas_outside_the_classes_are_billed_at_the_highest_price),
+        cmocka_unit_test(
+            the_longest_wait_of_a_minute_is_that_of_its_pool_and_null_when_nobody_told),
         cmocka_unit_test(minutes_at_rest_are_mostly_left_out),
         cmocka_unit_test(a_long_silence_is_not_added_up),
         cmocka_unit_test(a_raise_is_followed_until_it_has_settled),
