@@ -170,9 +170,8 @@ static void tell(struct dcgm *d, uint64_t replica, size_t at, double value)
                                         .fault = known ? SOURCE_FAULT_NONE : SOURCE_FAULT_UNCOVERED,
                                         .value = known ? value : 0});
     if (!known)
-        (void)snprintf(s->status.text, sizeof(s->status.text),
-                       "the page does not tell what the GPUs of replica %" PRIu64 " (%.60s) do",
-                       replica, source_gpus(s, replica));
+        source_say(s, "the page does not tell what the GPUs of replica %" PRIu64 " (%.60s) do",
+                   replica, source_gpus(s, replica));
 }
 
 static void tell_replicas(struct dcgm *d)

@@ -98,9 +98,7 @@ static void resource_ask(struct source *s)
         if (!source_usage(s, row.id, &usage)) {
             tell(s, row.id, signals[0], SIGNAL_FAILED, 0);
             tell(s, row.id, signals[1], SIGNAL_FAILED, 0);
-            (void)snprintf(s->status.text, sizeof(s->status.text),
-                           "what replica %llu uses cannot be read here",
-                           (unsigned long long)row.id);
+            source_say(s, "what replica %llu uses cannot be read here", (unsigned long long)row.id);
             continue;
         }
         const double all = s->spec.resource.memory_bytes > 0 ? s->spec.resource.memory_bytes

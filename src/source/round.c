@@ -82,6 +82,20 @@ void source_number(struct source *s, double value, int64_t age_ns)
 
 /* ---- states ---- */
 
+static void say(struct source *s, const char *format, va_list args)
+{
+    (void)vsnprintf(s->status.text, sizeof(s->status.text), format, args);
+    s->said = true;
+}
+
+void source_say(struct source *s, const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    say(s, format, args);
+    va_end(args);
+}
+
 static void say_change(struct source *s, bool was_down)
 {
     const bool down = s->status.fault != SOURCE_FAULT_NONE;
@@ -101,6 +115,9 @@ static void set_state(struct source *s, enum source_fault fault)
     const enum source_fault was = status->fault;
     const bool was_fallen = status->fallen;
     const int64_t now_ns = source_now_ns(s);
+    if (!s->said) /* what was wrong before is not wrong any more */
+        status->text[0] = '\0';
+    s->said = false;
     status->rounds++;
     status->fault = fault;
     if (fault == SOURCE_FAULT_NONE) {
@@ -158,7 +175,7 @@ void source_fail(struct source *s, enum source_fault fault, int64_t retry_ns, co
 {
     va_list args;
     va_start(args, format);
-    (void)vsnprintf(s->status.text, sizeof(s->status.text), format, args);
+    say(s, format, args);
     va_end(args);
     set_state(s, fault);
     const int64_t now_ns = clock_monotonic_ns();
@@ -179,15 +196,12 @@ static void word_fault(struct source *s, const struct source_value *value, doubl
     (void)num_print(number, text);
     (void)duration_print(value->age_ns / MILLISECOND_NS * MILLISECOND_NS, age);
     if (fault == SOURCE_FAULT_STALE)
-        (void)snprintf(s->status.text, sizeof(s->status.text), "%s was measured %s ago", signal,
-                       age);
+        source_say(s, "%s was measured %s ago", signal, age);
     else if (fault == SOURCE_FAULT_ABSURD && signal_row(value->signal.id)->ceiling < 2)
-        (void)snprintf(s->status.text, sizeof(s->status.text),
-                       "%s is %s, a ratio is wanted: if it is in percent, set factor: 0.01", signal,
-                       text);
+        source_say(s, "%s is %s, a ratio is wanted: if it is in percent, set factor: 0.01", signal,
+                   text);
     else
-        (void)snprintf(s->status.text, sizeof(s->status.text), "%s is %s: %s", signal, text,
-                       source_fault_words(fault));
+        source_say(s, "%s is %s: %s", signal, text, source_fault_words(fault));
 }
 
 static int64_t rate_span_ns(const struct source *s)

@@ -70,6 +70,7 @@ struct source {
     size_t pool_index;  /* in the configuration in force */
     struct timer timer; /* next round; the deadline of the one that runs */
     bool asking;
+    bool said;                  /* status.text is of this round */
     int64_t asked_ns;           /* begin of the newest round, on the monotonic clock; TIME_NONE */
     int64_t told_ns;            /* last round with a value; TIME_NONE */
     int64_t expected;           /* replicas that should answer in this round; 0 = not per replica */
@@ -88,6 +89,8 @@ void source_expect(struct source *s, int64_t replicas);
 void source_value(struct source *s, const struct source_value *value);
 /* A plain value of the only signal of the specification, measured age_ns ago. */
 void source_number(struct source *s, double value, int64_t age_ns);
+/* Something for people about this round, shown until the next one ends. */
+void source_say(struct source *s, const char *format, ...) PRINTF_LIKE(2, 3);
 /* The round is over: its values are screened, folded and told. None: as `empty` says. */
 void source_end(struct source *s);
 /* The round is over and told nothing. retry_ns: when the other side wants to be asked again at the

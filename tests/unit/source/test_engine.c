@@ -288,6 +288,32 @@ static void fault_21_latencies_of_a_replica_that_warms_up_do_not_count(void **st
     rig_done(&rig);
 }
 
+#define BEYOND(observed)                                                                           \
+    "vllm:num_requests_running 1\n"                                                                \
+    "vllm:time_to_first_token_seconds_bucket{le=\"1\"} 0\n"                                        \
+    "vllm:time_to_first_token_seconds_bucket{le=\"+Inf\"} " #observed "\n"
+
+static void fault_09_what_lies_beyond_the_last_bound_is_said(void **state)
+{
+    (void)state;
+    struct rig rig;
+    struct source_row row;
+    rig_init(&rig);
+    add_replica(&rig, 1, port_of(&rig), true);
+    rig_use(&rig, VLLM LATENCIES);
+    rig_answer(&rig, 200, BEYOND(0));
+    assert_int_equal(rig_next(&rig, 0), SOURCE_FAULT_NONE);
+    rig_answer(&rig, 200, BEYOND(9));
+    assert_int_equal(rig_next(&rig, 0), SOURCE_FAULT_NONE);
+    assert_float_equal(sample_of(&rig, SIGNAL_TTFT)->value, 1, 0);
+    assert_true(sources_at(rig.sources, 0, &row));
+    assert_non_null(strstr(row.status->text, "the 95th percentile is at least 1 s"));
+    assert_int_equal(rig_next(&rig, 0), SOURCE_FAULT_NONE); /* nothing new was observed */
+    assert_true(sources_at(rig.sources, 0, &row));
+    assert_string_equal(row.status->text, "");
+    rig_done(&rig);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -299,6 +325,7 @@ int main(void)
         cmocka_unit_test(an_engine_of_which_nobody_said_that_it_has_metrics_may_have_none),
         cmocka_unit_test(without_replicas_signals_are_absent_not_failed),
         cmocka_unit_test(fault_21_latencies_of_a_replica_that_warms_up_do_not_count),
+        cmocka_unit_test(fault_09_what_lies_beyond_the_last_bound_is_said),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
