@@ -11,6 +11,7 @@
 #include "base/num.h"
 #include "cli/command.h"
 #include "cli/comparison.h"
+#include "cli/profile_file.h"
 #include "core/policy.h"
 #include "io/file.h"
 
@@ -46,7 +47,7 @@ static const struct cli_opt options[] = {
     CLI_OPT(TEXT, struct compare_options, policies, "policies", "NAME[,NAME]",
             "adaptive,static,hpa,keda,knative,oracle", 0, 0,
             "Baselines are tuned on each trace, see below; other policies play as they stand."),
-    CLI_OPT(TEXT, struct compare_options, profile, "profile", "NAME", "llama2-70b-4xh100", 0, 0,
+    CLI_OPT(TEXT, struct compare_options, profile, "profile", "NAME|FILE", "llama2-70b-4xh100", 0, 0,
             "Speed and size of the engines; `sluice engine --help` lists them."),
     CLI_OPT(TEXT, struct compare_options, startups, "startup", "DURATION[,DURATION]", "120s", 0, 0,
             "From the order of a replica to its first request."),
@@ -261,7 +262,7 @@ static int compare(const struct compare_options *o, struct comparison *c)
 {
     struct engine_profile profile;
     struct diag diag = {0};
-    if (profile_preset(span_from(o->profile), &profile, &diag) != RC_OK)
+    if (profile_load(o->profile, &profile, &diag) != RC_OK)
         return command_failed(&command_compare, &diag);
     if (mkdir(o->cache, 0755) != 0 && errno != EEXIST) {
         (void)fail(&diag, RC_IO, "--cache %s: %s", o->cache, strerror(errno));

@@ -8,6 +8,7 @@
 
 #include "base/rng.h"
 #include "cli/command.h"
+#include "cli/profile_file.h"
 #include "engine/emulator.h"
 
 #define GRANDCHILD_SECONDS 600 /* it ends by itself some day, should nobody end it */
@@ -42,7 +43,7 @@ static const struct cli_opt options[] = {
             "Port on 127.0.0.1, instead of --listen."),
     CLI_OPT(TEXT, struct engine_options, model, "model", "NAME", "emulated", 0, 0,
             "Name of the model that is served."),
-    CLI_OPT(TEXT, struct engine_options, profile, "profile", "NAME", "8b", 0, 0,
+    CLI_OPT(TEXT, struct engine_options, profile, "profile", "NAME|FILE", "8b", 0, 0,
             "Speed and size of the engine, see below."),
     CLI_OPT(NUMBER, struct engine_options, speed, "speed", "FACTOR", "1", 0.001, 100000,
             "Generates that many times faster than the profile."),
@@ -126,7 +127,7 @@ static enum rc start_grandchild(struct diag *diag)
 static enum rc read_profile(const struct engine_options *o, struct engine_profile *ret,
                             struct diag *diag)
 {
-    enum rc rc = profile_preset(span_from(o->profile), ret, diag);
+    enum rc rc = profile_load(o->profile, ret, diag);
     if (rc != RC_OK)
         return rc;
     if (o->sequences > 0)

@@ -228,6 +228,20 @@ static void name_program(const struct player *p, struct buf *ret)
     buf_printf(ret, "%lld %lld", (long long)program.st_size, (long long)program.st_mtime);
 }
 
+static void print_profile(const struct engine_profile *profile, struct buf *ret)
+{
+    const double costs[] = {profile->iteration_s, profile->sequence_s, profile->context_s,
+                            profile->prompt_s};
+    buf_text(ret, profile->name);
+    for (size_t i = 0; i < COUNT_OF(costs); i++) {
+        buf_byte(ret, ' ');
+        buf_number(ret, costs[i]);
+    }
+    buf_printf(ret, " %" PRId64 " %" PRId64 " %" PRId64 " %" PRId64 " %" PRId64,
+               profile->sequences_max, profile->kv_tokens, profile->kv_block_tokens,
+               profile->chunk_tokens, profile->gpus);
+}
+
 /* The name of a run: everything that its result depends on, the program included. */
 static uint64_t run_key(const struct player *p, struct span config, int64_t initial, size_t seed)
 {
@@ -246,7 +260,7 @@ static uint64_t run_key(const struct player *p, struct span config, int64_t init
     buf_number(&text, p->options.cv);
     buf_byte(&text, ' ');
     buf_number(&text, p->options.spread);
-    buf_text(&text, p->options.profile->name);
+    print_profile(p->options.profile, &text);
     buf_span(&text, config);
     const uint64_t key = hash_span(1, buf_view(&text));
     buf_done(&text);

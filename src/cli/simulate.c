@@ -7,6 +7,7 @@
 
 #include "base/duration.h"
 #include "cli/command.h"
+#include "cli/profile_file.h"
 #include "cli/load.h"
 #include "cli/trace_file.h"
 #include "io/clock.h"
@@ -52,7 +53,7 @@ static const struct cli_opt simulate_options[] = {
     CLI_OPT(TEXT, struct simulate_options, trace, "trace", "FILE", NULL, 0, 0,
             "Requests: our CSV, Azure's, BurstGPT's, Mooncake's; or totals per minute, ten minutes "
             "or day, which are expanded; each also as .gz. Needed."),
-    CLI_OPT(TEXT, struct simulate_options, profile, "profile", "NAME", "8b", 0, 0,
+    CLI_OPT(TEXT, struct simulate_options, profile, "profile", "NAME|FILE", "8b", 0, 0,
             "Speed and size of the engines; `sluice engine --help` lists them."),
     CLI_OPT(DURATION, struct simulate_options, startup_ns, "startup", "DURATION", "30s", 0, 86400,
             "From the order of a replica to its first request."),
@@ -287,7 +288,7 @@ static int run(int argc, char **argv)
                                    .initial = o.initial,
                                    .seed = (uint64_t)o.seed,
                                    .chaos = o.chaos};
-    if (profile_preset(span_from(o.profile), &spec.profile, &diag) != RC_OK)
+    if (profile_load(o.profile, &spec.profile, &diag) != RC_OK)
         return command_failed(&command_simulate, &diag);
     return run_config(&o, &spec);
 }

@@ -9,6 +9,7 @@
 #include "base/duration.h"
 #include "cli/command.h"
 #include "cli/comparison.h"
+#include "cli/profile_file.h"
 
 #define SETTINGS_BYTES_MAX ((size_t)64 << 10)
 
@@ -34,7 +35,7 @@ static const struct cli_opt options[] = {
             "Requests or totals, as `sluice simulate` reads them. Needed."),
     CLI_OPT(TEXT, struct tune_options, policy, "policy", "NAME", "hpa", 0, 0,
             "Which policy; see below."),
-    CLI_OPT(TEXT, struct tune_options, profile, "profile", "NAME", "8b", 0, 0,
+    CLI_OPT(TEXT, struct tune_options, profile, "profile", "NAME|FILE", "8b", 0, 0,
             "Speed and size of the engines; `sluice engine --help` lists them."),
     CLI_OPT(DURATION, struct tune_options, startup_ns, "startup", "DURATION", "30s", 0, 86400,
             "From the order of a replica to its first request."),
@@ -150,7 +151,7 @@ static int tune(const struct tune_options *o)
 {
     struct engine_profile profile;
     struct diag diag = {0};
-    if (profile_preset(span_from(o->profile), &profile, &diag) != RC_OK)
+    if (profile_load(o->profile, &profile, &diag) != RC_OK)
         return command_failed(&command_tune, &diag);
     if (mkdir(o->cache, 0755) != 0 && errno != EEXIST) {
         (void)fail(&diag, RC_IO, "--cache %s: %s", o->cache, strerror(errno));
