@@ -11,6 +11,7 @@
 #include "base/num.h"
 #include "cli/command.h"
 #include "cli/comparison.h"
+#include "cli/own_pool.h"
 #include "cli/profile_file.h"
 #include "core/policy.h"
 #include "io/file.h"
@@ -19,6 +20,8 @@
 #define REPORT_BYTES_MAX (256U << 20)
 
 struct compare_options {
+    const char *config;
+    const char *pool;
     const char *traces;
     const char *policies;
     const char *profile;
@@ -44,11 +47,16 @@ struct compare_options {
 static const struct cli_opt options[] = {
     CLI_OPT(TEXT, struct compare_options, traces, "traces", "FILE[,FILE]", NULL, 0, 0,
             "Traces, as `sluice simulate` reads them. Needed."),
+    CLI_OPT(TEXT, struct compare_options, config, "config", "FILE", NULL, 0, 0,
+            "A pool of this configuration plays along as pool:NAME; its objectives, limits and "
+            "GPUs are then those of all others, too."),
+    CLI_OPT(TEXT, struct compare_options, pool, "pool", "NAME", NULL, 0, 0,
+            "Which pool of the configuration; the first one unless said."),
     CLI_OPT(TEXT, struct compare_options, policies, "policies", "NAME[,NAME]",
             "adaptive,static,hpa,keda,knative,oracle", 0, 0,
             "Baselines are tuned on each trace, see below; other policies play as they stand."),
-    CLI_OPT(TEXT, struct compare_options, profile, "profile", "NAME|FILE", "llama2-70b-4xh100", 0, 0,
-            "Speed and size of the engines; `sluice engine --help` lists them."),
+    CLI_OPT(TEXT, struct compare_options, profile, "profile", "NAME|FILE", "llama2-70b-4xh100", 0,
+            0, "Speed and size of the engines; `sluice engine --help` lists them."),
     CLI_OPT(TEXT, struct compare_options, startups, "startup", "DURATION[,DURATION]", "120s", 0, 0,
             "From the order of a replica to its first request."),
     CLI_OPT(TEXT, struct compare_options, scales, "scale", "FACTOR[,FACTOR]", "1", 0, 0,
@@ -175,7 +183,7 @@ static const char *read_policies(const struct lists *lists, struct comparison *c
 {
     for (size_t i = 0; i < lists->policies.count; i++) {
         const struct span name = span_from(lists->policies.item[i]);
-        if (i == COMPARISON_POLICIES_MAX)
+        if (i + 1 == COMPARISON_POLICIES_MAX) /* one place is for an own pool */
             return "--policies names too many";
         if (span_equal_text(name, ORACLE_NAME)) {
             c->oracle = true;
@@ -258,6 +266,31 @@ static int report(const struct compare_options *o, const struct comparison *c)
     return o->html != NULL && status == EXIT_OK ? write_html(c, o->html) : status;
 }
 
+static struct builtin_slo slo_of(const struct compare_options *o, const struct comparison *c)
+{
+    return (struct builtin_slo){.ttft_ns = o->ttft_ns,
+                                .ttft_per_token_ns = o->ttft_per_token_ns,
+                                .itl_ns = o->itl_ns,
+                                .attainment_percent = 100 * c->floor[0]};
+}
+
+/* The own pool comes first, and all others are held against its objectives. */
+static int add_own(const struct compare_options *o, const struct engine_profile *profile,
+                   struct comparison *c)
+{
+    struct setting_options *setting = &c->options.setting;
+    if (o->config == NULL)
+        return EXIT_OK;
+    const int status =
+        own_pool_load(&command_compare, o->config, o->pool, profile, &setting->own, &setting->slo);
+    if (status != EXIT_OK)
+        return status;
+    memmove(c->policy + 1, c->policy, c->policy_count * sizeof c->policy[0]);
+    c->policy[0] = setting->own.label;
+    c->policy_count++;
+    return EXIT_OK;
+}
+
 static int compare(const struct compare_options *o, struct comparison *c)
 {
     struct engine_profile profile;
@@ -268,11 +301,8 @@ static int compare(const struct compare_options *o, struct comparison *c)
         (void)fail(&diag, RC_IO, "--cache %s: %s", o->cache, strerror(errno));
         return command_failed(&command_compare, &diag);
     }
-    c->options = (struct player_options){.profile = &profile,
-                                         .slo = {.ttft_ns = o->ttft_ns,
-                                                 .ttft_per_token_ns = o->ttft_per_token_ns,
-                                                 .itl_ns = o->itl_ns,
-                                                 .attainment_percent = 100 * c->floor[0]},
+    c->command = "compare";
+    c->options = (struct player_options){.setting = {.profile = &profile, .slo = slo_of(o, c)},
                                          .lengths = o->lengths,
                                          .cache = o->cache,
                                          .build = o->build,
@@ -283,8 +313,15 @@ static int compare(const struct compare_options *o, struct comparison *c)
                                          .spread = o->spread};
     c->processes = (size_t)o->processes;
     c->progress = isatty(STDERR_FILENO) != 0;
-    comparison_run(c);
-    return report(o, c);
+    int status = add_own(o, &profile, c);
+    if (status == EXIT_OK && setting_check(&c->options.setting, &diag) != RC_OK)
+        status = command_failed(&command_compare, &diag);
+    if (status == EXIT_OK) {
+        comparison_run(c);
+        status = report(o, c);
+    }
+    own_pool_done(&c->options.setting.own);
+    return status;
 }
 
 static int run(int argc, char **argv)
@@ -299,6 +336,11 @@ static int run(int argc, char **argv)
     struct lists lists = {0};
     struct comparison comparison = {0};
     const char *wrong = read_lists(&o, &lists, &comparison);
+    if (wrong == NULL && o.pool != NULL && o.config == NULL)
+        wrong = "--pool names one of a --config FILE";
+    if (wrong == NULL && o.config != NULL && (o.ttft_ns > 0 || o.itl_ns > 0))
+        wrong = "the objectives of a --config are those of its pool; --ttft and --itl belong to "
+                "the built-in one";
     status = wrong != NULL ? command_usage_error(&command_compare, "%s", wrong)
                            : compare(&o, &comparison);
     for (size_t i = 0; i < comparison.cell_count; i++)

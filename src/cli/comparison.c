@@ -104,23 +104,35 @@ static void play_family(const struct comparison *c, struct compared *cell, struc
 
 /* ---- a cell ---- */
 
-static enum rc calibrate(struct player *player, struct cell *cell)
+/* Objectives that ten times the fleet misses are doubled; those that a person wrote are not. */
+static enum rc calibrate(const struct comparison *c, struct player *player, struct cell *cell,
+                         struct diag *why)
 {
     const struct baseline *fixed = baseline_find(span_from("static"));
+    const int attempts = c->options.setting.own.config != NULL ? 1 : 2;
+    struct sweep_point point = {.knob = 0};
     player_choose(player, "static", fixed);
-    for (int attempt = 0; attempt < 2; attempt++) {
-        struct sweep_point point = {
-            .knob = fmax(CALIBRATION_FLEETS, ceil(CALIBRATION_FLEETS * cell->demand / 0.5))};
+    for (int attempt = 0; attempt < attempts; attempt++) {
+        point.knob =
+            fmin(fmax(CALIBRATION_FLEETS, ceil(CALIBRATION_FLEETS * cell->demand / LOAD_AT_START)),
+                 fixed->high);
         cell->loose = attempt > 0;
         player_set(player, cell);
         const enum rc rc = player_play(player, &point);
-        if (rc != RC_OK)
+        if (rc != RC_OK) {
+            *why = *player_why(player);
             return rc;
+        }
         cell->uncalibrated = point.attainment < CALIBRATED;
         if (!cell->uncalibrated)
             return RC_OK;
     }
-    return RC_OK;
+    if (attempts > 1 || point.attainment >= c->floor[c->floor_count - 1])
+        return RC_OK;
+    return fail(why, RC_RANGE,
+                "nobody can meet the objectives of this pool here: %.0f replicas, ten times what "
+                "the load needs, attain %.2f %%",
+                point.knob, 100 * point.attainment);
 }
 
 /* Length, work, objectives, the fixed fleet that meets the highest floor: from this follow the
@@ -134,17 +146,19 @@ static enum rc prepare(const struct comparison *c, struct compared *cell, struct
     rc = player_measure(*ret, own, &cell->why);
     if (rc != RC_OK)
         return rc;
-    rc = calibrate(*ret, own);
+    rc = calibrate(c, *ret, own, &cell->why);
+    if (rc != RC_OK)
+        return rc;
     struct family fixed = {.policy = "static", .baseline = baseline_find(span_from("static"))};
     const struct sweep_point *best = NULL;
-    if (rc == RC_OK)
-        rc = sweep_family(*ret, &fixed, c->floor[0], first_count(own));
+    rc = sweep_family(*ret, &fixed, c->floor[0], first_count(own));
     if (rc != RC_OK) {
         cell->why = *player_why(*ret);
         return rc;
     }
     best = sweep_best(&fixed.sweep, c->floor[0]);
-    const int64_t peak = best != NULL ? num_to_int(best->knob, 1, REPLICAS_MAX) : 1;
+    const double needed = ceil(own->demand / LOAD_AT_START) + 1; /* where no fleet is enough */
+    const int64_t peak = num_to_int(best != NULL ? best->knob : needed, 1, REPLICAS_MAX);
     const int64_t wanted = num_to_int(ceil(own->demand / LOAD_AT_START) + 1, 1, peak);
     own->replicas_max = 2 * peak + REPLICAS_SPARE;
     own->initial = own->warm ? peak : wanted;
@@ -232,13 +246,22 @@ static void play_task(void *user, size_t index)
     play_cell(c, &c->cell[task->cell], rounds->round, task->policy);
 }
 
+/* On a terminal one line that grows: "[#####-----] baselines 3 of 9". */
 static void tell_progress(void *user, size_t ended, size_t count)
 {
     static const char *const names[] = {"fixed fleets", "policies without a knob", "baselines"};
+    static const char full[] = "##############################";
+    static const char rest[] = "------------------------------";
     const struct rounds *rounds = user;
-    if (rounds->comparison->progress)
-        (void)fprintf(stderr, "\r%s: %zu of %zu %s", names[rounds->round], ended, count,
-                      ended == count ? "\n" : "");
+    const int width = (int)sizeof full - 1;
+    const int done = count > 0 ? (int)((size_t)width * ended / count) : width;
+    if (!rounds->comparison->progress)
+        return;
+    (void)fprintf(stderr, "\r[%.*s%.*s] %s %zu of %zu ", done, full, width - done, rest,
+                  names[rounds->round], ended, count);
+    if (ended == count)
+        (void)fputc('\n', stderr);
+    (void)fflush(stderr);
 }
 
 static void add_task(struct rounds *rounds, size_t cell, size_t policy)
@@ -370,14 +393,14 @@ size_t comparison_failures(const struct comparison *c, FILE *out)
     for (size_t i = 0; i < c->cell_count; i++) {
         const struct compared *cell = &c->cell[i];
         if (cell->failed) {
-            (void)fprintf(out, "sluice compare: %s: %s\n", cell->cell.trace, cell->why.text);
+            (void)fprintf(out, "sluice %s: %s: %s\n", c->command, cell->cell.trace, cell->why.text);
             failures++;
             continue;
         }
         for (size_t p = 0; p < c->policy_count; p++) {
             if (!cell->family[p].failed)
                 continue;
-            (void)fprintf(out, "sluice compare: %s, policy %s: %s\n", cell->cell.trace,
+            (void)fprintf(out, "sluice %s: %s, policy %s: %s\n", c->command, cell->cell.trace,
                           cell->family[p].policy, cell->family[p].why.text);
             failures++;
         }

@@ -30,6 +30,7 @@ struct compared {
 };
 
 struct comparison {
+    const char *command; /* that words are from */
     struct player_options options;
     struct compared *cell;
     size_t cell_count;

@@ -104,7 +104,7 @@ static void print_at_floor(const struct comparison *c, const struct compared *ce
     json_member_number(w, "floor", 100 * floor);
     json_member_text(w, "policy", family->policy);
     json_member_bool(w, "reached", best != NULL);
-    number_or_null(w, "knob", comparison_knob(cell, family, best));
+    number_or_null(w, "knob", comparison_knob(cell, family, only));
     number_or_null(w, "gpuHours", best != NULL ? best->gpu_hours : NAN);
     number_or_null(w, "regret",
                    best != NULL ? best->gpu_hours / comparison_oracle(c, cell, floor_index) - 1

@@ -17,7 +17,6 @@
 #include "sim/simulation.h"
 
 #define RESULT_BYTES_MAX ((size_t)1 << 20)
-#define CONFIG_TEXT_MAX ((size_t)64 << 10)
 #define DEMAND_NS (5 * MINUTE_NS)
 
 struct player {
@@ -126,11 +125,10 @@ static enum rc read_demand(struct player *p, struct demand *demand)
 /* The fluid bound: all work at the largest useful share of an iteration. */
 enum rc player_measure(struct player *p, struct cell *cell, struct diag *diag)
 {
-    const struct engine_profile *profile = p->options.profile;
-    const struct builtin_slo usual = builtin_slo_of(profile);
-    const double itl_s =
-        seconds_of(p->options.slo.itl_ns > 0 ? p->options.slo.itl_ns : usual.itl_ns);
-    const double useful = fmax(0.05, 1 - profile->iteration_s / itl_s);
+    const struct engine_profile *profile = p->options.setting.profile;
+    const int64_t itl_ns = setting_slo(&p->options.setting, false).itl_ns;
+    const double useful =
+        itl_ns > 0 ? fmax(0.05, 1 - profile->iteration_s / seconds_of(itl_ns)) : 1;
     struct demand demand;
     demand_init(&demand, profile);
     const enum rc rc = read_demand(p, &demand);
@@ -138,7 +136,7 @@ enum rc player_measure(struct player *p, struct cell *cell, struct diag *diag)
         cell->warm = demand.last_ns <= PLAYER_WARM_SPAN_NS;
         cell->demand = demand_at_begin(&demand, DEMAND_NS);
         cell->count_p95 = demand_percentile(&demand, 0.95, useful);
-        cell->fluid_hours = demand.work_s / useful / 3600 * (double)profile->gpus;
+        cell->fluid_hours = demand.work_s / useful / 3600 * setting_gpus(&p->options.setting);
         player_set(p, cell);
     } else {
         *diag = p->why;
@@ -155,64 +153,13 @@ void player_choose(struct player *p, const char *name, const struct baseline *ba
     p->baseline = baseline;
 }
 
-static int64_t doubled(int64_t ns, bool twice)
+static struct setting setting_of(const struct player *p, const struct sweep_point *point)
 {
-    return ns > 0 && twice ? 2 * ns : ns;
-}
-
-/* A fleet that stays as it is; 0 = one that scales. */
-static int64_t fixed_count(const struct player *p, const struct sweep_point *point)
-{
-    const enum baseline_knob knob = p->baseline != NULL ? p->baseline->knob : KNOB_NONE;
-    if (knob == KNOB_GIVEN)
-        return p->cell.count_p95;
-    return knob == KNOB_COUNT ? num_to_int(point->knob, 1, REPLICAS_MAX) : 0;
-}
-
-static void print_config(const struct player *p, const struct sweep_point *point, struct buf *ret)
-{
-    const struct baseline *b = p->baseline;
-    const enum baseline_knob knob = b != NULL ? b->knob : KNOB_NONE;
-    const int64_t fixed = fixed_count(p, point);
-    const int64_t count = fixed > 0 ? fixed : num_to_int(point->knob, 1, REPLICAS_MAX);
-    const struct builtin_slo usual = builtin_slo_of(p->options.profile);
-    const struct builtin_slo *asked = &p->options.slo;
-    struct buf more;
-    buf_init(&more, CONFIG_TEXT_MAX);
-    if (b != NULL)
-        baseline_print(b, point->variant, fixed > 0 ? (double)fixed : point->knob,
-                       p->options.profile, &more);
-    const struct builtin_spec spec = {
-        .profile = p->options.profile,
-        .policy = b != NULL ? b->policy : p->policy,
-        .slo = {.ttft_ns =
-                    doubled(asked->ttft_ns > 0 ? asked->ttft_ns : usual.ttft_ns, p->cell.loose),
-                .ttft_per_token_ns = asked->ttft_per_token_ns,
-                .itl_ns = doubled(asked->itl_ns > 0 ? asked->itl_ns : usual.itl_ns, p->cell.loose),
-                .attainment_percent = asked->attainment_percent},
-        .replicas_min = fixed > 0 || knob == KNOB_LEAST ? count : 1,
-        .replicas_max = fixed > 0 || p->cell.replicas_max < count ? count : p->cell.replicas_max,
-        .autoscaling = buf_view(&more),
-    };
-    builtin_print(&spec, ret);
-    buf_done(&more);
-}
-
-static int64_t initial_of(const struct player *p, const struct sweep_point *point)
-{
-    const enum baseline_knob knob = p->baseline != NULL ? p->baseline->knob : KNOB_NONE;
-    const int64_t count = num_to_int(point->knob, 1, REPLICAS_MAX);
-    const int64_t fixed = fixed_count(p, point);
-    if (fixed > 0)
-        return fixed;
-    return knob == KNOB_LEAST && count > p->cell.initial ? count : p->cell.initial;
-}
-
-/* A fixed fleet starts nothing: its runs serve all start-up times. */
-static int64_t startup_of(const struct player *p)
-{
-    const enum baseline_knob knob = p->baseline != NULL ? p->baseline->knob : KNOB_NONE;
-    return knob == KNOB_COUNT || knob == KNOB_GIVEN ? 0 : p->cell.startup_ns;
+    return (struct setting){.options = &p->options.setting,
+                            .cell = &p->cell,
+                            .policy = p->policy,
+                            .baseline = p->baseline,
+                            .point = *point};
 }
 
 /* The program, for the name of a run. Baselines play alike in all builds that the caller gives one
@@ -243,24 +190,25 @@ static void print_profile(const struct engine_profile *profile, struct buf *ret)
 }
 
 /* The name of a run: everything that its result depends on, the program included. */
-static uint64_t run_key(const struct player *p, struct span config, int64_t initial, size_t seed)
+static uint64_t run_key(const struct player *p, const struct setting *setting, struct span config,
+                        size_t seed)
 {
     struct stat about = {0};
     struct buf text;
-    buf_init(&text, CONFIG_TEXT_MAX + 4096);
+    buf_init(&text, SETTING_TEXT_MAX + 4096);
     (void)stat(p->cell.trace, &about); /* a file that is gone fails when it is opened */
     name_program(p, &text);
     buf_printf(&text, " %s %s %lld %lld ", SLUICE_VERSION, p->cell.trace, (long long)about.st_size,
                (long long)about.st_mtime);
     buf_number(&text, p->cell.scale);
     buf_printf(&text, " %lld %lld %lld %d %lld %zu %s ", (long long)p->options.limit_ns,
-               (long long)startup_of(p), (long long)initial, p->cell.warm,
-               (long long)p->options.shift_ns, seed,
+               (long long)setting_startup(setting), (long long)setting_initial(setting),
+               p->cell.warm, (long long)p->options.shift_ns, seed,
                p->options.lengths != NULL ? p->options.lengths : "");
     buf_number(&text, p->options.cv);
     buf_byte(&text, ' ');
     buf_number(&text, p->options.spread);
-    print_profile(p->options.profile, &text);
+    print_profile(p->options.setting.profile, &text);
     buf_span(&text, config);
     const uint64_t key = hash_span(1, buf_view(&text));
     buf_done(&text);
@@ -291,12 +239,13 @@ static void print_result(const struct player *p, const struct simulation_spec *s
                          const struct simulation_result *result, const struct sweep_point *point,
                          struct buf *ret)
 {
+    const struct setting setting = setting_of(p, point);
     struct json_writer w;
     json_init(&w, ret);
     json_object(&w);
     json_member_text(&w, "trace", p->cell.trace);
     json_member_number(&w, "scale", p->cell.scale);
-    json_member_number(&w, "startup", seconds_of(startup_of(p)));
+    json_member_number(&w, "startup", seconds_of(setting_startup(&setting)));
     if (p->baseline != NULL && p->baseline->knob != KNOB_NONE)
         json_member_number(
             &w, "knob", p->baseline->knob == KNOB_GIVEN ? (double)p->cell.count_p95 : point->knob);
@@ -316,23 +265,34 @@ static const char *first_error(const struct problem_list *problems)
     return "out of memory";
 }
 
+/* The own pool as it was read; anything else out of its text. NULL with words. */
+static struct config *config_of(struct player *p, const struct setting *setting, struct span text)
+{
+    if (setting_is_own(setting))
+        return p->options.setting.own.config;
+    struct problem_list problems;
+    problem_list_init(&problems);
+    struct config *config = config_read("built-in", text, NULL, &problems);
+    if (config == NULL)
+        (void)fail(&p->why, RC_INVALID, "policy %s: %s", p->policy, first_error(&problems));
+    problem_list_done(&problems);
+    return config;
+}
+
 static enum rc simulate_one(struct player *p, const struct sweep_point *point, struct span text,
                             const struct player_run *how, struct simulation_result *result,
                             struct buf *ret)
 {
-    struct problem_list problems;
-    problem_list_init(&problems);
-    struct config *config = config_read("built-in", text, NULL, &problems);
-    enum rc rc = config != NULL ? open_feed(p, how->seed)
-                                : fail(&p->why, RC_INVALID, "policy %s: %s", p->policy,
-                                       first_error(&problems));
+    const struct setting setting = setting_of(p, point);
+    struct config *config = config_of(p, &setting, text);
+    enum rc rc = config != NULL ? open_feed(p, how->seed) : RC_INVALID;
     if (rc == RC_OK) {
         const struct simulation_spec spec = {
             .config = config,
             .feed = p->feed[how->seed],
             .score_from_ns = p->cell.warm ? feed_pass_ns(p->feed[how->seed]) : 0,
-            .profile = *p->options.profile,
-            .startup = startup_of_total(startup_of(p)),
+            .profile = *p->options.setting.profile,
+            .startup = startup_of_total(setting_startup(&setting)),
             .startup_sigma = p->options.spread,
             .initial = how->initial,
             .seed = how->seed + 1,
@@ -349,17 +309,26 @@ static enum rc simulate_one(struct player *p, const struct sweep_point *point, s
         if (rc == RC_OK)
             print_result(p, &spec, result, point, ret);
     }
-    config_free(config);
-    problem_list_done(&problems);
+    if (config != p->options.setting.own.config)
+        config_free(config);
     return rc;
+}
+
+static void print_setting(const struct player *p, const struct setting *setting, struct buf *ret)
+{
+    if (setting_is_own(setting))
+        buf_printf(ret, "%s %016" PRIx64, p->policy, p->options.setting.own.config->hash);
+    else
+        setting_print(setting, ret);
 }
 
 enum rc player_run(struct player *p, const struct sweep_point *point, const struct player_run *how,
                    struct simulation_result *ret, struct buf *ret_json)
 {
+    const struct setting setting = setting_of(p, point);
     struct buf config;
-    buf_init(&config, CONFIG_TEXT_MAX);
-    print_config(p, point, &config);
+    buf_init(&config, SETTING_TEXT_MAX);
+    print_setting(p, &setting, &config);
     const enum rc rc = simulate_one(p, point, buf_view(&config), how, ret, ret_json);
     buf_done(&config);
     return rc;
@@ -374,12 +343,12 @@ static void kept_path(const struct player *p, uint64_t key, char *ret, size_t si
 static enum rc result_of(struct player *p, const struct sweep_point *point, size_t seed,
                          struct buf *ret)
 {
+    const struct setting setting = setting_of(p, point);
     char path[4096];
     struct buf config;
-    buf_init(&config, CONFIG_TEXT_MAX);
-    print_config(p, point, &config);
-    const int64_t initial = initial_of(p, point);
-    kept_path(p, run_key(p, buf_view(&config), initial, seed), path, sizeof path);
+    buf_init(&config, SETTING_TEXT_MAX);
+    print_setting(p, &setting, &config);
+    kept_path(p, run_key(p, &setting, buf_view(&config), seed), path, sizeof path);
     struct sweep_point ignored = {0};
     if (p->options.cache != NULL && file_read(path, RESULT_BYTES_MAX, ret, NULL) == RC_OK &&
         read_numbers(buf_view(ret), &ignored) == RC_OK) {
@@ -387,7 +356,7 @@ static enum rc result_of(struct player *p, const struct sweep_point *point, size
         return RC_OK;
     }
     buf_clear(ret);
-    const struct player_run how = {.initial = initial, .seed = seed};
+    const struct player_run how = {.initial = setting_initial(&setting), .seed = seed};
     struct simulation_result result;
     enum rc rc = simulate_one(p, point, buf_view(&config), &how, &result, ret);
     if (rc == RC_OK && p->options.cache != NULL)
@@ -396,15 +365,17 @@ static enum rc result_of(struct player *p, const struct sweep_point *point, size
     return rc;
 }
 
-/* What a caller keeps depends on the objectives, too: the configuration has them. */
-static void caller_path(const struct player *p, struct span name, char *ret, size_t size)
+/* By the name and by what is chosen: objectives and limits belong to it. */
+static void named_path(const struct player *p, struct span name, char *ret, size_t size)
 {
+    const struct sweep_point none = {.knob = 0};
+    const struct setting setting = setting_of(p, &none);
     struct buf text;
-    const struct sweep_point point = {.knob = 1};
-    buf_init(&text, CONFIG_TEXT_MAX);
+    buf_init(&text, SETTING_TEXT_MAX);
     buf_span(&text, name);
-    print_config(p, &point, &text);
-    kept_path(p, run_key(p, buf_view(&text), 0, 0), ret, size);
+    buf_byte(&text, '\n');
+    print_setting(p, &setting, &text);
+    kept_path(p, run_key(p, &setting, buf_view(&text), 0), ret, size);
     buf_done(&text);
 }
 
@@ -412,7 +383,7 @@ bool player_kept(const struct player *p, struct span name, struct sweep_point *r
                  struct buf *ret_json)
 {
     char path[4096];
-    caller_path(p, name, path, sizeof path);
+    named_path(p, name, path, sizeof path);
     *ret = (struct sweep_point){.knob = 0};
     return p->options.cache != NULL && file_read(path, RESULT_BYTES_MAX, ret_json, NULL) == RC_OK &&
            read_numbers(buf_view(ret_json), ret) == RC_OK;
@@ -423,7 +394,7 @@ enum rc player_keep(struct player *p, struct span name, struct span json)
     char path[4096];
     if (p->options.cache == NULL)
         return RC_OK;
-    caller_path(p, name, path, sizeof path);
+    named_path(p, name, path, sizeof path);
     return file_replace(path, json, 0644, &p->why);
 }
 

@@ -3,20 +3,16 @@
 #ifndef SLUICE_CLI_PLAYER_H
 #define SLUICE_CLI_PLAYER_H
 
+#include "cli/setting.h"
 #include "cli/trace_file.h"
-#include "model/profile.h"
-#include "sim/builtin.h"
 #include "sim/simulation.h"
-#include "sim/sweep.h"
 
 #define PLAYER_SEEDS_MAX 32
 #define PLAYER_WARM_SPAN_NS INT64_C(7200000000000) /* shorter traces are played twice */
 
 /* What all cells share. */
 struct player_options {
-    const struct engine_profile *profile;
-    struct builtin_slo slo;
-    const char *config; /* text of a configuration with one pool to be varied; NULL: built in */
+    struct setting_options setting;
     const char *lengths;
     const char *cache; /* folder; NULL: nothing is kept */
     const char *build; /* what is kept of baselines holds for all programs of this name; NULL: for
@@ -26,21 +22,6 @@ struct player_options {
     int64_t limit_ns; /* of the trace; 0 = all */
     int64_t seeds;
     double spread; /* of the start-up time */
-};
-
-struct cell {
-    const char *trace;
-    double scale;
-    int64_t startup_ns;
-    /* Found on the way: */
-    int64_t replicas_max;
-    int64_t initial;
-    bool loose; /* objectives were doubled: the usual ones cannot be met here */
-    bool warm;
-    bool uncalibrated; /* not even ten times the fleet meets them */
-    double demand;     /* replicas that the first five minutes need at full use */
-    int64_t count_p95; /* replicas for the 95th of 100 minutes */
-    double fluid_hours;
 };
 
 struct player;

@@ -35,8 +35,8 @@ enum rc profile_load(const char *text, struct engine_profile *ret, struct diag *
         return fail(diag, RC_RANGE, "--profile: the name of the file is too long");
     memcpy(path, text, len < sizeof path ? len : 0);
     path[len < sizeof path ? len : 0] = '\0';
-    if (built_in(text) || (strpbrk(text, "/#") == NULL && strstr(text, ".json") == NULL &&
-                           access(path, F_OK) != 0))
+    if (built_in(text) ||
+        (strpbrk(text, "/#") == NULL && strstr(text, ".json") == NULL && access(path, F_OK) != 0))
         return profile_preset(span_from(text), ret, diag);
     buf_init(&json, PROFILE_FILE_MAX);
     enum rc rc = file_read(path, PROFILE_FILE_MAX, &json, diag);

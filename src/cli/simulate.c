@@ -7,8 +7,8 @@
 
 #include "base/duration.h"
 #include "cli/command.h"
-#include "cli/profile_file.h"
 #include "cli/load.h"
+#include "cli/profile_file.h"
 #include "cli/trace_file.h"
 #include "io/clock.h"
 #include "sim/builtin.h"

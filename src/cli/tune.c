@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "base/duration.h"
 #include "cli/command.h"
@@ -89,7 +90,7 @@ static void print_settings(const struct comparison *c, const struct family *fami
                            const struct sweep_point *best, struct buf *ret)
 {
     buf_printf(ret, "autoscaling: {policy: %s", family->baseline->policy);
-    baseline_print(family->baseline, best->variant, best->knob, c->options.profile, ret);
+    baseline_print(family->baseline, best->variant, best->knob, c->options.setting.profile, ret);
     buf_text(ret, "}");
 }
 
@@ -161,22 +162,29 @@ static int tune(const struct tune_options *o)
     if (cell == NULL)
         return EXIT_FAILED;
     cell->cell = (struct cell){.trace = o->trace, .scale = o->scale, .startup_ns = o->startup_ns};
-    struct comparison c = {.options = {.profile = &profile,
-                                       .slo = {.ttft_ns = o->ttft_ns,
-                                               .ttft_per_token_ns = o->ttft_per_token_ns,
-                                               .itl_ns = o->itl_ns,
-                                               .attainment_percent = o->floor_percent},
-                                       .lengths = o->lengths,
-                                       .cache = o->cache,
-                                       .cv = o->cv,
-                                       .shift_ns = 5 * MINUTE_NS,
-                                       .seeds = o->seeds},
-                           .cell = cell,
-                           .cell_count = 1,
-                           .policy = {o->policy, "static"},
-                           .policy_count = 2,
-                           .floor = {o->floor_percent / 100},
-                           .floor_count = 1};
+    struct comparison c = {
+        .command = "tune",
+        .options = {.setting = {.profile = &profile,
+                                .slo = {.ttft_ns = o->ttft_ns,
+                                        .ttft_per_token_ns = o->ttft_per_token_ns,
+                                        .itl_ns = o->itl_ns,
+                                        .attainment_percent = o->floor_percent}},
+                    .lengths = o->lengths,
+                    .cache = o->cache,
+                    .cv = o->cv,
+                    .shift_ns = 5 * MINUTE_NS,
+                    .seeds = o->seeds},
+        .cell = cell,
+        .cell_count = 1,
+        .policy = {o->policy, "static"},
+        .policy_count = 2,
+        .floor = {o->floor_percent / 100},
+        .floor_count = 1};
+    if (setting_check(&c.options.setting, &diag) != RC_OK) {
+        free(cell);
+        return command_failed(&command_tune, &diag);
+    }
+    c.progress = isatty(STDERR_FILENO) != 0;
     comparison_run(&c);
     const int status = report(o, &c);
     free(cell);

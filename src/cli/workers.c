@@ -1,7 +1,9 @@
 #include "cli/workers.h"
 
+#include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -18,6 +20,8 @@ static bool begin(const struct workers *workers, size_t index)
     const pid_t child = fork();
     if (child > 0)
         return true;
+    if (child == 0) /* what is broken off leaves nobody behind */
+        (void)prctl(PR_SET_PDEATHSIG, SIGKILL);
     workers->task(workers->user, index);
     if (child == 0)
         _exit(0);

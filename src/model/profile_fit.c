@@ -2,7 +2,8 @@
 
 #include <math.h>
 
-#define SINGULAR 1e-9 /* share of a pivot that is left: measurements that do not tell two terms apart */
+#define SINGULAR                                                                                   \
+    1e-9 /* share of a pivot that is left: measurements that do not tell two terms apart */
 
 void profile_fit_add(struct profile_fit *fit, const struct fit_point *point)
 {
@@ -69,8 +70,7 @@ static bool none_below_zero(const double *x)
 }
 
 /* Every subset of the terms that holds the iteration: the best one without a negative term. */
-bool profile_fit_solve(const struct profile_fit *fit, struct engine_profile *ret,
-                       double *ret_error)
+bool profile_fit_solve(const struct profile_fit *fit, struct engine_profile *ret, double *ret_error)
 {
     double best = INFINITY;
     if (!fit->decodes || !fit->prompts)

@@ -19,10 +19,14 @@ enum rc profile_read_coefficients(struct profile_source *source, struct engine_p
         double *cost_s;
         int64_t *size;
     } members[] = {
-        {"iterationMs", &ret->iteration_s, NULL},   {"sequenceMs", &ret->sequence_s, NULL},
-        {"contextMs", &ret->context_s, NULL},       {"promptMs", &ret->prompt_s, NULL},
-        {"kvTokens", NULL, &ret->kv_tokens},        {"sequencesMax", NULL, &ret->sequences_max},
-        {"chunkTokens", NULL, &ret->chunk_tokens},  {"kvBlockTokens", NULL, &ret->kv_block_tokens},
+        {"iterationMs", &ret->iteration_s, NULL},
+        {"sequenceMs", &ret->sequence_s, NULL},
+        {"contextMs", &ret->context_s, NULL},
+        {"promptMs", &ret->prompt_s, NULL},
+        {"kvTokens", NULL, &ret->kv_tokens},
+        {"sequencesMax", NULL, &ret->sequences_max},
+        {"chunkTokens", NULL, &ret->chunk_tokens},
+        {"kvBlockTokens", NULL, &ret->kv_block_tokens},
         {"gpus", NULL, &ret->gpus},
     };
     const char *known[COUNT_OF(members) + 1];
@@ -97,8 +101,8 @@ static bool next_row(struct columns *c, double *ret, enum rc *rc, struct diag *d
 }
 
 /* A prompt alone: as many iterations as it has chunks. */
-static void add_prompt(struct profile_fit *fit, const struct engine_profile *profile,
-                       double tokens, double seconds)
+static void add_prompt(struct profile_fit *fit, const struct engine_profile *profile, double tokens,
+                       double seconds)
 {
     const struct fit_point point = {.iterations = ceil(tokens / (double)profile->chunk_tokens),
                                     .prompt = tokens,
@@ -146,9 +150,14 @@ enum { MODEL, HARDWARE, TP, PROMPT, BATCH, OUTPUT, PROMPT_MS, TOKEN_MS };
 static bool find_columns(const struct tree *columns, size_t *ret)
 {
     static const char *const names[POINT_COLUMNS][2] = {
-        {"model", NULL},        {"hardware", NULL},      {"tp", NULL},
-        {"prompt_tokens", NULL}, {"batch_size", NULL},    {"output_tokens", NULL},
-        {"prompt_time_ms", NULL}, {"decode_ms_per_token", "token_time_ms"},
+        {"model", NULL},
+        {"hardware", NULL},
+        {"tp", NULL},
+        {"prompt_tokens", NULL},
+        {"batch_size", NULL},
+        {"output_tokens", NULL},
+        {"prompt_time_ms", NULL},
+        {"decode_ms_per_token", "token_time_ms"},
     };
     for (size_t i = 0; i < POINT_COLUMNS; i++) {
         size_t index = 0;
@@ -175,9 +184,10 @@ enum rc profile_read_points(struct profile_source *source, struct engine_profile
     const struct tree *rows = tree_get(source->root, "rows");
     source->chooses = true;
     if (!find_columns(tree_get(source->root, "columns"), column))
-        return fail(diag, RC_MISSING, "\"columns\" must name model, hardware, tp, prompt_tokens, "
-                                      "batch_size, output_tokens, prompt_time_ms and token_time_ms "
-                                      "or decode_ms_per_token");
+        return fail(diag, RC_MISSING,
+                    "\"columns\" must name model, hardware, tp, prompt_tokens, "
+                    "batch_size, output_tokens, prompt_time_ms and token_time_ms "
+                    "or decode_ms_per_token");
     for (const struct tree *row = rows != NULL ? rows->first : NULL; row != NULL; row = row->next) {
         char label[256];
         double n[POINT_COLUMNS] = {0};

@@ -53,8 +53,9 @@ static enum rc read_kernel(const struct tree *layer, const char *axis, struct ke
     const struct tree *size = tree_get(layer, axis);
     const struct tree *time = tree_get(layer, "time_us");
     if (size == NULL || time == NULL || size->count != time->count || size->count == 0)
-        return fail(diag, RC_INVALID, "line %" PRIu32 ": kernel \"%.*s\" wants \"%s\" and "
-                                      "\"time_us\", as many of one as of the other",
+        return fail(diag, RC_INVALID,
+                    "line %" PRIu32 ": kernel \"%.*s\" wants \"%s\" and "
+                    "\"time_us\", as many of one as of the other",
                     layer->line, SPAN_ARG(layer->key), axis);
     ret->size = mem_new(size->count, sizeof *ret->size);
     ret->time = mem_new(size->count, sizeof *ret->time);

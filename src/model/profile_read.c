@@ -10,7 +10,7 @@
 
 #define TREE_BYTES_MAX ((size_t)256 << 20)
 #define LISTED_BYTES 260 /* of engines that a message names */
-#define ERROR_MAX 1.0 /* a fit that is wrong by more says nothing */
+#define ERROR_MAX 1.0    /* a fit that is wrong by more says nothing */
 
 /* ---- words behind the name of the file ---- */
 
@@ -123,11 +123,11 @@ static enum rc check_choice(struct profile_choice *choice, struct span words, st
         buf_span(&list, buf_view(&choice->label[named]));
     }
     const bool many = choice->count > PROFILE_CHOICES_MAX;
-    const enum rc rc = fail(
-        diag, RC_MISSING,
-        "the file holds %s%zu engines; say which one behind its name, with # and commas: %s%s",
-        many ? "more than " : "", many ? (size_t)PROFILE_CHOICES_MAX : choice->count,
-        buf_cstr(&list), named < choice->count ? "; ..." : "");
+    const enum rc rc =
+        fail(diag, RC_MISSING,
+             "the file holds %s%zu engines; say which one behind its name, with # and commas: %s%s",
+             many ? "more than " : "", many ? (size_t)PROFILE_CHOICES_MAX : choice->count,
+             buf_cstr(&list), named < choice->count ? "; ..." : "");
     buf_done(&list);
     return rc;
 }
@@ -151,9 +151,8 @@ static enum rc unknown_schema(struct span schema, struct diag *diag)
     buf_init(&known, 1024);
     for (size_t i = 0; i < COUNT_OF(readers); i++)
         buf_printf(&known, "%s%s", i > 0 ? ", " : "", readers[i].schema);
-    const enum rc rc =
-        fail(diag, RC_UNKNOWN, "\"schema\" is \"%.*s\"; profiles are made from %s",
-             (int)(schema.len < 80 ? schema.len : 80), schema.ptr, buf_cstr(&known));
+    const enum rc rc = fail(diag, RC_UNKNOWN, "\"schema\" is \"%.*s\"; profiles are made from %s",
+                            (int)(schema.len < 80 ? schema.len : 80), schema.ptr, buf_cstr(&known));
     buf_done(&known);
     return rc;
 }

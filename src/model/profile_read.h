@@ -10,8 +10,8 @@
  *   engine-load-curves/1              closed-loop curves, several engines in a file
  *   engine-kernel-tables/1            times of the kernels of one step
  * Of several engines one is chosen by words behind the file's name, with commas between:
- * "llama2-70b,h100-80gb,tp=4". There also stands what a file does not say: "kv=451000", "batch=128",
- * "chunk=8192", "gpus=2". Pure. */
+ * "llama2-70b,h100-80gb,tp=4". There also stands what a file does not say: "kv=451000",
+ * "batch=128", "chunk=8192", "gpus=2". Pure. */
 #ifndef SLUICE_MODEL_PROFILE_READ_H
 #define SLUICE_MODEL_PROFILE_READ_H
 

@@ -4,6 +4,7 @@
 
 #include "base/duration.h"
 #include "base/num.h"
+#include "core/message.h"
 
 const struct baseline baselines[] = {
     {"static",
@@ -11,7 +12,7 @@ const struct baseline baselines[] = {
      "the smallest fixed fleet that meets the floor, chosen with the whole trace in hand",
      {"static: {replicas: @}"},
      1,
-     4096,
+     REPLICAS_PER_POOL_MAX,
      KNOB_COUNT,
      false},
     {"static-p95",
@@ -19,7 +20,7 @@ const struct baseline baselines[] = {
      "a fixed fleet for the work of the 95th of 100 minutes; nothing is tuned",
      {"static: {replicas: @}"},
      1,
-     4096,
+     REPLICAS_PER_POOL_MAX,
      KNOB_GIVEN,
      false},
     {"hpa",
@@ -39,7 +40,7 @@ const struct baseline baselines[] = {
       "keda: {triggers: [{signal: waiting-requests, threshold: 4}]}",
       "keda: {triggers: [{signal: waiting-requests, threshold: 16}]}"},
      1,
-     4096,
+     REPLICAS_PER_POOL_MAX,
      KNOB_LEAST,
      true},
     {"knative",

@@ -26,26 +26,63 @@ static void duration_line(struct buf *ret, const char *name, int64_t ns)
     buf_printf(ret, "%s: %s", name, text);
 }
 
-void builtin_print(const struct builtin_spec *spec, struct buf *ret)
+static void objective(struct buf *ret, const char *name, int64_t ns)
+{
+    if (ns <= 0)
+        return;
+    duration_line(ret, name, ns);
+    buf_text(ret, ", ");
+}
+
+static void print_slo(const struct builtin_spec *spec, struct buf *ret)
 {
     const struct builtin_slo usual = builtin_slo_of(spec->profile);
     const struct builtin_slo *slo = &spec->slo;
-    buf_printf(ret, "pools:\n  pool:\n    minReplicas: %" PRId64 "\n    maxReplicas: %" PRId64 "\n",
-               spec->replicas_min, spec->replicas_max);
-    /* As many at once as the engine batches; 30 s in the queue are a miss. */
-    buf_printf(ret, "    concurrency: {limit: %" PRId64 "}\n", spec->profile->sequences_max);
-    buf_text(ret, "    queue: {timeout: 30s, maxRequests: 50000, maxTokens: 1000000000}\n");
+    const int64_t ttft_ns = slo->ttft_ns >= 0 ? slo->ttft_ns : usual.ttft_ns;
     buf_text(ret, "    slo: {");
-    duration_line(ret, "ttft", slo->ttft_ns >= 0 ? slo->ttft_ns : usual.ttft_ns);
-    duration_line(ret, ", ttftPerToken",
-                  slo->ttft_per_token_ns >= 0 ? slo->ttft_per_token_ns : usual.ttft_per_token_ns);
-    duration_line(ret, ", interTokenLatency", slo->itl_ns >= 0 ? slo->itl_ns : usual.itl_ns);
-    buf_text(ret, ", attainmentPercent: ");
+    objective(ret, "ttft", ttft_ns);
+    if (ttft_ns > 0) {
+        duration_line(ret, "ttftPerToken",
+                      slo->ttft_per_token_ns >= 0 ? slo->ttft_per_token_ns
+                                                  : usual.ttft_per_token_ns);
+        buf_text(ret, ", ");
+    }
+    objective(ret, "interTokenLatency", slo->itl_ns >= 0 ? slo->itl_ns : usual.itl_ns);
+    objective(ret, "e2e", slo->e2e_ns);
+    buf_text(ret, "attainmentPercent: ");
     buf_number(ret,
                slo->attainment_percent > 0 ? slo->attainment_percent : usual.attainment_percent);
-    buf_printf(ret, "}\n    target: {process: {command: [engine], gpus: %" PRId64 "}}\n",
-               spec->profile->gpus);
-    buf_printf(ret, "    autoscaling: {policy: %s", spec->policy);
+    buf_text(ret, "}\n");
+}
+
+/* As many at once as the engine batches; 30 s in the queue are a miss. */
+static void print_limits(const struct builtin_spec *spec, struct buf *ret)
+{
+    const struct pool_config *like = spec->like;
+    const int64_t limit =
+        like != NULL ? like->core.concurrency_limit : spec->profile->sequences_max;
+    if (limit > 0)
+        buf_printf(ret, "    concurrency: {limit: %" PRId64 "}\n", limit);
+    if (like == NULL) {
+        buf_text(ret, "    queue: {timeout: 30s, maxRequests: 50000, maxTokens: 1000000000}\n");
+        return;
+    }
+    buf_text(ret, "    queue: {");
+    duration_line(ret, "timeout", like->queue.timeout_ns);
+    buf_printf(ret, ", maxRequests: %" PRId64 ", maxTokens: ", like->queue.requests_max);
+    buf_number(ret, like->queue.tokens_max);
+    buf_text(ret, "}\n");
+}
+
+void builtin_print(const struct builtin_spec *spec, struct buf *ret)
+{
+    buf_printf(ret, "pools:\n  pool:\n    minReplicas: %" PRId64 "\n    maxReplicas: %" PRId64 "\n",
+               spec->replicas_min, spec->replicas_max);
+    print_limits(spec, ret);
+    print_slo(spec, ret);
+    buf_text(ret, "    target: {process: {command: [engine], gpus: ");
+    buf_number(ret, spec->gpus > 0 ? spec->gpus : (double)spec->profile->gpus);
+    buf_printf(ret, "}}\n    autoscaling: {policy: %s", spec->policy);
     if (spec->policy_options != NULL)
         buf_printf(ret, ", %s: %s", spec->policy, spec->policy_options);
     buf_span(ret, spec->autoscaling);

@@ -5,14 +5,15 @@
 
 #include "base/mem.h"
 #include "base/rc.h"
-#include "core/spec.h"
+#include "config/config.h"
 #include "model/profile.h"
 
-/* Objectives as command lines give them; < 0: what suits the profile. */
+/* Objectives as command lines give them; < 0: what suits the profile, 0: none of this kind. */
 struct builtin_slo {
     int64_t ttft_ns;
     int64_t ttft_per_token_ns;
     int64_t itl_ns;
+    int64_t e2e_ns; /* not above 0: none */
     double attainment_percent;
 };
 
@@ -22,6 +23,8 @@ struct builtin_spec {
     const char *policy_options; /* YAML flow mapping like "{replicas: 3}"; NULL: none */
     struct span autoscaling;    /* further members of `autoscaling`: ", NAME: VALUE" */
     struct builtin_slo slo;
+    const struct pool_config *like; /* takes limits and queue from there; NULL: usual ones */
+    double gpus;                    /* of a replica; 0 = what the profile was measured on */
     int64_t replicas_min;
     int64_t replicas_max;
 };

@@ -25,11 +25,12 @@ static void coefficients_are_taken_as_they_are_written(void **state)
 {
     (void)state;
     struct engine_profile p;
-    assert_int_equal(read_text("{\"schema\":\"sluice-profile/1\",\"about\":\"mine\",\"iterationMs\":7,"
-                               "\"sequenceMs\":0.03,\"contextMs\":4e-5,\"promptMs\":0.036,"
-                               "\"kvTokens\":427000,\"gpus\":2}",
-                               "chunk=8192", &p, NULL),
-                     RC_OK);
+    assert_int_equal(
+        read_text("{\"schema\":\"sluice-profile/1\",\"about\":\"mine\",\"iterationMs\":7,"
+                  "\"sequenceMs\":0.03,\"contextMs\":4e-5,\"promptMs\":0.036,"
+                  "\"kvTokens\":427000,\"gpus\":2}",
+                  "chunk=8192", &p, NULL),
+        RC_OK);
     assert_true(fabs(p.iteration_s - 0.007) < 1e-12 && fabs(p.prompt_s - 3.6e-5) < 1e-12);
     assert_true(fabs(p.sequence_s - 3e-5) < 1e-12 && fabs(p.context_s - 4e-8) < 1e-15);
     assert_int_equal(p.kv_tokens, 427000);
@@ -148,13 +149,12 @@ static void kernels_are_added_up_to_steps(void **state)
     struct buf out;
     buf_init(&out, 65536);
     /* 10 layers; by token 5 us a layer, by sequence 50 us once, attention 0.01 us a KV token. */
-    buf_text(&out,
-             "{\"schema\":\"engine-kernel-tables/1\",\"num_hidden_layers\":10,\"tp\":2,"
-             "\"dense\":{\"embedding\":{\"tokens\":[1,1000],\"time_us\":[9000,9000]},"
-             "\"layernorm\":{\"tokens\":[1],\"time_us\":[50]},"
-             "\"mlp\":{\"tokens\":[1,100,2000],\"time_us\":[5,500,10000]}},"
-             "\"per_sequence\":{\"lm_head\":{\"sequences\":[1,2],\"time_us\":[50,100]}},"
-             "\"attention\":[");
+    buf_text(&out, "{\"schema\":\"engine-kernel-tables/1\",\"num_hidden_layers\":10,\"tp\":2,"
+                   "\"dense\":{\"embedding\":{\"tokens\":[1,1000],\"time_us\":[9000,9000]},"
+                   "\"layernorm\":{\"tokens\":[1],\"time_us\":[50]},"
+                   "\"mlp\":{\"tokens\":[1,100,2000],\"time_us\":[5,500,10000]}},"
+                   "\"per_sequence\":{\"lm_head\":{\"sequences\":[1,2],\"time_us\":[50,100]}},"
+                   "\"attention\":[");
     for (int n = 1; n <= 64; n *= 4)
         for (int kv = 100; kv <= 10000; kv *= 10)
             buf_printf(&out, "[0,0,%d,%d,%g],", n, kv, 0.01 * n * kv);
@@ -191,7 +191,8 @@ static void bad_files_are_refused_in_words(void **state)
         {"{\"schema\":\"engine-profile/dynamo-presweep/1\",\"prefill\":{\"isl\":[1,2],"
          "\"ttft_ms\":[3]}}",
          "has 1 numbers"},
-        {"{\"schema\":\"engine-profile/dynamo-presweep/1\",\"max_kv_tokens\":9,\"prefill\":{\"isl\":"
+        {"{\"schema\":\"engine-profile/dynamo-presweep/"
+         "1\",\"max_kv_tokens\":9,\"prefill\":{\"isl\":"
          "[1],\"ttft_ms\":[-3]},\"decode\":{\"concurrency_derived\":[1],\"context_length\":[1],"
          "\"itl_ms\":[1]}}",
          "ttft_ms"},
@@ -216,10 +217,11 @@ static void a_single_curve_cannot_tell_all_terms_but_gives_a_usable_line(void **
     (void)state;
     struct engine_profile p;
     assert_int_equal(
-        read_text("{\"schema\":\"engine-load-curves/1\",\"curves\":[{\"model\":\"m\",\"system\":\"s\","
-                  "\"tp\":2,\"isl\":1000,\"osl\":1000,\"concurrency\":[4,8,16],\"ttft_ms\":"
-                  "[100,120,150],\"tpot_ms\":[10,11,13]}]}",
-                  "kv=100000", &p, NULL),
+        read_text(
+            "{\"schema\":\"engine-load-curves/1\",\"curves\":[{\"model\":\"m\",\"system\":\"s\","
+            "\"tp\":2,\"isl\":1000,\"osl\":1000,\"concurrency\":[4,8,16],\"ttft_ms\":"
+            "[100,120,150],\"tpot_ms\":[10,11,13]}]}",
+            "kv=100000", &p, NULL),
         RC_OK);
     assert_true(p.iteration_s > 0.005 && p.iteration_s < 0.011 && p.prompt_s > 0);
     assert_int_equal(p.gpus, 2);
@@ -234,7 +236,9 @@ static bool read_shared(const char *file, struct buf *ret)
     const char *shared = getenv("SLUICE_SHARED");
     const char *root = getenv("SLUICE_ROOT");
     (void)snprintf(path, sizeof path, "%s%s/profiles/%s",
-                   shared != NULL ? shared : root != NULL ? root : ".",
+                   shared != NULL ? shared
+                   : root != NULL ? root
+                                  : ".",
                    shared != NULL ? "" : "/../shared", file);
     FILE *stream = fopen(path, "rb");
     buf_init(ret, PROFILE_FILE_MAX);
