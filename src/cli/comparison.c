@@ -249,13 +249,16 @@ static void play_task(void *user, size_t index)
 /* On a terminal one line that grows: "[#####-----] baselines 3 of 9". */
 static void tell_progress(void *user, size_t ended, size_t count)
 {
-    static const char *const names[] = {"fixed fleets", "policies without a knob", "baselines"};
+    static const char *const names[] = {[ROUND_CELLS] = "fixed fleets",
+                                        [ROUND_COLUMNS] = "columns of the oracle",
+                                        [ROUND_FREE] = "policies without a knob",
+                                        [ROUND_KNOBS] = "baselines"};
     static const char full[] = "##############################";
     static const char rest[] = "------------------------------";
     const struct rounds *rounds = user;
     const int width = (int)sizeof full - 1;
     const int done = count > 0 ? (int)((size_t)width * ended / count) : width;
-    if (!rounds->comparison->progress)
+    if (!rounds->comparison->progress || count == 0)
         return;
     (void)fprintf(stderr, "\r[%.*s%.*s] %s %zu of %zu ", done, full, width - done, rest,
                   names[rounds->round], ended, count);
