@@ -40,6 +40,7 @@ struct compare_options {
     double cv;
     double spread;
     int64_t seeds;
+    int64_t again;
     int64_t processes;
     bool json;
 };
@@ -79,8 +80,10 @@ static const struct cli_opt options[] = {
             "Variation of the gaps between requests made from totals."),
     CLI_OPT(NUMBER, struct compare_options, spread, "startup-spread", "SIGMA", "0", 0, 2,
             "Varies the start-up time: sigma of its lognormal factor."),
-    CLI_OPT(INT, struct compare_options, seeds, "seeds", "N", "1", 1, PLAYER_SEEDS_MAX,
+    CLI_OPT(INT, struct compare_options, seeds, "seeds", "N", "1", 1, COMPARISON_AGAIN_MAX,
             "Every run is played with so many seeds; the mean counts."),
+    CLI_OPT(INT, struct compare_options, again, "again", "N", "0", 0, COMPARISON_AGAIN_MAX,
+            "What was tuned is played with N more seeds: how much the comparison varies."),
     CLI_OPT(INT, struct compare_options, processes, "processes", "N", "0", 0, 1024,
             "At once; 0 is one for each core."),
     CLI_OPT(TEXT, struct compare_options, cache, "cache", "FOLDER", ".sluice-runs", 0, 0,
@@ -311,6 +314,7 @@ static int compare(const struct compare_options *o, struct comparison *c)
                                          .limit_ns = o->limit_ns,
                                          .seeds = o->seeds,
                                          .spread = o->spread};
+    c->again = (size_t)o->again;
     c->processes = (size_t)o->processes;
     c->progress = isatty(STDERR_FILENO) != 0;
     int status = add_own(o, &profile, c);

@@ -1,258 +1,90 @@
 #include "cli/comparison.h"
 
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
-#include "base/duration.h"
-#include "base/num.h"
-#include "cli/oracle_columns.h"
+#include "cli/cell_play.h"
 #include "cli/workers.h"
 
-#define CALIBRATED 0.999 /* of ten times the fleet */
-#define CALIBRATION_FLEETS 10
-#define LOAD_AT_START 0.5 /* of full use, by the work of the first minutes */
-#define REPLICAS_SPARE 4
-#define COARSE 0.06    /* precision at which variants are held against each other */
-#define FINE 0.005     /* precision of the cost at a floor */
-#define PROMISING 1.03 /* of the cheapest variant: played to the end */
-
-enum round { ROUND_CELLS, ROUND_COLUMNS, ROUND_FREE, ROUND_KNOBS };
+enum round { ROUND_CELLS, ROUND_COLUMNS, ROUND_FREE, ROUND_KNOBS, ROUND_AGAIN };
 #define COLUMN_SHARES 8      /* processes among which the columns of an oracle are dealt */
 #define TASK_ORACLE SIZE_MAX /* instead of a policy */
-#define ORACLE_BYTES_MAX ((size_t)8 << 20)
-
-/* ---- a family ---- */
-
-static struct sweep_spec spec_of(struct player *player, const struct baseline *b, size_t variant,
-                                 double guess)
-{
-    if (b == NULL)
-        return (struct sweep_spec){.knob = KNOB_NONE, .play = player_play, .user = player};
-    return (struct sweep_spec){.knob = b->knob,
-                               .low = b->low,
-                               .high = b->high,
-                               .variant = variant,
-                               .guess = guess,
-                               .play = player_play,
-                               .user = player};
-}
-
-/* All variants coarsely, then those that may be the cheapest to the end. A guess of 0 is none. */
-static enum rc sweep_family(struct player *player, struct family *family, double floor,
-                            double guess)
-{
-    const struct baseline *b = family->baseline;
-    const size_t variants = b != NULL ? baseline_variants(b) : 1;
-    double least = INFINITY;
-    player_choose(player, family->policy, b);
-    for (size_t v = 0; v < variants; v++) {
-        struct sweep_spec spec = spec_of(player, b, v, guess);
-        spec.precision = variants > 1 ? COARSE : FINE;
-        const enum rc rc = sweep_to_floor(&family->sweep, &spec, floor);
-        if (rc != RC_OK)
-            return rc;
-        least = fmin(least, sweep_variant_cost(&family->sweep, &spec, floor));
-    }
-    for (size_t v = 0; variants > 1 && v < variants; v++) {
-        struct sweep_spec spec = spec_of(player, b, v, guess);
-        spec.precision = FINE;
-        if (!(sweep_variant_cost(&family->sweep, &spec, floor) <= least * PROMISING))
-            continue;
-        const enum rc rc = sweep_to_floor(&family->sweep, &spec, floor);
-        if (rc != RC_OK)
-            return rc;
-    }
-    return RC_OK;
-}
-
-/* Where the search for the fixed fleet begins. */
-static double first_count(const struct cell *cell)
-{
-    return ceil(cell->demand / LOAD_AT_START) + 1;
-}
-
-/* Where the search for a count begins, for a minimum most of the fixed fleet that meets the floor;
- * 0: nobody knows. */
-static double guess_of(const struct cell *cell, const struct baseline *b)
-{
-    if (b == NULL || b->knob == KNOB_TARGET)
-        return 0;
-    return b->knob == KNOB_LEAST ? 0.7 * (double)(cell->replicas_max - REPLICAS_SPARE) / 2
-                                 : first_count(cell);
-}
-
-/* To every floor, and to what the policies without a knob attained: there they are compared. */
-static void play_family(const struct comparison *c, struct compared *cell, struct family *family,
-                        struct player *player)
-{
-    enum rc rc = RC_OK;
-    for (size_t i = 0; rc == RC_OK && i < c->floor_count; i++)
-        rc = sweep_family(player, family, c->floor[i], guess_of(&cell->cell, family->baseline));
-    for (size_t i = 0; rc == RC_OK && baseline_tuned(family->baseline) && i < c->policy_count;
-         i++) {
-        const struct family *other = &cell->family[i];
-        if (other->baseline == NULL && other->sweep.count > 0 && !other->failed &&
-            other->sweep.point[0].attainment >= c->floor[c->floor_count - 1] - 0.05)
-            rc = sweep_family(player, family, other->sweep.point[0].attainment,
-                              guess_of(&cell->cell, family->baseline));
-    }
-    if (rc == RC_OK)
-        return;
-    family->failed = true;
-    family->why = *player_why(player);
-}
-
-/* ---- a cell ---- */
-
-/* Objectives that ten times the fleet misses are doubled; those that a person wrote are not. */
-static enum rc calibrate(const struct comparison *c, struct player *player, struct cell *cell,
-                         struct diag *why)
-{
-    const struct baseline *fixed = baseline_find(span_from("static"));
-    const int attempts = c->options.setting.own.config != NULL ? 1 : 2;
-    struct sweep_point point = {.knob = 0};
-    player_choose(player, "static", fixed);
-    for (int attempt = 0; attempt < attempts; attempt++) {
-        point.knob =
-            fmin(fmax(CALIBRATION_FLEETS, ceil(CALIBRATION_FLEETS * cell->demand / LOAD_AT_START)),
-                 fixed->high);
-        cell->loose = attempt > 0;
-        player_set(player, cell);
-        const enum rc rc = player_play(player, &point);
-        if (rc != RC_OK) {
-            *why = *player_why(player);
-            return rc;
-        }
-        cell->uncalibrated = point.attainment < CALIBRATED;
-        if (!cell->uncalibrated)
-            return RC_OK;
-    }
-    if (attempts > 1 || point.attainment >= c->floor[c->floor_count - 1])
-        return RC_OK;
-    return fail(why, RC_RANGE,
-                "nobody can meet the objectives of this pool here: %.0f replicas, ten times what "
-                "the load needs, attain %.2f %%",
-                point.knob, 100 * point.attainment);
-}
-
-/* Length, work, objectives, the fixed fleet that meets the highest floor: from this follow the
- * bounds and the first count of all policies. */
-static enum rc prepare(const struct comparison *c, struct compared *cell, struct player **ret)
-{
-    struct cell *own = &cell->cell;
-    enum rc rc = player_new(&c->options, own, ret, &cell->why);
-    if (rc != RC_OK)
-        return rc;
-    rc = player_measure(*ret, own, &cell->why);
-    if (rc != RC_OK)
-        return rc;
-    rc = calibrate(c, *ret, own, &cell->why);
-    if (rc != RC_OK)
-        return rc;
-    struct family fixed = {.policy = "static", .baseline = baseline_find(span_from("static"))};
-    const struct sweep_point *best = NULL;
-    rc = sweep_family(*ret, &fixed, c->floor[0], first_count(own));
-    if (rc != RC_OK) {
-        cell->why = *player_why(*ret);
-        return rc;
-    }
-    best = sweep_best(&fixed.sweep, c->floor[0]);
-    const double needed = ceil(own->demand / LOAD_AT_START) + 1; /* where no fleet is enough */
-    const int64_t peak = num_to_int(best != NULL ? best->knob : needed, 1, REPLICAS_MAX);
-    const int64_t wanted = num_to_int(ceil(own->demand / LOAD_AT_START) + 1, 1, peak);
-    own->replicas_max = 2 * peak + REPLICAS_SPARE;
-    own->initial = own->warm ? peak : wanted;
-    player_set(*ret, own);
-    return RC_OK;
-}
-
-/* A floor that nobody attains has no oracle; that is no failure. */
-static enum rc play_oracle(const struct comparison *c, struct compared *cell, struct player *player)
-{
-    struct family fixed = {.policy = "static", .baseline = baseline_find(span_from("static"))};
-    enum rc rc = RC_OK;
-    buf_init(&cell->oracle_json, ORACLE_BYTES_MAX);
-    for (size_t i = 0; i < c->floor_count && rc == RC_OK; i++) {
-        struct buf json;
-        rc = sweep_family(player, &fixed, c->floor[i], first_count(&cell->cell));
-        const struct sweep_point *best = sweep_best(&fixed.sweep, c->floor[i]);
-        if (rc != RC_OK || best == NULL)
-            continue;
-        const int64_t peak = num_to_int(best->knob, 1, REPLICAS_MAX);
-        struct sweep_point *point = &cell->oracle.point[i];
-        buf_init(&json, ORACLE_BYTES_MAX);
-        rc = oracle_find(player, &cell->cell, c->floor[i], peak, point, &json);
-        cell->oracle_found[i] = rc == RC_OK;
-        if (rc == RC_OK) {
-            if (cell->oracle_json.len > 0)
-                buf_byte(&cell->oracle_json, ',');
-            buf_span(&cell->oracle_json, buf_view(&json));
-        } else if (rc == RC_NOT_FOUND) {
-            rc = RC_OK;
-        }
-        buf_done(&json);
-    }
-    if (rc != RC_OK)
-        cell->why = *player_why(player);
-    return rc;
-}
-
-/* The columns of the oracle's table: those of the highest floor have the others in them. */
-static enum rc play_columns(const struct compared *cell, struct player *player, size_t share)
-{
-    const int64_t peak = (cell->cell.replicas_max - REPLICAS_SPARE) / 2;
-    return oracle_columns_play(player, &cell->cell, peak, share, COLUMN_SHARES);
-}
-
-/* Leaves the results in the folder of results; played again from there they cost nothing. */
-static void play_cell(const struct comparison *c, struct compared *cell, int round, size_t policy)
-{
-    struct player *player = NULL;
-    enum rc rc = prepare(c, cell, &player);
-    cell->failed = rc != RC_OK;
-    if (rc == RC_OK && round == ROUND_COLUMNS)
-        rc = play_columns(cell, player, policy);
-    for (size_t i = 0; rc == RC_OK && i < c->policy_count; i++) {
-        struct family *family = &cell->family[i];
-        const bool free_of_knobs = !baseline_tuned(family->baseline);
-        if (free_of_knobs ? round >= ROUND_FREE && (policy == i || round == ROUND_KNOBS)
-                          : round == ROUND_KNOBS && policy == i)
-            play_family(c, cell, family, player);
-    }
-    if (rc == RC_OK && policy == TASK_ORACLE && play_oracle(c, cell, player) == RC_OK)
-        buf_done(&cell->oracle_json); /* what is kept is kept in the folder */
-    player_free(player);
-}
+#define TASKS_MAX 1000000
 
 /* ---- all, on all cores ---- */
 
 struct task {
     size_t cell;
-    size_t policy;
+    size_t policy; /* or TASK_ORACLE, or the share of the columns */
+    size_t again;
 };
 
 struct rounds {
     struct comparison *comparison;
     int round;
-    struct task task[4096];
+    struct task *task; /* owned */
     size_t count;
+    size_t cap;
 };
+
+static void play_families(const struct comparison *c, struct compared *cell, bool tuned,
+                          struct player *player)
+{
+    for (size_t i = 0; i < c->policy_count; i++)
+        if (baseline_tuned(cell->family[i].baseline) == tuned)
+            cell_play_family(c, cell, &cell->family[i], player);
+}
+
+/* Leaves the results in the folder of results; played again from there they cost nothing. */
+static void play_cell(const struct comparison *c, const struct task *task, int round,
+                      struct player *player)
+{
+    struct compared *cell = &c->cell[task->cell];
+    double ratio;
+    switch ((enum round)round) {
+    case ROUND_CELLS:
+        return;
+    case ROUND_COLUMNS:
+        cell_play_columns(cell, player, task->policy, COLUMN_SHARES);
+        return;
+    case ROUND_FREE:
+        if (task->policy != TASK_ORACLE)
+            cell_play_family(c, cell, &cell->family[task->policy], player);
+        else if (cell_play_oracle(c, cell, player) == RC_OK)
+            buf_done(&cell->oracle_json); /* what is kept is kept in the folder */
+        return;
+    case ROUND_KNOBS:
+        play_families(c, cell, false, player);
+        cell_play_family(c, cell, &cell->family[task->policy], player);
+        return;
+    case ROUND_AGAIN:
+        play_families(c, cell, false, player);
+        play_families(c, cell, true, player);
+        cell_play_again(c, cell, &cell->family[task->policy], player, task->again, &ratio);
+        return;
+    }
+}
 
 static void play_task(void *user, size_t index)
 {
     const struct rounds *rounds = user;
     struct comparison *c = rounds->comparison;
     const struct task *task = &rounds->task[index];
-    play_cell(c, &c->cell[task->cell], rounds->round, task->policy);
+    struct player *player = NULL;
+    if (cell_prepare(c, &c->cell[task->cell], &player) == RC_OK)
+        play_cell(c, task, rounds->round, player);
+    player_free(player);
 }
 
 /* On a terminal one line that grows: "[#####-----] baselines 3 of 9". */
 static void tell_progress(void *user, size_t ended, size_t count)
 {
     static const char *const names[] = {[ROUND_CELLS] = "fixed fleets",
-                                        [ROUND_COLUMNS] = "columns of the oracle",
+                                        [ROUND_COLUMNS] = "counts for the oracle",
                                         [ROUND_FREE] = "policies without a knob",
-                                        [ROUND_KNOBS] = "baselines"};
+                                        [ROUND_KNOBS] = "baselines",
+                                        [ROUND_AGAIN] = "other seeds"};
     static const char full[] = "##############################";
     static const char rest[] = "------------------------------";
     const struct rounds *rounds = user;
@@ -267,10 +99,13 @@ static void tell_progress(void *user, size_t ended, size_t count)
     (void)fflush(stderr);
 }
 
-static void add_task(struct rounds *rounds, size_t cell, size_t policy)
+/* A task that finds no place is played when everything is read back. */
+static void add_task(struct rounds *rounds, size_t cell, size_t policy, size_t again)
 {
-    if (rounds->count < COUNT_OF(rounds->task))
-        rounds->task[rounds->count++] = (struct task){.cell = cell, .policy = policy};
+    if (mem_grow((void **)&rounds->task, &rounds->cap, rounds->count + 1, sizeof(*rounds->task),
+                 TASKS_MAX) == RC_OK)
+        rounds->task[rounds->count++] =
+            (struct task){.cell = cell, .policy = policy, .again = again};
 }
 
 static bool same_load(const struct cell *a, const struct cell *b)
@@ -278,25 +113,44 @@ static bool same_load(const struct cell *a, const struct cell *b)
     return strcmp(a->trace, b->trace) == 0 && a->scale == b->scale;
 }
 
+/* The first cell of a load plays what does not depend on the start-up time. */
+static bool first_of_load(const struct comparison *c, size_t i)
+{
+    for (size_t j = 0; j < i; j++)
+        if (same_load(&c->cell[i].cell, &c->cell[j].cell))
+            return false;
+    return true;
+}
+
+static void add_tasks(struct rounds *rounds, size_t i)
+{
+    const struct comparison *c = rounds->comparison;
+    const int round = rounds->round;
+    const bool first = first_of_load(c, i);
+    if (round == ROUND_CELLS && first)
+        add_task(rounds, i, 0, 0);
+    for (size_t p = 0; round == ROUND_COLUMNS && first && c->oracle && p < COLUMN_SHARES; p++)
+        add_task(rounds, i, p, 0);
+    if (round == ROUND_FREE && c->oracle)
+        add_task(rounds, i, TASK_ORACLE, 0);
+    for (size_t p = 0; round >= ROUND_FREE && p < c->policy_count; p++) {
+        const struct baseline *baseline = c->cell[i].family[p].baseline;
+        if (round == ROUND_AGAIN)
+            for (size_t s = 0; baseline == NULL && s < c->again; s++)
+                add_task(rounds, i, p, s);
+        else if (baseline_tuned(baseline) == (round == ROUND_KNOBS))
+            add_task(rounds, i, p, 0);
+    }
+}
+
 static void run_round(struct comparison *c, int round)
 {
     struct rounds rounds = {.comparison = c, .round = round};
-    for (size_t i = 0; i < c->cell_count; i++) {
-        bool first = true;
-        for (size_t j = 0; j < i; j++)
-            first &= !same_load(&c->cell[i].cell, &c->cell[j].cell);
-        if (round == ROUND_CELLS && first)
-            add_task(&rounds, i, 0);
-        for (size_t p = 0; round == ROUND_COLUMNS && first && c->oracle && p < COLUMN_SHARES; p++)
-            add_task(&rounds, i, p);
-        for (size_t p = 0; round >= ROUND_FREE && p < c->policy_count; p++)
-            if (baseline_tuned(c->cell[i].family[p].baseline) == (round == ROUND_KNOBS))
-                add_task(&rounds, i, p);
-        if (round == ROUND_FREE && c->oracle)
-            add_task(&rounds, i, TASK_ORACLE);
-    }
+    for (size_t i = 0; i < c->cell_count; i++)
+        add_tasks(&rounds, i);
     const struct workers workers = {.task = play_task, .ended = tell_progress, .user = &rounds};
     workers_run(&workers, rounds.count, c->processes);
+    free(rounds.task);
 }
 
 static void make_families(struct comparison *c)
@@ -307,25 +161,31 @@ static void make_families(struct comparison *c)
                 .policy = c->policy[p], .baseline = baseline_find(span_from(c->policy[p]))};
 }
 
+/* From what is kept; what no process could do is done now. */
+static void read_back(const struct comparison *c, struct compared *cell)
+{
+    struct player *player = NULL;
+    cell->failed = cell_prepare(c, cell, &player) != RC_OK;
+    if (!cell->failed) {
+        play_families(c, cell, false, player);
+        play_families(c, cell, true, player);
+    }
+    for (size_t p = 0; !cell->failed && p < c->policy_count; p++)
+        for (size_t s = 0; cell->family[p].baseline == NULL && s < c->again; s++)
+            cell_play_again(c, cell, &cell->family[p], player, s, &cell->family[p].again[s]);
+    if (!cell->failed && c->oracle)
+        cell->failed = cell_play_oracle(c, cell, player) != RC_OK;
+    player_free(player);
+}
+
 void comparison_run(struct comparison *c)
 {
     make_families(c);
     if (c->options.cache != NULL)
-        for (int round = ROUND_CELLS; round <= ROUND_KNOBS; round++)
+        for (int round = ROUND_CELLS; round <= ROUND_AGAIN; round++)
             run_round(c, round);
-    /* Here everything is read back; what no process could do is done now. */
-    for (size_t i = 0; i < c->cell_count; i++) {
-        struct compared *cell = &c->cell[i];
-        struct player *player = NULL;
-        cell->failed = prepare(c, cell, &player) != RC_OK;
-        for (int knobs = 0; !cell->failed && knobs < 2; knobs++)
-            for (size_t p = 0; p < c->policy_count; p++)
-                if (baseline_tuned(cell->family[p].baseline) == (knobs == 1))
-                    play_family(c, cell, &cell->family[p], player);
-        if (!cell->failed && c->oracle)
-            cell->failed = play_oracle(c, cell, player) != RC_OK;
-        player_free(player);
-    }
+    for (size_t i = 0; i < c->cell_count; i++)
+        read_back(c, &c->cell[i]);
 }
 
 /* ---- what it adds up to ---- */
@@ -350,6 +210,12 @@ double comparison_knob(const struct compared *cell, const struct family *family,
     return family->baseline->knob == KNOB_GIVEN ? (double)cell->cell.count_p95 : point->knob;
 }
 
+bool comparison_is_peer(const struct family *family, const struct family *other)
+{
+    return other != family && baseline_tuned(other->baseline) && !other->failed &&
+           strcmp(other->policy, "static") != 0;
+}
+
 double comparison_peers_at(const struct comparison *c, const struct compared *cell,
                            const struct family *family, double attainment, const char **ret_policy)
 {
@@ -357,8 +223,7 @@ double comparison_peers_at(const struct comparison *c, const struct compared *ce
     *ret_policy = "";
     for (size_t i = 0; i < c->policy_count; i++) {
         const struct family *other = &cell->family[i];
-        if (other == family || !baseline_tuned(other->baseline) || other->failed ||
-            strcmp(other->policy, "static") == 0)
+        if (!comparison_is_peer(family, other))
             continue;
         const double cost = sweep_cost_at(&other->sweep, attainment);
         if (cost < best || isnan(best)) {

@@ -9,11 +9,13 @@
 
 #define COMPARISON_POLICIES_MAX 32
 #define COMPARISON_FLOORS_MAX 4
+#define COMPARISON_AGAIN_MAX 16
 
 struct family {
     const char *policy;
     const struct baseline *baseline; /* NULL: no knob */
     struct sweep sweep;
+    double again[COMPARISON_AGAIN_MAX]; /* without a knob: of the cheapest peer, by other seeds */
     bool failed;
     struct diag why;
 };
@@ -38,6 +40,7 @@ struct comparison {
     size_t policy_count;
     double floor[COMPARISON_FLOORS_MAX]; /* shares */
     size_t floor_count;
+    size_t again; /* further seeds that tuned settings are played with */
     size_t processes;
     bool oracle; /* is looked for */
     bool progress;
@@ -52,6 +55,8 @@ const struct sweep_point *comparison_played(const struct family *family, double 
 /* What is shown as the knob of a point: NAN where there is none. */
 double comparison_knob(const struct compared *cell, const struct family *family,
                        const struct sweep_point *point);
+/* Has a knob that is turned, and is not the fixed fleet: that one knows the whole trace. */
+bool comparison_is_peer(const struct family *family, const struct family *other);
 /* Least cost of all other policies with a knob at this attainment; NAN: none reaches it. */
 double comparison_peers_at(const struct comparison *comparison, const struct compared *cell,
                            const struct family *family, double attainment, const char **ret_policy);

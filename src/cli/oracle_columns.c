@@ -58,8 +58,8 @@ static enum rc column(struct player *player, size_t n, struct buf *ret)
     return rc;
 }
 
-enum rc oracle_columns_play(struct player *player, const struct cell *cell, int64_t peak,
-                            size_t share, size_t share_count)
+void oracle_columns_play(struct player *player, const struct cell *cell, int64_t peak, size_t share,
+                         size_t share_count)
 {
     struct cell cold = *cell;
     enum rc rc = RC_OK;
@@ -74,7 +74,6 @@ enum rc oracle_columns_play(struct player *player, const struct cell *cell, int6
         buf_done(&text);
     }
     player_set(player, cell);
-    return rc;
 }
 
 static enum rc fill(struct oracle_table *table, size_t n, struct span text)

@@ -398,21 +398,31 @@ enum rc player_keep(struct player *p, struct span name, struct span json)
     return file_replace(path, json, 0644, &p->why);
 }
 
+enum rc player_play_seed(struct player *p, size_t seed, struct sweep_point *point)
+{
+    struct buf text;
+    point->attainment = point->gpu_hours = 0;
+    buf_init(&text, RESULT_BYTES_MAX);
+    enum rc rc = result_of(p, point, seed, &text);
+    if (rc == RC_OK)
+        rc = read_numbers(buf_view(&text), point);
+    buf_done(&text);
+    return rc;
+}
+
 enum rc player_play(void *user, struct sweep_point *point)
 {
     struct player *p = user;
+    const double n = (double)p->options.seeds;
     enum rc rc = RC_OK;
-    point->attainment = point->gpu_hours = 0;
+    struct sweep_point sum = {.knob = 0};
     for (size_t seed = 0; rc == RC_OK && seed < (size_t)p->options.seeds; seed++) {
-        struct buf text;
-        buf_init(&text, RESULT_BYTES_MAX);
-        rc = result_of(p, point, seed, &text);
-        if (rc == RC_OK)
-            rc = read_numbers(buf_view(&text), point);
-        buf_done(&text);
+        rc = player_play_seed(p, seed, point);
+        sum.attainment += point->attainment;
+        sum.gpu_hours += point->gpu_hours;
     }
-    point->attainment /= (double)p->options.seeds;
-    point->gpu_hours /= (double)p->options.seeds;
+    point->attainment = sum.attainment / n;
+    point->gpu_hours = sum.gpu_hours / n;
     return rc;
 }
 

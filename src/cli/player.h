@@ -39,6 +39,8 @@ void player_set(struct player *player, const struct cell *cell);
 void player_choose(struct player *player, const char *name, const struct baseline *baseline);
 /* For sweep_spec.play: the mean over the seeds; user is the player. */
 enum rc player_play(void *player, struct sweep_point *point);
+/* The same with one seed, counted from 0, below PLAYER_SEEDS_MAX. */
+enum rc player_play_seed(struct player *player, size_t seed, struct sweep_point *point) MUST_CHECK;
 /* One run of a setting with what a sweep does not ask for; not kept. */
 struct player_run {
     const int64_t *plan; /* counts by minute; NULL: the policy decides */

@@ -151,13 +151,12 @@ static void put_rates(struct filer *f, const struct traffic *traffic)
 
 static void put_histogram(struct filer *f, enum signal_id signal, const struct histogram *h)
 {
-    double below = 0;
     for (size_t i = 0; i < HISTOGRAM_BUCKETS; i++) {
+        if (!(h->bucket[i] > 0)) /* nearly all, in the time of a tick */
+            continue;
+        const double below = i == 0 ? 0 : histogram_bound(i - 1);
         const double bound = histogram_bound(i);
-        const double middle = isfinite(bound) ? (below + bound) / 2 : below;
-        if (h->bucket[i] > 0)
-            put(f, signal, SIGNAL_VALUE, middle, h->bucket[i]);
-        below = bound;
+        put(f, signal, SIGNAL_VALUE, isfinite(bound) ? (below + bound) / 2 : below, h->bucket[i]);
     }
 }
 

@@ -1,30 +1,17 @@
 #include "sim/feed.h"
 
-#include <assert.h>
-#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/duration.h"
 #include "base/mem.h"
 #include "base/num.h"
-#include "base/rng.h"
+#include "sim/trace_copies.h"
 #include "sim/trace_totals.h"
 
 #define GAP_NS SECOND_NS /* between two passes */
 
 enum feed_kind { FEED_STREAM, FEED_EXPANSION, FEED_COPIES };
-
-/* One shifted copy: from `first`, once around. */
-struct copy {
-    int64_t shift_ns; /* added to what the trace says, modulo its span */
-    uint64_t number;
-    size_t first; /* row that comes first */
-    size_t next;  /* row */
-    size_t done;
-    int64_t at_ns; /* of its next row; INT64_MAX: none is left */
-    double keep;   /* share of the rows; 1 but for a part of a copy */
-};
 
 struct feed {
     struct feed_spec spec;
@@ -35,10 +22,7 @@ struct feed {
     struct trace_total *total;
     size_t total_count;
     struct length_pair *pair; /* of spec.lengths */
-    struct trace_row *row;
-    size_t row_count;
-    struct copy *copy;
-    size_t copy_count;
+    struct copies *copies;
     int64_t span_ns; /* of one pass; TIME_NONE: not known yet */
     int64_t last_ns;
     int64_t pass;
@@ -93,7 +77,8 @@ static enum rc pull(const struct feed_file *file, struct trace *trace, trace_ste
 /* Lines of one kind. */
 struct lines {
     trace_step *step;
-    size_t size; /* of what a line becomes */
+    size_t size;      /* of what a line becomes */
+    int64_t limit_ns; /* of requests: the first that is not before it ends the reading; 0: none */
     void *array;
     size_t cap;
     size_t count;
@@ -114,6 +99,8 @@ static enum rc pull_all(const struct feed_file *file, struct trace *trace, struc
             (void)fail(diag, rc, "the trace has more than %zu lines", FEED_ROWS_MAX);
             break;
         }
+        if (lines->limit_ns > 0 && lines->count > 0 && item.row.arrival_ns >= lines->limit_ns)
+            return RC_OK; /* as a streamed trace is not read on either */
         memcpy((char *)lines->array + lines->count++ * lines->size, &item, lines->size);
     }
     if (rc == RC_NOT_FOUND && lines->count > 0)
@@ -136,149 +123,6 @@ enum rc feed_read_lengths(const struct feed_file *file, struct trace_row **ret, 
     *ret_count = lines.count;
     trace_free(trace);
     return rc;
-}
-
-/* ---- copies ---- */
-
-/* What all arrivals are multiples of. */
-static int64_t rounding_ns(const struct feed *feed)
-{
-    int64_t common = 0;
-    for (size_t i = 0; i < feed->row_count && common != 1; i++)
-        for (int64_t rest = feed->row[i].arrival_ns; rest != 0;) {
-            const int64_t next = common % rest;
-            common = rest;
-            rest = next;
-        }
-    return common >= SECOND_NS ? common : 0;
-}
-
-static void smear(struct feed *feed, struct rng *rng)
-{
-    for (size_t i = 0; i < feed->row_count; i++) {
-        struct trace_row row = feed->row[i];
-        row.arrival_ns += rng_range(rng, 0, feed->spec.smear_ns - 1);
-        size_t at = i; /* rows move by a few places only */
-        for (; at > 0 && feed->row[at - 1].arrival_ns > row.arrival_ns; at--)
-            feed->row[at] = feed->row[at - 1];
-        feed->row[at] = row;
-    }
-}
-
-static size_t first_at(const struct feed *feed, int64_t at_ns)
-{
-    size_t low = 0;
-    for (size_t high = feed->row_count; low < high;) {
-        const size_t middle = low + (high - low) / 2;
-        if (feed->row[middle].arrival_ns < at_ns)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    return low;
-}
-
-static void find_time(const struct feed *feed, struct copy *copy)
-{
-    if (copy->done == feed->row_count) {
-        copy->at_ns = INT64_MAX;
-        return;
-    }
-    copy->at_ns = feed->row[copy->next].arrival_ns + copy->shift_ns;
-    copy->at_ns -= copy->at_ns >= feed->span_ns ? feed->span_ns : 0;
-}
-
-/* Copies stand in a heap by their next arrival, then by their number. */
-static bool before(const struct copy *a, const struct copy *b)
-{
-    return a->at_ns != b->at_ns ? a->at_ns < b->at_ns : a->number < b->number;
-}
-
-static void sift_down(struct feed *feed, size_t at)
-{
-    const struct copy moved = feed->copy[at];
-    for (size_t child = 2 * at + 1; child < feed->copy_count; child = 2 * at + 1) {
-        if (child + 1 < feed->copy_count && before(&feed->copy[child + 1], &feed->copy[child]))
-            child++;
-        if (!before(&feed->copy[child], &moved))
-            break;
-        feed->copy[at] = feed->copy[child];
-        at = child;
-    }
-    feed->copy[at] = moved;
-}
-
-static void restart_copies(struct feed *feed)
-{
-    for (size_t i = 0; i < feed->copy_count; i++) {
-        feed->copy[i].done = 0;
-        feed->copy[i].next = feed->copy[i].first;
-        find_time(feed, &feed->copy[i]);
-    }
-    for (size_t i = feed->copy_count / 2; i-- > 0;)
-        sift_down(feed, i);
-}
-
-static enum rc make_copies(struct feed *feed, struct diag *diag)
-{
-    const double scale = feed->spec.scale;
-    struct rng rng;
-    while (feed->spec.limit_ns > 0 && feed->row_count > 1 &&
-           feed->row[feed->row_count - 1].arrival_ns >= feed->spec.limit_ns)
-        feed->row_count--;
-    assert(feed->row != NULL && feed->row_count > 0);
-    rng_init(&rng, feed->spec.seed);
-    if (feed->spec.smear_ns == FEED_SMEAR_AUTO)
-        feed->spec.smear_ns = rounding_ns(feed);
-    if (feed->spec.smear_ns > 0)
-        smear(feed, &rng);
-    feed->span_ns = feed->row[feed->row_count - 1].arrival_ns + 1;
-    feed->copy_count = (size_t)ceil(scale - 1e-9);
-    feed->copy = mem_new(feed->copy_count, sizeof(*feed->copy));
-    if (feed->copy == NULL)
-        return fail(diag, RC_NO_MEMORY, "out of memory");
-    const int64_t most_ns =
-        feed->spec.shift_ns < feed->span_ns ? feed->spec.shift_ns : feed->span_ns - 1;
-    for (size_t i = 0; i < feed->copy_count; i++) {
-        struct copy *copy = &feed->copy[i];
-        copy->number = i;
-        copy->shift_ns = i == 0 || most_ns <= 0 ? 0 : rng_range(&rng, 0, most_ns);
-        copy->first = first_at(feed, feed->span_ns - copy->shift_ns) % feed->row_count;
-        copy->keep = i + 1 < feed->copy_count ? 1 : scale - (double)(feed->copy_count - 1);
-    }
-    restart_copies(feed);
-    return RC_OK;
-}
-
-/* A part of a copy keeps the same rows in every pass. */
-static bool kept(const struct feed *feed, const struct copy *copy, size_t index)
-{
-    return copy->keep >= 1 - 1e-9 ||
-           (double)(hash_u64(feed->spec.seed, index) >> 11) * 0x1p-53 < copy->keep;
-}
-
-static bool next_copied(struct feed *feed, struct trace_row *ret)
-{
-    for (;;) {
-        struct copy *earliest = &feed->copy[0];
-        const int64_t earliest_ns = earliest->at_ns;
-        if (earliest_ns == INT64_MAX)
-            return false;
-        const size_t index = earliest->next;
-        const uint64_t number = earliest->number;
-        const bool wanted = kept(feed, earliest, index);
-        earliest->done++;
-        earliest->next = index + 1 < feed->row_count ? index + 1 : 0;
-        find_time(feed, earliest);
-        sift_down(feed, 0);
-        if (!wanted)
-            continue;
-        *ret = feed->row[index];
-        ret->arrival_ns = earliest_ns;
-        if (ret->session != 0) /* the callers of another copy are others */
-            ret->session = hash_u64(ret->session, number) | 1;
-        return true;
-    }
 }
 
 /* ---- all ---- */
@@ -314,6 +158,29 @@ static enum rc begin_expansion(struct feed *feed, struct diag *diag)
     return rc;
 }
 
+static enum rc make_copies(struct feed *feed, struct diag *diag)
+{
+    const struct feed_spec *spec = &feed->spec;
+    struct lines lines = {
+        .step = step_row, .size = sizeof(struct trace_row), .limit_ns = spec->limit_ns};
+    const enum rc rc = pull_all(&spec->file, feed->trace, &lines, diag);
+    if (rc != RC_OK)
+        return rc;
+    const struct copies_spec copies = {.row = lines.array,
+                                       .row_count = lines.count,
+                                       .scale = spec->scale,
+                                       .shift_ns = spec->shift_ns,
+                                       .smear_ns = spec->smear_ns,
+                                       .seed = spec->seed};
+    feed->copies = copies_new(&copies);
+    if (feed->copies == NULL) {
+        free(lines.array);
+        return fail(diag, RC_NO_MEMORY, "out of memory");
+    }
+    feed->span_ns = copies_span_ns(feed->copies);
+    return RC_OK;
+}
+
 static enum rc open_kind(struct feed *feed, struct diag *diag)
 {
     const struct feed_file *file = &feed->spec.file;
@@ -337,11 +204,7 @@ static enum rc open_kind(struct feed *feed, struct diag *diag)
     if (feed->spec.scale == 1 && feed->spec.smear_ns <= 0 && feed->spec.passes <= 1)
         return RC_OK;
     feed->kind = FEED_COPIES;
-    struct lines lines = {.step = step_row, .size = sizeof(struct trace_row)};
-    rc = pull_all(file, feed->trace, &lines, diag);
-    feed->row = lines.array;
-    feed->row_count = lines.count;
-    return rc == RC_OK ? make_copies(feed, diag) : rc;
+    return make_copies(feed, diag);
 }
 
 enum rc feed_open(const struct feed_spec *spec, struct feed **ret, struct diag *diag)
@@ -372,8 +235,7 @@ void feed_close(struct feed *feed)
     trace_free(feed->trace);
     free(feed->total);
     free(feed->pair);
-    free(feed->row);
-    free(feed->copy);
+    copies_free(feed->copies);
     free(feed);
 }
 
@@ -384,7 +246,7 @@ static enum rc restart(struct feed *feed, struct diag *diag)
     case FEED_EXPANSION:
         return begin_expansion(feed, diag);
     case FEED_COPIES:
-        restart_copies(feed);
+        copies_again(feed->copies);
         return RC_OK;
     case FEED_STREAM:
         break;
@@ -410,7 +272,7 @@ static bool next_of_pass(struct feed *feed, struct trace_row *ret)
     case FEED_EXPANSION:
         return expansion_next(&feed->expansion, ret) && ret->arrival_ns < limit_ns;
     case FEED_COPIES:
-        return next_copied(feed, ret);
+        return copies_next(feed->copies, ret);
     case FEED_STREAM:
         break;
     }

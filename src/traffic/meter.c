@@ -207,6 +207,13 @@ static void take_work(struct meter *meter, struct gateway_snapshot *ret)
     meter->computed_tokens = 0;
 }
 
+/* One that nothing was recorded in is clear already. */
+static void clear_used(struct histogram *h)
+{
+    if (h->count > 0)
+        histogram_clear(h);
+}
+
 void meter_take(struct meter *meter, int64_t now_ns, struct gateway_snapshot *ret)
 {
     take_work(meter, ret);
@@ -240,8 +247,8 @@ void meter_take(struct meter *meter, int64_t now_ns, struct gateway_snapshot *re
     meter->output_tokens = 0;
     meter->completed_tokens = 0;
     meter->tool_calls = 0;
-    histogram_clear(&meter->ttft_s);
-    histogram_clear(&meter->itl_s);
-    histogram_clear(&meter->e2e_s);
-    histogram_clear(&meter->queue_s);
+    clear_used(&meter->ttft_s);
+    clear_used(&meter->itl_s);
+    clear_used(&meter->e2e_s);
+    clear_used(&meter->queue_s);
 }
