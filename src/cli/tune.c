@@ -9,7 +9,7 @@
 
 #include "base/duration.h"
 #include "cli/command.h"
-#include "cli/comparison.h"
+#include "cli/compare/comparison.h"
 #include "cli/profile_file.h"
 
 #define SETTINGS_BYTES_MAX ((size_t)64 << 10)

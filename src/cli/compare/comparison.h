@@ -1,11 +1,11 @@
 /* comparison.h - policies against each other on traces: every cell (trace, scale, start-up time)
  * with every policy swept to every floor, and what that adds up to. */
-#ifndef SLUICE_CLI_COMPARISON_H
-#define SLUICE_CLI_COMPARISON_H
+#ifndef SLUICE_CLI_COMPARE_COMPARISON_H
+#define SLUICE_CLI_COMPARE_COMPARISON_H
 
 #include <stdio.h>
 
-#include "cli/oracle_play.h"
+#include "cli/compare/oracle_play.h"
 
 #define COMPARISON_POLICIES_MAX 32
 #define COMPARISON_FLOORS_MAX 4

@@ -1,4 +1,4 @@
-#include "cli/own_pool.h"
+#include "cli/compare/own_pool.h"
 
 #include <stdio.h>
 

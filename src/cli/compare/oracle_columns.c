@@ -1,4 +1,4 @@
-#include "cli/oracle_columns.h"
+#include "cli/compare/oracle_columns.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,6 +1,6 @@
 /* own_pool.h - a pool of the user's own configuration as one of the policies of a comparison. */
-#ifndef SLUICE_CLI_OWN_POOL_H
-#define SLUICE_CLI_OWN_POOL_H
+#ifndef SLUICE_CLI_COMPARE_OWN_POOL_H
+#define SLUICE_CLI_COMPARE_OWN_POOL_H
 
 #include "cli/command.h"
 #include "cli/setting.h"

@@ -2,7 +2,7 @@
 #include <math.h>
 
 #include "base/duration.h"
-#include "cli/comparison.h"
+#include "cli/compare/comparison.h"
 #include "cli/html.h"
 
 #define WIDTH 640

@@ -1,10 +1,10 @@
 /* oracle_columns.h - the misses of every fixed fleet in every minute of a trace, which the oracle
  * chooses from. They depend on neither start-up time nor floor, so they are played once for all of
  * them, by several processes at once, and kept. */
-#ifndef SLUICE_CLI_ORACLE_COLUMNS_H
-#define SLUICE_CLI_ORACLE_COLUMNS_H
+#ifndef SLUICE_CLI_COMPARE_ORACLE_COLUMNS_H
+#define SLUICE_CLI_COMPARE_ORACLE_COLUMNS_H
 
-#include "cli/player.h"
+#include "cli/compare/player.h"
 #include "sim/oracle.h"
 
 /* Counts that the oracle may use when the smallest fixed fleet that meets the floor is `peak`. */

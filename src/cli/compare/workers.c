@@ -1,4 +1,4 @@
-#include "cli/workers.h"
+#include "cli/compare/workers.h"
 
 #include <signal.h>
 #include <stdbool.h>

@@ -1,9 +1,9 @@
 /* cell_play.h - what is played of one cell of a comparison: its preparation, a family of settings,
  * the oracle, other seeds. All of it is kept, so whoever asks again gets it without a run. */
-#ifndef SLUICE_CLI_CELL_PLAY_H
-#define SLUICE_CLI_CELL_PLAY_H
+#ifndef SLUICE_CLI_COMPARE_CELL_PLAY_H
+#define SLUICE_CLI_COMPARE_CELL_PLAY_H
 
-#include "cli/comparison.h"
+#include "cli/compare/comparison.h"
 
 /* Length, work, objectives, the fixed fleet that meets the highest floor: from this follow the
  * bounds and the first count of all policies. The caller frees the player, also after a failure. */

@@ -1,9 +1,9 @@
 /* oracle_play.h - the oracle of a cell: the cheapest schedule that was found to attain a floor when
  * it was really played. */
-#ifndef SLUICE_CLI_ORACLE_PLAY_H
-#define SLUICE_CLI_ORACLE_PLAY_H
+#ifndef SLUICE_CLI_COMPARE_ORACLE_PLAY_H
+#define SLUICE_CLI_COMPARE_ORACLE_PLAY_H
 
-#include "cli/player.h"
+#include "cli/compare/player.h"
 
 #define ORACLE_NAME "oracle"
 

@@ -1,7 +1,7 @@
 /* player.h - plays settings of one cell of a comparison (a trace at a scale, a start-up time) and
  * keeps what came out in a folder, so that nothing is played twice. */
-#ifndef SLUICE_CLI_PLAYER_H
-#define SLUICE_CLI_PLAYER_H
+#ifndef SLUICE_CLI_COMPARE_PLAYER_H
+#define SLUICE_CLI_COMPARE_PLAYER_H
 
 #include "cli/setting.h"
 #include "cli/trace_file.h"

@@ -1,10 +1,10 @@
-#include "cli/cell_play.h"
+#include "cli/compare/cell_play.h"
 
 #include <math.h>
 #include <string.h>
 
 #include "base/num.h"
-#include "cli/oracle_columns.h"
+#include "cli/compare/oracle_columns.h"
 
 #define CALIBRATED 0.999 /* of ten times the fleet */
 #define CALIBRATION_FLEETS 10

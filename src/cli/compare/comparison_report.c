@@ -5,7 +5,7 @@
 
 #include "base/duration.h"
 #include "base/tree.h"
-#include "cli/comparison.h"
+#include "cli/compare/comparison.h"
 
 static void cell_line(const struct cell *cell, FILE *out)
 {

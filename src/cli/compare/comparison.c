@@ -1,11 +1,11 @@
-#include "cli/comparison.h"
+#include "cli/compare/comparison.h"
 
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "cli/cell_play.h"
-#include "cli/workers.h"
+#include "cli/compare/cell_play.h"
+#include "cli/compare/workers.h"
 
 enum round { ROUND_CELLS, ROUND_COLUMNS, ROUND_FREE, ROUND_KNOBS, ROUND_AGAIN };
 #define COLUMN_SHARES 8      /* processes among which the columns of an oracle are dealt */

@@ -1,7 +1,7 @@
 /* workers.h - many independent tasks on all cores: a process each, so that a task that dies takes
  * nothing with it. What a task finds out it leaves in files. */
-#ifndef SLUICE_CLI_WORKERS_H
-#define SLUICE_CLI_WORKERS_H
+#ifndef SLUICE_CLI_COMPARE_WORKERS_H
+#define SLUICE_CLI_COMPARE_WORKERS_H
 
 #include <stddef.h>
 

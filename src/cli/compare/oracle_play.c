@@ -1,11 +1,11 @@
-#include "cli/oracle_play.h"
+#include "cli/compare/oracle_play.h"
 
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "cli/oracle_columns.h"
+#include "cli/compare/oracle_columns.h"
 #include "sim/oracle.h"
 
 #define PRICE_LOW 1e-2 /* replica-seconds a miss */

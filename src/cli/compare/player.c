@@ -1,4 +1,4 @@
-#include "cli/player.h"
+#include "cli/compare/player.h"
 
 #include <inttypes.h>
 #include <math.h>
