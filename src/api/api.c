@@ -323,6 +323,8 @@ enum rc api_new(struct loop *loop, struct control *control, const struct api_con
     api->log = config->log;
     if (config->env != NULL)
         api->env = *config->env;
+    api->env.otherwise =
+        "a-secret-that-is-gone"; /* of stored configurations: no decision needs it */
     (void)span_copy(span_from(config->listen), api->listen, sizeof(api->listen));
     api->rate = rate_new(CHANGES_PER_SECOND, CHANGES_BURST);
     struct tls_context *tls = NULL;

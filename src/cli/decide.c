@@ -201,7 +201,7 @@ static struct config *read_config(const struct decide_options *o)
     if (o->config != NULL) {
         config = load_config(o->config, &problems, &text);
     } else {
-        const struct env_table env = {NULL, 0};
+        const struct env_table env = {.item = NULL};
         buf_init(&text, CONFIG_BYTES_MAX);
         made_text(o, &text);
         config = config_read("options.json", buf_view(&text), &env, &problems);

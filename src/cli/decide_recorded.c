@@ -53,7 +53,7 @@ static enum rc read_time(const char *text, int64_t otherwise, int64_t *ret_ns, s
 int decide_recorded(const struct decide_options *options)
 {
     struct view v = {.options = options};
-    struct env_table env = {NULL, 0};
+    struct env_table env = {.item = NULL};
     struct replay_options replay = {
         .pool = options->pool, .env = &env, .each = on_tick, .context = &v};
     struct replay_result result = {0};
@@ -63,6 +63,7 @@ int decide_recorded(const struct decide_options *options)
         read_time(options->to, INT64_MAX, &replay.query.to_ns, &diag) != RC_OK)
         return command_usage_error(&command_decide, "%s", diag.text);
     struct environment *environment = load_environment(&env);
+    env.otherwise = "a-secret-that-is-not-known-here"; /* no decision needs it */
     enum rc rc = store_open_reading(options->recorded, &store, &diag);
     if (rc == RC_OK)
         rc = store_replay(store, &replay, &result, &diag);

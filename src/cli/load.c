@@ -3,8 +3,10 @@
 #include "cli/load.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "config/schedule.h"
@@ -67,10 +69,45 @@ void load_environment_free(struct environment *e)
     free(e);
 }
 
+/* ${file:PATH}. A secret that others can read is none: said, not refused, since mounted secrets
+ * often are so. */
+static enum rc read_secret(void *user, struct span path, struct buf *into, struct diag *diag)
+{
+    char name[4096];
+    struct stat about;
+    ssize_t n;
+    (void)user;
+    if (!span_copy(path, name, sizeof(name)))
+        return fail(diag, RC_LIMIT, "its path is too long");
+    /* A pipe without a writer must not stop a reload for ever. */
+    const int fd = open(name, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+    if (fd < 0)
+        return fail(diag, errno == ENOENT ? RC_NOT_FOUND : RC_IO, "%s", strerror(errno));
+    if (fstat(fd, &about) != 0 || !S_ISREG(about.st_mode)) {
+        (void)close(fd);
+        return fail(diag, RC_INVALID, "it is not a regular file");
+    }
+    char block[4096];
+    while ((n = read(fd, block, sizeof(block))) > 0 && !into->failed)
+        buf_append(into, block, (size_t)n);
+    const int error = errno;
+    (void)close(fd); /* it was only read */
+    mem_wipe(block, sizeof(block));
+    if (n < 0)
+        return fail(diag, RC_IO, "%s", strerror(error));
+    const unsigned mode = about.st_mode & 0777U;
+    if ((mode & (S_IRWXO | S_IWGRP)) != 0)
+        (void)fail(diag, RC_DENIED, /* a warning: what is returned counts */
+                   "can be read or written by others (mode %04o); chmod 600 keeps it to its owner",
+                   mode);
+    return RC_OK;
+}
+
 struct environment *load_environment(struct env_table *env)
 {
     struct environment *e = environment_new();
-    *env = (struct env_table){e ? e->pair : NULL, e ? e->count : 0};
+    *env = (struct env_table){
+        .item = e ? e->pair : NULL, .count = e ? e->count : 0, .file = read_secret};
     return e;
 }
 

@@ -11,8 +11,8 @@
 /* Bytes of a file, "-" for standard input; at most CONFIG_BYTES_MAX + 1 of them. RC_IO with words.
  */
 enum rc load_text(const char *file, struct buf *ret, struct diag *diag) MUST_CHECK;
-/* The environment as ${env:NAME} sees it; env is empty when memory is out. Free what is returned
- * (may be NULL) after the last use of env. */
+/* The environment as ${env:NAME} sees it, and files for ${file:PATH}; env is empty when memory is
+ * out. Free what is returned (may be NULL) after the last use of env. */
 struct environment;
 struct environment *load_environment(struct env_table *env);
 void load_environment_free(struct environment *environment);

@@ -173,10 +173,17 @@ struct config {
     uint64_t hash; /* of the whole text */
 };
 
-/* Values for ${env:NAME}. */
+/* Appends what a file holds, for ${file:PATH}. RC_OK with words in diag (and a code): it was read,
+ * but people should hear of something. */
+typedef enum rc env_file_fn(void *user, struct span path, struct buf *into, struct diag *diag);
+
+/* Values for ${env:NAME} and ${file:PATH}. */
 struct env_table {
     const struct env_pair *item;
     size_t count;
+    env_file_fn *file; /* NULL: files cannot be read here, a reference to one is an error */
+    void *file_user;
+    const char *otherwise; /* for what cannot be had; NULL: that is an error */
 };
 
 /* Reads a configuration. The text is copied. NULL exactly when problems->errors > 0 afterwards.

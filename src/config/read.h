@@ -48,7 +48,7 @@ void read_unknown(struct reader *r, const struct tree *member, const char *const
                   size_t count);
 /* A scalar as the text that stands in the file: also numbers and words like true. */
 bool read_text(const struct tree *node, struct span *ret);
-/* The text was put together from the environment: show node->source instead of it. */
+/* The text was put together from the environment or a file: show node->source instead of it. */
 bool read_is_from_environment(const struct tree *node);
 /* The value for messages: `"abc"`, `12`, `a list`; at most 60 bytes of it. */
 #define READ_VALUE_MAX 96

@@ -10,7 +10,8 @@
 
 bool read_is_from_environment(const struct tree *node)
 {
-    return node->source.ptr && span_find(node->source, span_from("${env"), 0) != SIZE_MAX;
+    return node->source.ptr && (span_find(node->source, span_from("${env"), 0) != SIZE_MAX ||
+                                span_find(node->source, span_from("${file:"), 0) != SIZE_MAX);
 }
 
 const char *read_value_words(const struct tree *node, char ret[READ_VALUE_MAX])

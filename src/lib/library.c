@@ -76,7 +76,7 @@ static void first_problem(const struct problem_list *problems, struct diag *ret)
 static struct config *read_config(const char *name, struct span text, struct diag *diag,
                                   size_t *ret_errors)
 {
-    const struct env_table none = {NULL, 0};
+    const struct env_table none = {.item = NULL};
     struct problem_list problems;
     problem_list_init(&problems);
     struct config *config = config_read(name, text, &none, &problems);
@@ -90,7 +90,7 @@ static struct config *read_config(const char *name, struct span text, struct dia
 
 size_t sluice_check(const char *name, const char *config, size_t length, char *report, size_t size)
 {
-    const struct env_table none = {NULL, 0};
+    const struct env_table none = {.item = NULL};
     struct problem_list problems;
     struct buf out;
     problem_list_init(&problems);

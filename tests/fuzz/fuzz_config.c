@@ -62,7 +62,7 @@ static void check_refused(const struct problem_list *problems, struct span text)
 static void read_as(const char *file, struct span text)
 {
     static const struct env_pair pairs[] = {{"A", "1"}, {"B", "[x: ${env:A}"}};
-    const struct env_table env = {pairs, 2};
+    const struct env_table env = {.item = pairs, .count = 2};
     struct problem_list problems, again;
     problem_list_init(&problems);
     problem_list_init(&again);

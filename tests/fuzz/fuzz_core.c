@@ -128,7 +128,7 @@ static void play_group(const struct config_group *from, struct arena *arena, str
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    const struct env_table none = {NULL, 0};
+    const struct env_table none = {.item = NULL};
     const struct span all = span_of(data, size);
     struct problem_list problems;
     struct config_groups groups;

@@ -34,10 +34,40 @@ static void read_whole(const char *path, struct buf *ret)
     (void)fclose(in);
 }
 
+/* Files as they are told of in the cases. */
+static enum rc read_file(void *user, struct span path, struct buf *into, struct diag *diag)
+{
+    static const struct {
+        const char *path;
+        struct span text;
+        const char *warning;
+    } files[] = {
+        {"/run/token", SPAN_LITERAL("hunter2\n"), NULL},
+        {"/run/number", SPAN_LITERAL("12345\r\n"), NULL},
+        {"/run/open", SPAN_LITERAL("hunter2"), "can be read or written by others (mode 0644)"},
+        {"/run/empty", SPAN_LITERAL("\n"), NULL},
+        {"/run/bytes", SPAN_LITERAL("hun\0ter2"), NULL},
+    };
+    (void)user;
+    for (size_t i = 0; i < COUNT_OF(files); i++)
+        if (span_equal_text(path, files[i].path)) {
+            buf_span(into, files[i].text);
+            if (files[i].warning != NULL)
+                (void)(fail)(diag, RC_DENIED, "%s", files[i].warning);
+            return RC_OK;
+        }
+    if (!span_equal_text(path, "/run/large"))
+        return (fail)(diag, RC_NOT_FOUND, "No such file or directory");
+    for (int i = 0; i < 70000; i++)
+        buf_byte(into, 'x');
+    return RC_OK;
+}
+
 static void judge(struct span input, struct buf *out)
 {
     static const struct env_pair pairs[] = {{"PORT", "8080"}, {"MODEL", "llama"}, {"EMPTY", ""}};
-    const struct env_table env = {pairs, sizeof(pairs) / sizeof(pairs[0])};
+    const struct env_table env = {
+        .item = pairs, .count = sizeof(pairs) / sizeof(pairs[0]), .file = read_file};
     struct problem_list problems;
     problem_list_init(&problems);
     struct config *config = config_read("config.yaml", input, &env, &problems);

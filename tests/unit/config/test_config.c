@@ -228,7 +228,7 @@ static void secrets_do_not_reach_messages(void **state)
     (void)state;
     struct problem_list problems;
     static const struct env_pair pairs[] = {{"SECRET", "hunter2"}};
-    const struct env_table env = {pairs, 1};
+    const struct env_table env = {.item = pairs, .count = 1};
     problem_list_init(&problems);
     struct config *c = config_read("c.yaml",
                                    span_from(POOL "    minReplicas: \"${env:SECRET}\"\n"
@@ -238,6 +238,55 @@ static void secrets_do_not_reach_messages(void **state)
     assert_int_equal(problems.count, 2);
     for (size_t i = 0; i < problems.count; i++)
         assert_null(strstr(problems.item[i].text, "hunter2"));
+    problem_list_done(&problems);
+}
+
+static enum rc one_file(void *user, struct span path, struct buf *into, struct diag *diag)
+{
+    (void)user;
+    (void)diag;
+    assert_true(span_equal_text(path, "/run/secret"));
+    buf_text(into, "hunter2\n");
+    return RC_OK;
+}
+
+static void secrets_of_files_are_text_and_do_not_reach_messages(void **state)
+{
+    (void)state;
+    struct problem_list problems;
+    const struct env_table env = {.file = one_file};
+    problem_list_init(&problems);
+    struct config *c =
+        config_read("c.yaml", span_from("listen: {adminToken: \"${file:/run/secret}\"}\n" POOL),
+                    &env, &problems);
+    assert_non_null(c);
+    assert_string_equal(c->listen.admin_token, "hunter2");
+    config_free(c);
+    c = config_read("c.yaml",
+                    span_from(POOL "    minReplicas: ${file:/run/secret}\n"
+                                   "    mode: \"${file:/run/secret}\"\n"),
+                    &env, &problems);
+    assert_null(c);
+    assert_int_equal(problems.count, 2);
+    for (size_t i = 0; i < problems.count; i++)
+        assert_null(strstr(problems.item[i].text, "hunter2"));
+    problem_list_done(&problems);
+}
+
+static void what_cannot_be_had_is_an_error_unless_something_stands_for_it(void **state)
+{
+    (void)state;
+    static const char text[] = "listen: {adminToken: \"${file:/run/secret}${env:NOBODY}\"}\n" POOL;
+    struct problem_list problems;
+    struct env_table env = {.item = NULL};
+    problem_list_init(&problems);
+    assert_null(config_read("c.yaml", span_from(text), &env, &problems));
+    assert_int_equal(problems.errors, 2);
+    env.otherwise = "x";
+    struct config *c = config_read("c.yaml", span_from(text), &env, &problems);
+    assert_non_null(c);
+    assert_string_equal(c->listen.admin_token, "xx");
+    config_free(c);
     problem_list_done(&problems);
 }
 
@@ -453,6 +502,8 @@ int main(void)
         cmocka_unit_test(fault_79_a_minimum_above_the_maximum_is_refused),
         cmocka_unit_test(a_file_beyond_the_limit_of_bytes_is_refused),
         cmocka_unit_test(secrets_do_not_reach_messages),
+        cmocka_unit_test(secrets_of_files_are_text_and_do_not_reach_messages),
+        cmocka_unit_test(what_cannot_be_had_is_an_error_unless_something_stands_for_it),
         cmocka_unit_test(many_problems_are_counted_and_bounded),
         cmocka_unit_test(each_change_has_the_class_of_its_option),
         cmocka_unit_test(a_command_that_comes_out_the_same_replaces_nobody),

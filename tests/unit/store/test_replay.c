@@ -41,7 +41,7 @@ static const char text[] = "pools:\n"
                            "      behavior: {scaleUp: {maxChangeAbsolute: 2, period: 30s}}\n";
 
 static struct env_pair pairs[] = {{"ENGINE", "vllm"}};
-static const struct env_table env = {pairs, 1};
+static const struct env_table env = {.item = pairs, .count = 1};
 
 struct rig {
     struct store *store;

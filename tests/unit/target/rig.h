@@ -255,7 +255,7 @@ static inline struct config *rig_read(const struct rig *rig, const char *yaml)
         }
     }
     problem_list_init(&problems);
-    const struct env_table env = {NULL, 0};
+    const struct env_table env = {.item = NULL};
     struct config *config = config_read("test.yaml", buf_view(&text), &env, &problems);
     if (!config)
         fail_msg("%s: %s", problems.item[0].path, problems.item[0].text);
