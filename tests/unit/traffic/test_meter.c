@@ -143,6 +143,40 @@ static void what_was_taken_is_not_told_again(void **state)
     meter_done(&fresh);
 }
 
+static void bytes_per_token_are_learned_within_reason(void **state)
+{
+    (void)state;
+    static const struct {
+        int64_t bytes;
+        int64_t tokens;
+        double low;
+        double high;
+    } cases[] = {
+        {30000, 10000, 2.99, 3.01},  /* as told */
+        {10000000, 10000, 15.9, 16}, /* a page of spaces: never above 16 */
+        {100, 10000, 1, 1.01},       /* an image: never below 1 */
+        {0, 10000, 4, 4},            /* nothing to learn from */
+        {30000, 0, 4, 4},
+        {30000, -1, 4, 4},
+        {3, 1, 3.2, 3.9}, /* short ones teach little: a template has tokens too */
+    };
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct meter meter;
+        meter_init(&meter, 0);
+        for (int k = 0; k < 1000; k++)
+            meter_learn(&meter, cases[i].bytes, cases[i].tokens, 0);
+        if (!(meter.bytes_per_token >= cases[i].low && meter.bytes_per_token <= cases[i].high))
+            print_error("case %d: %g\n", (int)i, meter.bytes_per_token);
+        assert_true(meter.bytes_per_token >= cases[i].low &&
+                    meter.bytes_per_token <= cases[i].high);
+        assert_true(meter.output_mean == 128); /* 0 tokens are no answer */
+        for (int k = 0; k < 1000; k++)
+            meter_learn(&meter, 0, 0, 40);
+        assert_true(meter.output_mean > 39.9 && meter.output_mean < 40.1);
+        meter_done(&meter);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -151,6 +185,7 @@ int main(void)
         cmocka_unit_test(sessions_beyond_the_limit_are_not_counted_and_cost_nothing),
         cmocka_unit_test(what_was_taken_is_not_told_again),
         cmocka_unit_test(a_rate_is_that_of_this_span_and_the_one_before),
+        cmocka_unit_test(bytes_per_token_are_learned_within_reason),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
