@@ -73,6 +73,8 @@ static const struct model_case models[] = {
     {FORM, PART("model", "w"), "", PEEK_BROKEN, false, false},
     {"multipart/form-data", PART("model", "w"), "", PEEK_BROKEN, false, false},
     {PAIRS, "a=b&m%6fdel=a+b%2Fc&stream=1", "a b/c", PEEK_DONE, false, true},
+    {PAIRS, "model=%41%2d%39%4f%20z", "A-9O z", PEEK_DONE, false, false},
+    {PAIRS, "model=a%3", "", PEEK_DONE, false, false},
     {PAIRS, "model=%zz", "", PEEK_DONE, false, false},
     {PAIRS, "model=a&model=b", "a",PEEK_DONE, true, false},
 };
