@@ -234,6 +234,37 @@ static void a_storm_of_wakes_is_one_tick_each_100_ms(void **unused)
     plant_free(p);
 }
 
+/* A second after the last tick, and a second before the next one. */
+static void what_a_person_or_somebody_else_does_is_ticked_at_once(void **unused)
+{
+    (void)unused;
+    const struct event events[] = {
+        {.kind = EVENT_PIN, .count = 2, .until_wall_ns = TIME_NONE, .text = "two"},
+        {.kind = EVENT_PIN, .count = NO_COUNT, .until_wall_ns = TIME_NONE, .text = "as needed"},
+        {.kind = EVENT_PAUSE, .up = true, .until_wall_ns = TIME_NONE, .text = "look at it"},
+        {.kind = EVENT_PAUSE, .up = false, .until_wall_ns = TIME_NONE, .text = "go on"},
+        {.kind = EVENT_FOREIGN, .count = 3},
+    };
+    struct plant *p = remembering();
+    plant_pool(p, "chat");
+    plant_start(p);
+    for (size_t i = 0; i < COUNT_OF(events); i++) {
+        struct event event = events[i];
+        event.pool = "chat";
+        plant_run(p, 10 * SECOND_NS);
+        const int64_t last_ns = tick_times[tick_count - 1];
+        plant_run(p, last_ns + SECOND_NS - p->now_ns + 2 * SECOND_NS);
+        tick_count = 0;
+        plant_event(p, &event);
+        plant_settle(p);
+        if (tick_count != 1 || tick_causes[0] != TICK_OPERATOR)
+            print_error("event %zu: %zu ticks\n", i, tick_count);
+        assert_int_equal(tick_count, 1);
+        assert_int_equal(tick_causes[0], TICK_OPERATOR);
+    }
+    plant_free(p);
+}
+
 static void an_unasked_snapshot_asks_for_an_early_tick(void **unused)
 {
     (void)unused;
@@ -507,6 +538,7 @@ int main(void)
         cmocka_unit_test(what_a_late_answer_counted_is_told_in_the_next_tick),
         cmocka_unit_test(a_wake_does_not_wait),
         cmocka_unit_test(a_storm_of_wakes_is_one_tick_each_100_ms),
+        cmocka_unit_test(what_a_person_or_somebody_else_does_is_ticked_at_once),
         cmocka_unit_test(an_unasked_snapshot_asks_for_an_early_tick),
         cmocka_unit_test(a_wake_in_the_middle_of_a_round_ticks_its_group_alone),
         cmocka_unit_test(fault_87_a_missed_tick_is_skipped_never_queued),
