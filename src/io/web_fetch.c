@@ -3,9 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include <curl/curl.h>
-
 #include "base/num.h"
+#include "io/curl_library.h"
 
 #define BODY_DEFAULT_MAX (16U << 20)
 #define TIMEOUT_DEFAULT_NS (30 * SECOND_NS)
@@ -36,6 +35,7 @@ struct web_fetch {
 
 struct web_client {
     struct loop *loop;
+    const struct curl_library *curl;
     CURLM *multi;
     struct timer timer;
     struct task task; /* tells what has ended, outside of libcurl's callbacks */
@@ -48,7 +48,8 @@ struct web_client {
 static void act(struct web_client *client, curl_socket_t fd, int events)
 {
     int running = 0;
-    (void)curl_multi_socket_action(client->multi, fd, events, &running); /* ends are read below */
+    (void)client->curl->multi_socket_action(client->multi, fd, events,
+                                            &running); /* ends are read below */
     loop_defer(client->loop, &client->task);
 }
 
@@ -115,7 +116,8 @@ static int on_socket(CURL *easy, curl_socket_t fd, int what, void *user, void *o
             return -1;
         }
         client->watch = watch;
-        (void)curl_multi_assign(client->multi, fd, watch); /* the socket is there: it was told */
+        (void)client->curl->multi_assign(client->multi, fd,
+                                         watch); /* the socket is there: it was told */
     }
     watch_set(watch->watch,
               (what & CURL_POLL_IN ? WATCH_READ : 0U) | (what & CURL_POLL_OUT ? WATCH_WRITE : 0U));
@@ -126,11 +128,13 @@ static int on_socket(CURL *easy, curl_socket_t fd, int what, void *user, void *o
 
 static void fetch_end(struct web_fetch *fetch)
 {
+    const struct curl_library *curl = fetch->client->curl;
     if (fetch->easy != NULL) {
-        (void)curl_multi_remove_handle(fetch->client->multi, fetch->easy); /* it may not be there */
-        curl_easy_cleanup(fetch->easy);
+        (void)curl->multi_remove_handle(fetch->client->multi,
+                                        fetch->easy); /* it may not be there */
+        curl->easy_cleanup(fetch->easy);
     }
-    curl_slist_free_all(fetch->lines);
+    curl->slist_free_all(fetch->lines);
     if (fetch->request.ptr != NULL)
         mem_wipe(fetch->request.ptr, fetch->request.len);
     buf_done(&fetch->url);
@@ -207,12 +211,14 @@ static void tell(struct web_fetch *fetch, CURLcode code)
     struct diag diag = {0};
     long status = 0;
     const enum rc rc = rc_of(fetch, code);
-    (void)curl_easy_getinfo(fetch->easy, CURLINFO_RESPONSE_CODE, &status); /* 0 without an answer */
+    (void)fetch->client->curl->easy_getinfo(fetch->easy, CURLINFO_RESPONSE_CODE,
+                                            &status); /* 0 without an answer */
     if (rc == RC_LIMIT)
         (void)fail(&diag, rc, "the answer is larger than %zu bytes", fetch->body.limit_bytes);
     else if (rc != RC_OK)
         (void)fail(&diag, rc, "%s",
-                   fetch->error[0] != '\0' ? fetch->error : curl_easy_strerror(code));
+                   fetch->error[0] != '\0' ? fetch->error
+                                           : fetch->client->curl->easy_strerror(code));
     const struct http_result result = {.rc = rc,
                                        .status = (int)status,
                                        .content_type = span_from(fetch->content_type),
@@ -229,11 +235,12 @@ static void tell_ended(struct task *task)
         (struct web_client *)(void *)((char *)task - offsetof(struct web_client, task));
     CURLMsg *message;
     int left = 0;
-    while ((message = curl_multi_info_read(client->multi, &left)) != NULL) {
+    while ((message = client->curl->multi_info_read(client->multi, &left)) != NULL) {
         char *of_easy = NULL;
         const CURLcode code = message->data.result;
         if (message->msg != CURLMSG_DONE ||
-            curl_easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, &of_easy) != CURLE_OK)
+            client->curl->easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, &of_easy) !=
+                CURLE_OK)
             continue;
         struct web_fetch *fetch = (struct web_fetch *)(void *)of_easy;
         tell(fetch, code);
@@ -250,8 +257,9 @@ static bool add_lines(struct web_fetch *fetch, struct span lines)
             line.len--;
         if (line.len == 0)
             continue;
-        struct curl_slist *more =
-            span_copy(line, text, sizeof(text)) ? curl_slist_append(fetch->lines, text) : NULL;
+        struct curl_slist *more = span_copy(line, text, sizeof(text))
+                                      ? fetch->client->curl->slist_append(fetch->lines, text)
+                                      : NULL;
         mem_wipe(text, sizeof(text));
         if (more == NULL)
             return false;
@@ -263,28 +271,30 @@ static bool add_lines(struct web_fetch *fetch, struct span lines)
 static bool set_up(struct web_fetch *fetch, const struct http_fetch_options *options,
                    const char *ca_file)
 {
+    const struct curl_library *curl = fetch->client->curl;
     CURL *easy = fetch->easy;
     const int64_t limit_ns = options->timeout_ns > 0 ? options->timeout_ns : TIMEOUT_DEFAULT_NS;
-    bool good = curl_easy_setopt(easy, CURLOPT_URL, buf_cstr(&fetch->url)) == CURLE_OK;
-    good &= curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "https") == CURLE_OK;
-    good &= curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L) == CURLE_OK;
-    good &= curl_easy_setopt(easy, CURLOPT_PRIVATE, fetch) == CURLE_OK;
-    good &= curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, fetch->error) == CURLE_OK;
-    good &= curl_easy_setopt(easy, CURLOPT_HTTPHEADER, fetch->lines) == CURLE_OK;
-    good &= curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, on_data) == CURLE_OK;
-    good &= curl_easy_setopt(easy, CURLOPT_WRITEDATA, fetch) == CURLE_OK;
-    good &= curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, on_header) == CURLE_OK;
-    good &= curl_easy_setopt(easy, CURLOPT_HEADERDATA, fetch) == CURLE_OK;
+    bool good = curl->easy_setopt(easy, CURLOPT_URL, buf_cstr(&fetch->url)) == CURLE_OK;
+    good &= curl->easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "https") == CURLE_OK;
+    good &= curl->easy_setopt(easy, CURLOPT_NOSIGNAL, 1L) == CURLE_OK;
+    good &= curl->easy_setopt(easy, CURLOPT_PRIVATE, fetch) == CURLE_OK;
+    good &= curl->easy_setopt(easy, CURLOPT_ERRORBUFFER, fetch->error) == CURLE_OK;
+    good &= curl->easy_setopt(easy, CURLOPT_HTTPHEADER, fetch->lines) == CURLE_OK;
+    good &= curl->easy_setopt(easy, CURLOPT_WRITEFUNCTION, on_data) == CURLE_OK;
+    good &= curl->easy_setopt(easy, CURLOPT_WRITEDATA, fetch) == CURLE_OK;
+    good &= curl->easy_setopt(easy, CURLOPT_HEADERFUNCTION, on_header) == CURLE_OK;
+    good &= curl->easy_setopt(easy, CURLOPT_HEADERDATA, fetch) == CURLE_OK;
     good &=
-        curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, (long)(limit_ns / MILLISECOND_NS)) == CURLE_OK;
+        curl->easy_setopt(easy, CURLOPT_TIMEOUT_MS, (long)(limit_ns / MILLISECOND_NS)) == CURLE_OK;
     if (ca_file[0] != '\0')
-        good &= curl_easy_setopt(easy, CURLOPT_CAINFO, ca_file) == CURLE_OK;
+        good &= curl->easy_setopt(easy, CURLOPT_CAINFO, ca_file) == CURLE_OK;
     if (options->body.ptr != NULL) {
-        good &= curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE, (long)fetch->request.len) == CURLE_OK;
-        good &= curl_easy_setopt(easy, CURLOPT_POSTFIELDS, fetch->request.ptr) == CURLE_OK;
+        good &=
+            curl->easy_setopt(easy, CURLOPT_POSTFIELDSIZE, (long)fetch->request.len) == CURLE_OK;
+        good &= curl->easy_setopt(easy, CURLOPT_POSTFIELDS, fetch->request.ptr) == CURLE_OK;
     }
     if (options->method != NULL)
-        good &= curl_easy_setopt(easy, CURLOPT_CUSTOMREQUEST, options->method) == CURLE_OK;
+        good &= curl->easy_setopt(easy, CURLOPT_CUSTOMREQUEST, options->method) == CURLE_OK;
     return good;
 }
 
@@ -303,10 +313,10 @@ struct web_fetch *web_fetch(struct web_client *client, const struct http_fetch_o
              options->body_bytes_max > 0 ? options->body_bytes_max : BODY_DEFAULT_MAX);
     buf_span(&fetch->url, options->url);
     buf_span(&fetch->request, options->body);
-    fetch->easy = curl_easy_init();
+    fetch->easy = client->curl->easy_init();
     if (fetch->easy != NULL && !fetch->url.failed && !fetch->request.failed &&
         add_lines(fetch, options->lines) && set_up(fetch, options, ca_file) &&
-        curl_multi_add_handle(client->multi, fetch->easy) == CURLM_OK)
+        client->curl->multi_add_handle(client->multi, fetch->easy) == CURLM_OK)
         return fetch;
     fetch_free(fetch);
     return NULL;
@@ -322,24 +332,24 @@ void web_fetch_cancel(struct web_fetch *fetch)
 
 struct web_client *web_client_new(struct loop *loop)
 {
-    static bool ready;
     struct web_client *client = mem_new(1, sizeof(*client));
     if (client == NULL)
         return NULL;
     client->loop = loop;
     client->task.run = tell_ended;
-    if (!ready)
-        ready = curl_global_init(CURL_GLOBAL_DEFAULT) == CURLE_OK;
-    client->multi = ready ? curl_multi_init() : NULL;
+    client->curl = curl_library();
+    client->multi = client->curl != NULL ? client->curl->multi_init() : NULL;
     if (client->multi == NULL || timer_init(&client->timer, loop, on_time, client) != RC_OK) {
         web_client_free(client);
         return NULL;
     }
-    bool good = curl_multi_setopt(client->multi, CURLMOPT_SOCKETFUNCTION, on_socket) == CURLM_OK;
-    good &= curl_multi_setopt(client->multi, CURLMOPT_SOCKETDATA, client) == CURLM_OK;
-    good &= curl_multi_setopt(client->multi, CURLMOPT_TIMERFUNCTION, on_timer) == CURLM_OK;
-    good &= curl_multi_setopt(client->multi, CURLMOPT_TIMERDATA, client) == CURLM_OK;
-    good &= curl_multi_setopt(client->multi, CURLMOPT_MAXCONNECTS, CONNECTIONS_KEPT) == CURLM_OK;
+    bool good =
+        client->curl->multi_setopt(client->multi, CURLMOPT_SOCKETFUNCTION, on_socket) == CURLM_OK;
+    good &= client->curl->multi_setopt(client->multi, CURLMOPT_SOCKETDATA, client) == CURLM_OK;
+    good &= client->curl->multi_setopt(client->multi, CURLMOPT_TIMERFUNCTION, on_timer) == CURLM_OK;
+    good &= client->curl->multi_setopt(client->multi, CURLMOPT_TIMERDATA, client) == CURLM_OK;
+    good &= client->curl->multi_setopt(client->multi, CURLMOPT_MAXCONNECTS, CONNECTIONS_KEPT) ==
+            CURLM_OK;
     if (good)
         return client;
     web_client_free(client);
@@ -356,7 +366,8 @@ void web_client_free(struct web_client *client)
         fetch_end(fetch);
     }
     if (client->multi != NULL)
-        (void)curl_multi_cleanup(client->multi); /* closes kept connections, by on_socket() */
+        (void)client->curl->multi_cleanup(
+            client->multi); /* closes kept connections, by on_socket() */
     while (client->watch != NULL) {
         struct web_watch *watch = client->watch;
         client->watch = watch->next;

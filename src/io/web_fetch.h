@@ -11,7 +11,7 @@
 struct web_client;
 struct web_fetch;
 
-/* NULL: no memory. Initialises libcurl at its first call. */
+/* NULL: no memory, or libcurl is not installed. Loads it at its first call. */
 struct web_client *web_client_new(struct loop *loop);
 void web_client_free(struct web_client *client); /* fetches still open end without a callback */
 
