@@ -242,12 +242,14 @@ static enum rc plan_pool(struct compiler *c, struct pool_plan *plan)
     if (rc != RC_OK)
         return rc;
     plan->offset = place(c, sizeof(struct pool_state));
-    place_policy(c, plan->spec, &plan->policy);
-    for (size_t i = 0; i < plan->spec->shadow_count; i++)
-        place_policy(c, plan->spec, &plan->shadow[i]);
     for (uint32_t i = 0; i < plan->stage_count; i++)
         plan->stage[i].offset = place(c, plan->stage[i].ops->state_size);
     rc = place_windows(c, plan);
+    /* Policies last: what of a panel nothing has happened in is zero to its end, which is neither
+     * touched nor stored. */
+    place_policy(c, plan->spec, &plan->policy);
+    for (size_t i = 0; i < plan->spec->shadow_count; i++)
+        place_policy(c, plan->spec, &plan->shadow[i]);
     if (rc == RC_OK)
         rc = link_needs(c, plan);
     return rc;

@@ -77,14 +77,11 @@ static const struct field snapshot_fields[] = {
     SNAPSHOT_SPANS("lateRequests", late_requests),
 };
 
-static const struct {
-    const char *name;
-    size_t offset;
-} histograms[] = {
-    {"ttft", offsetof(struct gateway_snapshot, ttft_s)},
-    {"itl", offsetof(struct gateway_snapshot, itl_s)},
-    {"e2e", offsetof(struct gateway_snapshot, e2e_s)},
-    {"queueTime", offsetof(struct gateway_snapshot, queue_s)},
+static const char *const latency_names[LATENCY_COUNT] = {
+    [LATENCY_TTFT] = "ttft",
+    [LATENCY_ITL] = "itl",
+    [LATENCY_E2E] = "e2e",
+    [LATENCY_QUEUE] = "queueTime",
 };
 
 /* ---- print ---- */
@@ -186,10 +183,9 @@ static void print_snapshot(const struct gateway_snapshot *s, struct json_writer 
     json_member_int(w, "pool", s->pool);
     json_member_int(w, "gateway", s->gateway);
     fields_print(snapshot_fields, COUNT_OF(snapshot_fields), s, NULL, w);
-    for (size_t i = 0; i < COUNT_OF(histograms); i++) {
-        const void *at = (const unsigned char *)s + histograms[i].offset;
-        json_key(w, histograms[i].name);
-        print_histogram(at, w);
+    for (size_t i = 0; i < LATENCY_COUNT && s->latency != NULL; i++) {
+        json_key(w, latency_names[i]);
+        print_histogram(&s->latency->of[i], w);
     }
     print_list_of_fields("replicas", load_fields, COUNT_OF(load_fields), s->replica,
                          sizeof(s->replica[0]), s->replica_count, w);
@@ -384,6 +380,20 @@ static enum rc parse_loads(const struct parser *p, const struct tree *json,
     return RC_OK;
 }
 
+/* All of them, or none. */
+static enum rc parse_latencies(const struct parser *p, const struct tree *json,
+                               struct gateway_snapshot *ret)
+{
+    if (tree_get(json, latency_names[LATENCY_TTFT]) == NULL)
+        return RC_OK;
+    struct latencies *latency = arena_alloc(p->arena, sizeof(*latency));
+    enum rc rc = latency == NULL ? fail(p->diag, RC_NO_MEMORY, "no memory for latencies") : RC_OK;
+    for (size_t i = 0; i < LATENCY_COUNT && rc == RC_OK; i++)
+        rc = parse_histogram(p, tree_get(json, latency_names[i]), &latency->of[i]);
+    ret->latency = latency;
+    return rc;
+}
+
 static enum rc parse_snapshot(const struct parser *p, const struct tree *json,
                               const struct gateway_snapshot **ret)
 {
@@ -395,10 +405,8 @@ static enum rc parse_snapshot(const struct parser *p, const struct tree *json,
         rc = parse_u16(p, json, "gateway", &s->gateway);
     if (rc == RC_OK)
         rc = fields_parse(snapshot_fields, COUNT_OF(snapshot_fields), json, true, s, p->diag);
-    for (size_t i = 0; i < COUNT_OF(histograms) && rc == RC_OK; i++) {
-        void *at = (unsigned char *)s + histograms[i].offset;
-        rc = parse_histogram(p, tree_get(json, histograms[i].name), at);
-    }
+    if (rc == RC_OK)
+        rc = parse_latencies(p, json, s);
     if (rc == RC_OK)
         rc = parse_loads(p, json, s);
     *ret = s;

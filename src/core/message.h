@@ -68,6 +68,11 @@ struct replica_load {
     int64_t in_flight_tokens; /* estimated prompt + generated so far */
 };
 
+enum latency { LATENCY_TTFT, LATENCY_ITL, LATENCY_E2E, LATENCY_QUEUE, LATENCY_COUNT };
+struct latencies {
+    struct histogram of[LATENCY_COUNT]; /* seconds */
+};
+
 /* What one gateway knows about one pool; amounts and histograms are since its previous snapshot of
  * that pool. */
 struct gateway_snapshot {
@@ -107,12 +112,11 @@ struct gateway_snapshot {
     double
         late_age_s[LATE_SPANS_MAX]; /* how long ago requests came that ended without meeting... */
     double late_requests[LATE_SPANS_MAX]; /* ...the objectives, and how many; 0 ends the list */
-    struct histogram ttft_s;
-    struct histogram itl_s;
-    struct histogram e2e_s;
-    struct histogram queue_s;
+    const struct latencies *latency; /* NULL: nothing was measured. Valid until the next call of
+                                        who told the snapshot */
     size_t replica_count;
-    struct replica_load replica[REPLICAS_PER_POOL_MAX];
+    struct replica_load replica[REPLICAS_PER_POOL_MAX]; /* the last member: only those that are told
+                                                           are copied */
 };
 
 /* Hard limits of one pool as its gateways keep them. */

@@ -33,18 +33,28 @@ static const struct routes *copy_routes(struct arena *arena, const struct routes
     return to;
 }
 
+static const struct gateway_snapshot *copy_snapshot(struct arena *arena,
+                                                    const struct gateway_snapshot *from)
+{
+    const size_t size =
+        offsetof(struct gateway_snapshot, replica) + from->replica_count * sizeof(from->replica[0]);
+    struct gateway_snapshot *to = arena_alloc(arena, size);
+    if (to == NULL)
+        return NULL;
+    memcpy(to, from, size);
+    if (from->latency != NULL &&
+        !copy_array(arena, from->latency, 1, sizeof(*from->latency), (void *)&to->latency))
+        return NULL;
+    return to;
+}
+
 enum rc message_copy(struct arena *arena, const struct message *from, struct message *ret)
 {
     struct message copy = *from;
     if (from->routes != NULL && (copy.routes = copy_routes(arena, from->routes)) == NULL)
         return RC_NO_MEMORY;
-    if (from->snapshot != NULL) {
-        struct gateway_snapshot *snapshot = arena_alloc(arena, sizeof(*snapshot));
-        if (snapshot == NULL)
-            return RC_NO_MEMORY;
-        *snapshot = *from->snapshot;
-        copy.snapshot = snapshot;
-    }
+    if (from->snapshot != NULL && (copy.snapshot = copy_snapshot(arena, from->snapshot)) == NULL)
+        return RC_NO_MEMORY;
     *ret = copy;
     return RC_OK;
 }

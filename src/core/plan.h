@@ -15,7 +15,7 @@
 #include "core/stage.h"
 
 #define STATE_MAGIC 0x31434c53U /* "SLC1" as little-endian bytes; another byte order is refused */
-#define STATE_VERSION 1U
+#define STATE_VERSION 2U
 #define EXTERNALS_PER_GROUP_MAX ((size_t)POOLS_PER_GROUP_MAX * METRICS_PER_POOL_MAX)
 
 /* A window in the state block; sorted by signal, then by external index. */

@@ -91,7 +91,7 @@ static int by_name(const void *a, const void *b)
     return strcmp(x->name, y->name);
 }
 
-#define STATE_ALIGN ((size_t)64)
+#define STATE_ALIGN ((size_t)4096) /* a page: the begins of both, where it is busy, share none */
 
 static bool make_group(const struct reconcile *r, const struct reconcile_group *from,
                        struct group *group)

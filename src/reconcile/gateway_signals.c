@@ -167,8 +167,8 @@ static void put_events(struct filer *f, const struct traffic *traffic)
     const double completed = amount[AMOUNT_COMPLETED];
     const double ended = completed + amount[AMOUNT_FAILED];
     for (size_t i = 0; i < LATENCY_COUNT && traffic->latency != NULL; i++)
-        if (traffic->latency[i].count > 0)
-            put_histogram(f, latency_signals[i], &traffic->latency[i]);
+        if (traffic->latency->of[i].count > 0)
+            put_histogram(f, latency_signals[i], &traffic->latency->of[i]);
     if (completed > 0)
         put(f, SIGNAL_ANSWER_LENGTH, SIGNAL_VALUE,
             fmax(amount[AMOUNT_COMPLETED_TOKENS] - amount[AMOUNT_COMPLETED_PROMPT_TOKENS], 0) /
@@ -211,12 +211,12 @@ static void put_state(struct filer *f, enum signal_state state, bool levels)
 /* The amounts are told once; they stay readable until the next tick. */
 static void traffic_told(struct pool *pool)
 {
-    struct histogram *old = pool->told.latency;
+    struct latencies *old = pool->told.latency;
     pool->told = pool->traffic;
     pool->traffic = (struct traffic){.latency = old};
     for (size_t i = 0; i < LATENCY_COUNT && old != NULL; i++)
-        if (old[i].count > 0)
-            histogram_clear(&old[i]);
+        if (old->of[i].count > 0)
+            histogram_clear(&old->of[i]);
 }
 
 /* At one time a value would hide a failure: what is known of a silent moment stands just before. */
@@ -268,12 +268,7 @@ static void fill_told(const struct traffic *told, struct gateway_snapshot *ret)
     ret->decoded_tokens = amount[AMOUNT_DECODED_TOKENS];
     ret->context_tokens = amount[AMOUNT_CONTEXT_TOKENS];
     ret->computed_tokens = amount[AMOUNT_COMPUTED_TOKENS];
-    if (told->latency == NULL)
-        return;
-    ret->ttft_s = told->latency[LATENCY_TTFT];
-    ret->itl_s = told->latency[LATENCY_ITL];
-    ret->e2e_s = told->latency[LATENCY_E2E];
-    ret->queue_s = told->latency[LATENCY_QUEUE];
+    ret->latency = told->latency;
 }
 
 void gateways_snapshot(const struct reconcile *r, const struct pool *pool,

@@ -89,10 +89,10 @@ void gateways_give_up(struct reconcile *r)
 
 /* ---- answers ---- */
 
-static struct histogram *latencies_of(struct traffic *traffic)
+static struct latencies *latencies_of(struct traffic *traffic)
 {
     if (traffic->latency == NULL)
-        traffic->latency = mem_new(LATENCY_COUNT, sizeof(struct histogram));
+        traffic->latency = mem_new(1, sizeof(*traffic->latency));
     return traffic->latency;
 }
 
@@ -109,6 +109,13 @@ static void add_late(struct traffic *traffic, const struct gateway_snapshot *s, 
         traffic->late[traffic->late_count].t_ns = now_ns - ns_of_seconds(s->late_age_s[i]);
         traffic->late[traffic->late_count++].requests = s->late_requests[i];
     }
+}
+
+static void add_latencies(struct traffic *traffic, const struct latencies *told)
+{
+    for (size_t i = 0; i < LATENCY_COUNT; i++)
+        if (told->of[i].count > 0 && latencies_of(traffic) != NULL)
+            histogram_merge(&traffic->latency->of[i], &told->of[i]);
 }
 
 static void add_amounts(struct traffic *traffic, const struct gateway_snapshot *s)
@@ -132,20 +139,13 @@ static void add_amounts(struct traffic *traffic, const struct gateway_snapshot *
         [AMOUNT_CONTEXT_TOKENS] = s->context_tokens,
         [AMOUNT_COMPUTED_TOKENS] = s->computed_tokens,
     };
-    const struct histogram *latency[LATENCY_COUNT] = {
-        [LATENCY_TTFT] = &s->ttft_s,
-        [LATENCY_ITL] = &s->itl_s,
-        [LATENCY_E2E] = &s->e2e_s,
-        [LATENCY_QUEUE] = &s->queue_s,
-    };
     for (size_t i = 0; i < AMOUNT_COUNT; i++)
         if (amount[i] > 0)
             traffic->amount[i] += amount[i];
     if (s->span_ns > traffic->span_ns)
         traffic->span_ns = s->span_ns;
-    for (size_t i = 0; i < LATENCY_COUNT; i++)
-        if (latency[i]->count > 0 && latencies_of(traffic) != NULL)
-            histogram_merge(&traffic->latency[i], latency[i]);
+    if (s->latency != NULL)
+        add_latencies(traffic, s->latency);
 }
 
 static void take_loads(struct view *view, const struct gateway_snapshot *s)

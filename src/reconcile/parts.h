@@ -85,11 +85,10 @@ enum amount {
     AMOUNT_COMPUTED_TOKENS,
     AMOUNT_COUNT
 };
-enum latency { LATENCY_TTFT, LATENCY_ITL, LATENCY_E2E, LATENCY_QUEUE, LATENCY_COUNT };
 /* Amounts of all gateways together. */
 struct traffic {
     double amount[AMOUNT_COUNT];
-    struct histogram *latency; /* LATENCY_COUNT of them; NULL before the first request */
+    struct latencies *latency; /* NULL before the first request */
     int64_t span_ns;           /* longest time covered */
     struct {
         int64_t t_ns; /* of arrival, on the axis of r->now_ns */

@@ -307,7 +307,7 @@ int reconcile_pool_find(const struct reconcile *r, struct span name)
 
 static struct pool_totals totals_of(const struct traffic *total)
 {
-    const struct histogram *latency = total->latency;
+    const struct histogram *latency = total->latency != NULL ? total->latency->of : NULL;
     return (struct pool_totals){
         .arrived_requests = total->amount[AMOUNT_ARRIVED],
         .completed_requests = total->amount[AMOUNT_COMPLETED],

@@ -226,8 +226,8 @@ static void on_page(void *user, const struct http_result *answer)
 static void dcgm_ask(struct source *s)
 {
     struct dcgm *d = dcgm_of(s);
-    const struct http_fetch_options options = {.url = span_from(s->spec.dcgm.url),
-                                               .timeout_ns = source_deadline_ns(&s->spec),
+    const struct http_fetch_options options = {.url = span_from(s->spec->dcgm.url),
+                                               .timeout_ns = source_deadline_ns(s->spec),
                                                .body_bytes_max = PROM_PAGE_BYTES_MAX};
     d->fetch = http_fetch(source_client(s), &options, on_page, d);
     if (!d->fetch)

@@ -36,19 +36,16 @@ static const char *path_of(const struct target_spec *target)
     return target->kind == TARGET_HTTP ? target->http.metrics_path : target->process.metrics_path;
 }
 
-static bool engine_implied(const struct pool_config *pool, struct source_spec *ret)
+static bool engine_implied(const struct pool_config *pool)
 {
-    if (pool->target.kind == TARGET_NONE || path_of(&pool->target)[0] == '\0' ||
-        engine_of(&pool->target) == ENGINE_OTHER)
-        return false;
-    ret->period_ns = SECOND_NS;
-    return true;
+    return pool->target.kind != TARGET_NONE && path_of(&pool->target)[0] != '\0' &&
+           engine_of(&pool->target) != ENGINE_OTHER;
 }
 
 /* Nobody has said that these engines have metrics. */
 static bool is_guess(const struct source *s)
 {
-    return s->spec.source == NULL && engine_of(target_of(s)) == ENGINE_AUTO;
+    return s->spec->source == NULL && engine_of(target_of(s)) == ENGINE_AUTO;
 }
 
 /* ---- the replicas ---- */
@@ -142,7 +139,7 @@ static void on_page(void *user, const struct http_result *answer)
 
 static bool fetch(struct engine_source_state *e, struct scraped *r)
 {
-    const struct engine_source *spec = &e->base.spec.engine;
+    const struct engine_source *spec = &e->base.spec->engine;
     const char *path = spec->path[0] != '\0' ? spec->path : path_of(target_of(&e->base));
     const bool v6 = strchr(r->host, ':') != NULL;
     char url[ADDRESS_SIZE + TEXT_SIZE + 32];
@@ -153,7 +150,7 @@ static bool fetch(struct engine_source_state *e, struct scraped *r)
         .url = span_of(url, (size_t)len),
         .lines = span_from(ASKED),
         /* The round ends a little later: what has come by then is told. */
-        .timeout_ns = source_deadline_ns(&e->base.spec) / 10 * 9,
+        .timeout_ns = source_deadline_ns(e->base.spec) / 10 * 9,
         .body_bytes_max = PROM_PAGE_BYTES_MAX,
     };
     r->state = PAGE_ASKED;
@@ -214,6 +211,7 @@ const struct source_ops source_engine = {
     .signals = engine_load_signals,
     .signal_count = ENGINE_LOAD_SIGNALS,
     .implied = engine_implied,
+    .implied_period_ns = SECOND_NS,
     .ask = engine_ask,
     .cancel = engine_cancel,
     .stop = engine_stop,

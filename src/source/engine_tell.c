@@ -19,7 +19,7 @@ static bool is_told(const struct source *s, enum engine_quantity quantity)
     for (size_t i = 0; i < COUNT_OF(engine_load_signals); i++)
         if (engine_load_signals[i] == signal)
             return true;
-    return s->spec.engine.latencies;
+    return s->spec->engine.latencies;
 }
 
 /* Observations of the past stay true when there are no new ones; a level does not. */
@@ -62,7 +62,7 @@ static void tell_replica(struct source *s, const struct scraped *r, enum engine_
 
 static bool is_warm(const struct source *s, const struct scraped *r)
 {
-    return r->ready_ns == TIME_NONE || source_now_ns(s) - r->ready_ns >= s->spec.engine.warm_up_ns;
+    return r->ready_ns == TIME_NONE || source_now_ns(s) - r->ready_ns >= s->spec->engine.warm_up_ns;
 }
 
 /* FAULTS 9: what lies beyond the last bound of a histogram counts as that bound, and is said. */

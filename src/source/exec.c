@@ -104,11 +104,11 @@ static void add(struct environment *e, const char *name, const char *value)
 
 static void fill(struct environment *e, const struct source *s)
 {
-    const struct exec_source *spec = &s->spec.exec;
+    const struct exec_source *spec = &s->spec->exec;
     add(e, "PATH", env_get("PATH"));
     add(e, "HOME", env_get("HOME"));
     add(e, "SLUICE_POOL", s->pool);
-    add(e, "SLUICE_SIGNAL", s->spec.signal_text[0]);
+    add(e, "SLUICE_SIGNAL", s->spec->signal_text[0]);
     for (size_t i = 0; i < spec->pass_env.count; i++)
         add(e, spec->pass_env.item[i], env_get(spec->pass_env.item[i]));
     for (size_t i = 0; i < spec->env.count; i++)
@@ -118,7 +118,7 @@ static void fill(struct environment *e, const struct source *s)
 /* Both arrays live until the program runs. */
 static struct run *start_program(struct source *s, const struct environment *e, struct diag *diag)
 {
-    const struct text_list *command = &s->spec.exec.command;
+    const struct text_list *command = &s->spec->exec.command;
     const char **argv = mem_new(command->count + 1, sizeof(*argv));
     const char **envp = mem_new(e->count + 1, sizeof(*envp));
     struct run *run = NULL;
@@ -134,7 +134,7 @@ static struct run *start_program(struct source *s, const struct environment *e, 
         }
         const struct run_spec spec = {.argv = argv,
                                       .envp = envp,
-                                      .workdir = s->spec.exec.workdir,
+                                      .workdir = s->spec->exec.workdir,
                                       .output_bytes_max = OUTPUT_BYTES_MAX};
         run = run_start(source_loop(s), &spec, on_end, s, diag);
     }

@@ -173,7 +173,7 @@ struct source_fetch *source_fetch(struct source *s, struct span url,
     enum rc rc = put_lines(access, &lines, diag);
     const struct http_fetch_options options = {.url = url,
                                                .lines = buf_view(&lines),
-                                               .timeout_ns = source_deadline_ns(&s->spec),
+                                               .timeout_ns = source_deadline_ns(s->spec),
                                                .body_bytes_max = bytes_max};
     if (rc == RC_OK)
         rc = begin(fetch, s, &options, access->ca_file, diag);

@@ -68,7 +68,7 @@ static bool age_of(const struct tree *json, const char *path, int64_t *ret_ns)
 /* NULL: an answer, or that there is none, was told. */
 static const char *take_document(struct source *s, const struct tree *json)
 {
-    const struct http_source *spec = &s->spec.http;
+    const struct http_source *spec = &s->spec->http;
     const struct tree *node = json_path_find(json, span_from(spec->path));
     double value = NAN;
     int64_t age_ns = 0;
@@ -97,7 +97,7 @@ static void take_body(struct source *s, struct span body)
     } else {
         const char *wanted = take_document(s, json);
         if (wanted != NULL)
-            source_fail(s, SOURCE_FAULT_NOT_PARSED, -1, "%s is not %s in: %s", s->spec.http.path,
+            source_fail(s, SOURCE_FAULT_NOT_PARSED, -1, "%s is not %s in: %s", s->spec->http.path,
                         wanted, source_fetch_head(body, head));
         else
             source_end(s);
@@ -118,7 +118,7 @@ static void on_reply(void *user, const struct source_reply *reply)
 static void ask(struct source *s)
 {
     struct diag diag = {0};
-    http_of(s)->fetch = source_fetch(s, span_from(s->spec.http.url), &s->spec.http.access,
+    http_of(s)->fetch = source_fetch(s, span_from(s->spec->http.url), &s->spec->http.access,
                                      ANSWER_BYTES_MAX, on_reply, s, &diag);
     if (http_of(s)->fetch == NULL)
         source_fail(s, SOURCE_FAULT_LOCAL, -1, "%s", diag.text);

@@ -36,7 +36,7 @@ static struct prometheus *prometheus_of(struct source *s)
 
 static const struct prometheus_source *spec_of(const struct prometheus *p)
 {
-    return &p->base.spec.prometheus;
+    return &p->base.spec->prometheus;
 }
 
 static void drop(struct source *s)

@@ -85,9 +85,9 @@ static bool is_signed_with(struct span secret, const char *pool, const struct pu
 static bool knows(const struct source *s, const struct push_message *m)
 {
     struct buf secret;
-    if (s->spec.push.secret_file[0] == '\0')
-        return is_signed_with(span_from(s->spec.push.secret), s->pool, m);
-    const bool known = secret_read(s->spec.push.secret_file, &secret, NULL) == RC_OK &&
+    if (s->spec->push.secret_file[0] == '\0')
+        return is_signed_with(span_from(s->spec->push.secret), s->pool, m);
+    const bool known = secret_read(s->spec->push.secret_file, &secret, NULL) == RC_OK &&
                        is_signed_with(buf_view(&secret), s->pool, m);
     secret_done(&secret);
     return known;
@@ -120,7 +120,7 @@ static enum rc check_time(const struct source *s, const struct push_message *m,
                           int64_t *ret_stamp_ns, struct diag *diag)
 {
     int64_t seconds = 0;
-    const int64_t window_ns = s->spec.push.window_ns;
+    const int64_t window_ns = s->spec->push.window_ns;
     if (num_parse_int(m->timestamp, &seconds) != RC_OK || seconds < 0)
         return fail(diag, RC_RANGE, "the time stamp is not in whole Unix seconds");
     *ret_stamp_ns = num_mul_sat(seconds, SECOND_NS);
@@ -152,7 +152,7 @@ static void forget_old(struct push *push, int64_t wall_ns)
 static enum rc take_nonce(struct push *push, const struct push_message *m, int64_t stamp_ns,
                           struct diag *diag)
 {
-    struct nonce fresh = {.until_wall_ns = num_add_sat(stamp_ns, push->base.spec.push.window_ns)};
+    struct nonce fresh = {.until_wall_ns = num_add_sat(stamp_ns, push->base.spec->push.window_ns)};
     void *array = push->nonce;
     if (m->nonce.len < PUSH_NONCE_MIN || m->nonce.len > PUSH_NONCE_MAX)
         return fail(diag, RC_RANGE, "the nonce has %zu bytes, %d to %d are wanted", m->nonce.len,
@@ -175,9 +175,9 @@ static enum rc take_nonce(struct push *push, const struct push_message *m, int64
 
 static const struct signal_ref *signal_of(const struct source *s, struct span name)
 {
-    for (size_t i = 0; i < s->spec.signal_count; i++)
-        if (span_equal_text(name, s->spec.signal_text[i]))
-            return &s->spec.signal[i];
+    for (size_t i = 0; i < s->spec->signal_count; i++)
+        if (span_equal_text(name, s->spec->signal_text[i]))
+            return &s->spec->signal[i];
     return NULL;
 }
 

@@ -25,13 +25,12 @@ struct resource {
 static const enum signal_id signals[] = {SIGNAL_CPU_UTILIZATION, SIGNAL_MEMORY_UTILIZATION};
 
 /* A pool whose metrics name one of them, with processes of ours. */
-static bool resource_implied(const struct pool_config *pool, struct source_spec *ret)
+static bool resource_implied(const struct pool_config *pool)
 {
     bool named = false;
     for (size_t i = 0; i < pool->core.metric_count; i++)
         for (size_t k = 0; k < COUNT_OF(signals); k++)
             named = named || pool->core.metric[i].signal.id == signals[k];
-    ret->period_ns = PERIOD_NS;
     return named && pool->target.kind == TARGET_PROCESS;
 }
 
@@ -63,7 +62,7 @@ static void tell(struct source *s, uint64_t replica, enum signal_id signal, enum
 static void tell_cpu(struct source *s, struct used_before *before, const struct source_usage *usage)
 {
     const int64_t now_ns = clock_monotonic_ns();
-    const double cpus = s->spec.resource.cpus > 0 ? s->spec.resource.cpus : usage->cpus;
+    const double cpus = s->spec->resource.cpus > 0 ? s->spec->resource.cpus : usage->cpus;
     const double span_s = before->at_ns == TIME_NONE ? 0 : seconds_of(now_ns - before->at_ns);
     const double used_s = usage->cpu_s - before->cpu_s;
     if (span_s > 0 && used_s >= 0 && cpus > 0)
@@ -101,8 +100,8 @@ static void resource_ask(struct source *s)
             source_say(s, "what replica %llu uses cannot be read here", (unsigned long long)row.id);
             continue;
         }
-        const double all = s->spec.resource.memory_bytes > 0 ? s->spec.resource.memory_bytes
-                                                             : usage.memory_limit_bytes;
+        const double all = s->spec->resource.memory_bytes > 0 ? s->spec->resource.memory_bytes
+                                                              : usage.memory_limit_bytes;
         if (all > 0)
             tell(s, row.id, signals[1], SIGNAL_VALUE, usage.memory_bytes / all);
         tell_cpu(s, before, &usage);
@@ -126,6 +125,7 @@ const struct source_ops source_resource = {
     .signals = signals,
     .signal_count = COUNT_OF(signals),
     .implied = resource_implied,
+    .implied_period_ns = PERIOD_NS,
     .ask = resource_ask,
     .stop = resource_stop,
 };

@@ -32,11 +32,11 @@ static double uniform(void)
 
 static int64_t backoff_ns(const struct source *s, int64_t retry_ns)
 {
-    int64_t wait_ns = s->spec.period_ns / 8 > RETRY_MIN_NS ? s->spec.period_ns / 8 : RETRY_MIN_NS;
-    for (int64_t i = 1; i < s->status.failures && wait_ns < s->spec.period_ns; i++)
+    int64_t wait_ns = s->spec->period_ns / 8 > RETRY_MIN_NS ? s->spec->period_ns / 8 : RETRY_MIN_NS;
+    for (int64_t i = 1; i < s->status.failures && wait_ns < s->spec->period_ns; i++)
         wait_ns *= 2;
-    if (wait_ns > s->spec.period_ns)
-        wait_ns = s->spec.period_ns;
+    if (wait_ns > s->spec->period_ns)
+        wait_ns = s->spec->period_ns;
     wait_ns -= (int64_t)((double)wait_ns * uniform() / 4);
     if (retry_ns > RETRY_AFTER_MAX_NS)
         retry_ns = RETRY_AFTER_MAX_NS;
@@ -46,8 +46,8 @@ static int64_t backoff_ns(const struct source *s, int64_t retry_ns)
 /* A period after the begin of the last round; rounds that would be late are left out. */
 static int64_t next_ns(const struct source *s, int64_t now_ns)
 {
-    const int64_t next = num_add_sat(s->asked_ns, s->spec.period_ns);
-    return next > now_ns ? next : num_add_sat(now_ns, s->spec.period_ns);
+    const int64_t next = num_add_sat(s->asked_ns, s->spec->period_ns);
+    return next > now_ns ? next : num_add_sat(now_ns, s->spec->period_ns);
 }
 
 void round_begin_soon(struct source *s)
@@ -74,7 +74,7 @@ void source_value(struct source *s, const struct source_value *value)
 
 void source_number(struct source *s, double value, int64_t age_ns)
 {
-    source_value(s, &(struct source_value){.signal = s->spec.signal[0],
+    source_value(s, &(struct source_value){.signal = s->spec->signal[0],
                                            .state = SIGNAL_VALUE,
                                            .value = value,
                                            .age_ns = age_ns});
@@ -102,7 +102,7 @@ static void say_change(struct source *s, bool was_down)
     if (down == was_down)
         return;
     log_event(source_log(s), down ? LOG_SOURCE_DOWN : LOG_SOURCE_UP, LOG_TEXT("pool", s->pool),
-              LOG_TEXT("source", s->spec.name),
+              LOG_TEXT("source", s->spec->name),
               LOG_TEXT("reason", source_fault_name(s->status.fault)),
               LOG_TEXT("text", down ? s->status.text : ""));
 }
@@ -129,7 +129,7 @@ static void set_state(struct source *s, enum source_fault fault)
         status->failures++;
         status->failed_rounds++;
         status->fallen =
-            s->spec.fallback.replicas >= 0 && status->failures >= s->spec.fallback.after;
+            s->spec->fallback.replicas >= 0 && status->failures >= s->spec->fallback.after;
     }
     if (status->since_ns == TIME_NONE || was_down != (fault != SOURCE_FAULT_NONE))
         status->since_ns = now_ns;
@@ -152,8 +152,8 @@ static void tell_failed(struct source *s)
     struct source_sample samples[SIGNALS_PER_SOURCE_MAX + SIGNAL_COUNT];
     size_t n = 0;
     const struct sample sample = {.t_ns = source_now_ns(s), .state = SIGNAL_FAILED};
-    for (size_t i = 0; i < s->spec.signal_count; i++)
-        samples[n++] = (struct source_sample){s->spec.signal[i], sample};
+    for (size_t i = 0; i < s->spec->signal_count; i++)
+        samples[n++] = (struct source_sample){s->spec->signal[i], sample};
     for (size_t i = 0; i < s->ops->signal_count && i < SIGNAL_COUNT; i++)
         samples[n++] =
             (struct source_sample){(struct signal_ref){.id = s->ops->signals[i]}, sample};
@@ -207,9 +207,9 @@ static void word_fault(struct source *s, const struct source_value *value, doubl
 static int64_t rate_span_ns(const struct source *s)
 {
     const int64_t now_ns = clock_monotonic_ns();
-    const int64_t most_ns = num_mul_sat(s->spec.period_ns, RATE_SPANS_MAX);
+    const int64_t most_ns = num_mul_sat(s->spec->period_ns, RATE_SPANS_MAX);
     if (s->told_ns == TIME_NONE)
-        return s->spec.period_ns;
+        return s->spec->period_ns;
     return num_clamp(now_ns - s->told_ns, 0, most_ns);
 }
 
@@ -223,7 +223,7 @@ static enum source_fault screen(struct source *s)
         struct source_value *value = &s->value[i];
         const double number = value->value;
         const bool told = value->state == SIGNAL_FAILED;
-        const enum source_fault fault = fold_screen(&s->spec, span_ns, value);
+        const enum source_fault fault = fold_screen(s->spec, span_ns, value);
         good = good || fault == SOURCE_FAULT_NONE;
         if (fault == SOURCE_FAULT_NONE || first != SOURCE_FAULT_NONE)
             continue;
@@ -269,15 +269,15 @@ static void tell_values(struct source *s)
 /* An answer without a value, for those whose signals are named. */
 static void fill_empty(struct source *s)
 {
-    const bool zero = s->spec.empty == EMPTY_ZERO;
-    for (size_t i = 0; i < s->spec.signal_count; i++)
-        source_value(s, &(struct source_value){.signal = s->spec.signal[i],
+    const bool zero = s->spec->empty == EMPTY_ZERO;
+    for (size_t i = 0; i < s->spec->signal_count; i++)
+        source_value(s, &(struct source_value){.signal = s->spec->signal[i],
                                                .state = zero ? SIGNAL_VALUE : SIGNAL_ABSENT});
 }
 
 void source_end(struct source *s)
 {
-    if (s->value_count == 0 && s->spec.empty == EMPTY_FAILED && s->spec.signal_count > 0) {
+    if (s->value_count == 0 && s->spec->empty == EMPTY_FAILED && s->spec->signal_count > 0) {
         source_fail(s, SOURCE_FAULT_EMPTY, -1, "%s", source_fault_words(SOURCE_FAULT_EMPTY));
         return;
     }
@@ -301,7 +301,7 @@ void source_end(struct source *s)
 static void give_up(struct source *s)
 {
     char limit[DURATION_TEXT_MAX];
-    (void)duration_print(source_deadline_ns(&s->spec), limit);
+    (void)duration_print(source_deadline_ns(s->spec), limit);
     round_drop(s);
     source_fail(s, SOURCE_FAULT_TIMEOUT, -1, "no whole answer within %s", limit);
 }
@@ -312,8 +312,8 @@ static void look_for_silence(struct source *s)
     const int64_t now_ns = clock_monotonic_ns();
     char age[DURATION_TEXT_MAX];
     const int64_t since_ns = s->told_ns != TIME_NONE ? now_ns - s->told_ns : INT64_MAX;
-    if (since_ns <= source_max_age_ns(&s->spec)) {
-        timer_at(&s->timer, num_add_sat(now_ns, s->spec.period_ns));
+    if (since_ns <= source_max_age_ns(s->spec)) {
+        timer_at(&s->timer, num_add_sat(now_ns, s->spec->period_ns));
         return;
     }
     s->asked_ns = now_ns;
@@ -339,7 +339,7 @@ void round_timer(void *user)
     s->asking = true;
     s->value_count = 0;
     s->expected = 0;
-    timer_at(&s->timer, num_add_sat(s->asked_ns, source_deadline_ns(&s->spec)));
+    timer_at(&s->timer, num_add_sat(s->asked_ns, source_deadline_ns(s->spec)));
     s->ops->ask(s);
 }
 

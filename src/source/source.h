@@ -32,9 +32,10 @@ struct source_ops {
      * fails. NULL: those of its specification. */
     const enum signal_id *signals;
     size_t signal_count;
-    /* True: the pool has such a source although nobody wrote one; *ret holds the defaults. NULL:
-     * never. */
-    bool (*implied)(const struct pool_config *pool, struct source_spec *ret);
+    /* True: the pool has such a source although nobody wrote one, with the defaults but this
+     * period. NULL: never. */
+    bool (*implied)(const struct pool_config *pool);
+    int64_t implied_period_ns;
     /* Before the first round; on failure stop() is called too. May be NULL. */
     enum rc (*start)(struct source *s, struct diag *diag);
     /* Begins a round, which ends by source_end() or source_fail(), now or later. NULL: values come
@@ -65,7 +66,7 @@ struct source_value {
 struct source {
     struct sources *set;
     const struct source_ops *ops;
-    struct source_spec spec; /* of its own; lists in it lie in the configuration in force */
+    const struct source_spec *spec; /* of the configuration in force, or one that many share */
     char pool[NAME_SIZE];
     size_t pool_index;  /* in the configuration in force */
     struct timer timer; /* next round; the deadline of the one that runs */

@@ -61,7 +61,6 @@ static void source_free(struct source *s)
         s->ops->stop(s);
     timer_done(&s->timer);
     free(s->value);
-    mem_wipe(&s->spec, sizeof(s->spec)); /* secrets */
     free(s);
 }
 
@@ -73,7 +72,7 @@ static struct source *source_new(struct sources *set, const struct source_ops *o
         return NULL;
     s->set = set;
     s->ops = ops;
-    s->spec = *spec;
+    s->spec = spec;
     s->asked_ns = TIME_NONE;
     s->told_ns = TIME_NONE;
     s->status = (struct source_status){
@@ -125,6 +124,8 @@ void sources_free(struct sources *set)
     for (size_t i = 0; i < set->count; i++)
         source_free(set->source[i]);
     free(set->source);
+    for (size_t i = 0; i < COUNT_OF(set->implied); i++)
+        free(set->implied[i]);
     http_client_free(set->client);
     web_client_free(set->web);
     free(set);
@@ -147,10 +148,10 @@ static struct source *take_old(struct sources *old, const char *pool,
 {
     for (size_t i = 0; i < old->count; i++) {
         struct source *s = old->source[i];
-        if (s == NULL || strcmp(s->pool, pool) != 0 || !same_spec(&s->spec, spec))
+        if (s == NULL || strcmp(s->pool, pool) != 0 || !same_spec(s->spec, spec))
             continue;
         old->source[i] = NULL;
-        s->spec = *spec;
+        s->spec = spec;
         return s;
     }
     return NULL;
@@ -188,6 +189,23 @@ static bool has_kind(const struct pool_config *pool, enum source_kind kind)
     return false;
 }
 
+/* NULL: no memory. */
+static const struct source_spec *implied_spec(struct sources *set, const struct source_ops *ops)
+{
+    struct source_spec *spec = set->implied[ops->kind];
+    if (spec != NULL)
+        return spec;
+    spec = mem_new(1, sizeof(*spec));
+    if (spec == NULL)
+        return NULL;
+    opt_defaults(source_options, source_option_count, spec);
+    spec->kind = ops->kind;
+    spec->period_ns = ops->implied_period_ns;
+    (void)snprintf(spec->name, sizeof(spec->name), "%s", ops->name);
+    set->implied[ops->kind] = spec;
+    return spec;
+}
+
 static enum rc add_pool(struct sources *set, struct sources *old, size_t index)
 {
     const struct pool_config *pool = set->spec->pool[index];
@@ -195,15 +213,10 @@ static enum rc add_pool(struct sources *set, struct sources *old, size_t index)
     for (size_t i = 0; i < pool->source_count && rc == RC_OK; i++)
         rc = add(set, old, index, &pool->source_list[i]);
     for (size_t i = 0; kinds[i] != NULL && rc == RC_OK; i++) {
-        struct source_spec spec;
-        if (kinds[i]->implied == NULL || has_kind(pool, kinds[i]->kind))
+        if (kinds[i]->implied == NULL || has_kind(pool, kinds[i]->kind) || !kinds[i]->implied(pool))
             continue;
-        memset(&spec, 0, sizeof(spec));
-        opt_defaults(source_options, source_option_count, &spec);
-        spec.kind = kinds[i]->kind;
-        (void)snprintf(spec.name, sizeof(spec.name), "%s", kinds[i]->name);
-        if (kinds[i]->implied(pool, &spec))
-            rc = add(set, old, index, &spec);
+        const struct source_spec *spec = implied_spec(set, kinds[i]);
+        rc = spec != NULL ? add(set, old, index, spec) : RC_NO_MEMORY;
     }
     return rc;
 }
@@ -283,7 +296,7 @@ bool sources_at(const struct sources *set, size_t index, struct source_row *ret)
         return false;
     const struct source *s = set->source[index];
     *ret = (struct source_row){
-        .pool = s->pool, .spec = &s->spec, .status = &s->status, .now_ns = source_now_ns(s)};
+        .pool = s->pool, .spec = s->spec, .status = &s->status, .now_ns = source_now_ns(s)};
     return true;
 }
 
@@ -296,12 +309,12 @@ void sources_pool(const struct sources *set, size_t pool, struct source_pool_sta
             continue;
         ret->count++;
         ret->answered = ret->answered && s->status.answered;
-        if (s->status.fallen && s->spec.fallback.replicas > ret->fallback)
-            ret->fallback = s->spec.fallback.replicas;
+        if (s->status.fallen && s->spec->fallback.replicas > ret->fallback)
+            ret->fallback = s->spec->fallback.replicas;
         if (s->status.fault == SOURCE_FAULT_NONE)
             continue;
         if (ret->down++ == 0)
-            (void)snprintf(ret->text, sizeof(ret->text), "%s: %.180s", s->spec.name,
+            (void)snprintf(ret->text, sizeof(ret->text), "%s: %.180s", s->spec->name,
                            s->status.text);
     }
 }

@@ -10,7 +10,8 @@ struct sources {
     struct http_client *client;
     struct web_client *web; /* made when it is needed */
     const struct config *spec;
-    struct source **source; /* in the order of the pools */
+    struct source_spec *implied[SOURCE_KIND_COUNT]; /* of all that nobody wrote; made when needed */
+    struct source **source;                         /* in the order of the pools */
     size_t count;
     size_t cap;
 };

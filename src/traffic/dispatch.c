@@ -159,7 +159,7 @@ bool dispatch_assign(struct dispatch *d, struct request *request, int64_t now_ns
     request->replica_slot = slot;
     d->in_flight++;
     d->in_flight_tokens += request->prompt_tokens;
-    histogram_record(&d->meter.queue_s, seconds_of(now_ns - request->arrived_ns), 1);
+    meter_latency(&d->meter, LATENCY_QUEUE, seconds_of(now_ns - request->arrived_ns), 1);
     return true;
 }
 

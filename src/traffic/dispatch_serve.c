@@ -51,11 +51,11 @@ void dispatch_tokens(struct dispatch *d, uint64_t handle, int64_t n, int64_t now
         if (n > 1)
             meter_decoded(d, request, n - 1);
         if (request->stream)
-            histogram_record(&d->meter.ttft_s, seconds_of(now_ns - request->arrived_ns), 1);
+            meter_latency(&d->meter, LATENCY_TTFT, seconds_of(now_ns - request->arrived_ns), 1);
     } else {
         const double gap_s = seconds_of(now_ns - request->last_token_ns) / (double)n;
         if (request->stream)
-            histogram_record(&d->meter.itl_s, gap_s, (double)n);
+            meter_latency(&d->meter, LATENCY_ITL, gap_s, (double)n);
         meter_decoded(d, request, n);
     }
     request->last_token_ns = now_ns;
@@ -119,7 +119,7 @@ static void meter_completed(struct dispatch *d, const struct request *request,
         meter_late(meter, request->arrived_ns);
     meter->completed_prompt_tokens += (double)prompt;
     meter->completed_tokens += (double)(prompt + request->output_tokens);
-    histogram_record(&meter->e2e_s, seconds_of(now_ns - request->arrived_ns), 1);
+    meter_latency(meter, LATENCY_E2E, seconds_of(now_ns - request->arrived_ns), 1);
     meter_learn(meter, request->prompt_bytes, usage ? usage->prompt_tokens : -1,
                 request->output_tokens);
 }

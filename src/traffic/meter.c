@@ -27,7 +27,9 @@ void meter_init(struct meter *meter, int64_t now_ns)
 
 void meter_done(struct meter *meter)
 {
+    free(meter->latency);
     free(meter->sessions);
+    meter->latency = NULL;
     meter->sessions = NULL;
     lookup_done(&meter->by_session);
 }
@@ -182,6 +184,26 @@ void meter_late(struct meter *meter, int64_t arrived_ns)
     meter->late_requests[best]++;
 }
 
+/* One that nothing was recorded in is clear already. */
+static void clear_used(struct histogram *h)
+{
+    if (h->count > 0)
+        histogram_clear(h);
+}
+
+/* A pool that is never asked needs no room for them. */
+void meter_latency(struct meter *meter, enum latency latency, double seconds, double weight)
+{
+    if (meter->latency == NULL)
+        meter->latency = mem_new(1, sizeof(*meter->latency));
+    if (meter->latency == NULL)
+        return; /* without memory it is not measured, which is no zero */
+    for (size_t i = 0; i < LATENCY_COUNT && meter->latency_told; i++)
+        clear_used(&meter->latency->of[i]);
+    meter->latency_told = false;
+    histogram_record(&meter->latency->of[latency], seconds, weight);
+}
+
 static void take_late(struct meter *meter, int64_t now_ns, struct gateway_snapshot *ret)
 {
     for (size_t i = 0; i < LATE_SPANS_MAX; i++) {
@@ -207,13 +229,6 @@ static void take_work(struct meter *meter, struct gateway_snapshot *ret)
     meter->computed_tokens = 0;
 }
 
-/* One that nothing was recorded in is clear already. */
-static void clear_used(struct histogram *h)
-{
-    if (h->count > 0)
-        histogram_clear(h);
-}
-
 void meter_take(struct meter *meter, int64_t now_ns, struct gateway_snapshot *ret)
 {
     take_work(meter, ret);
@@ -230,10 +245,8 @@ void meter_take(struct meter *meter, int64_t now_ns, struct gateway_snapshot *re
     ret->output_tokens = meter->output_tokens;
     ret->completed_tokens = meter->completed_tokens;
     ret->tool_calls = meter->tool_calls;
-    ret->ttft_s = meter->ttft_s;
-    ret->itl_s = meter->itl_s;
-    ret->e2e_s = meter->e2e_s;
-    ret->queue_s = meter->queue_s;
+    ret->latency = meter->latency_told ? NULL : meter->latency;
+    meter->latency_told = true;
     meter->arrived = 0;
     meter->completed = 0;
     meter->failed = 0;
@@ -247,8 +260,4 @@ void meter_take(struct meter *meter, int64_t now_ns, struct gateway_snapshot *re
     meter->output_tokens = 0;
     meter->completed_tokens = 0;
     meter->tool_calls = 0;
-    clear_used(&meter->ttft_s);
-    clear_used(&meter->itl_s);
-    clear_used(&meter->e2e_s);
-    clear_used(&meter->queue_s);
 }

@@ -3,6 +3,7 @@
 #ifndef SLUICE_TRAFFIC_METER_H
 #define SLUICE_TRAFFIC_METER_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -44,10 +45,8 @@ struct meter {
     double computed_tokens;
     int64_t late_slot[LATE_SPANS_MAX]; /* time of arrival in units of METER_LATE_NS */
     double late_requests[LATE_SPANS_MAX];
-    struct histogram ttft_s;
-    struct histogram itl_s;
-    struct histogram e2e_s;
-    struct histogram queue_s;
+    struct latencies *latency; /* NULL before the first */
+    bool latency_told;         /* those of the last snapshot: the next one begins anew */
     /* Learned. */
     double bytes_per_token; /* in [1, 16], starts at 4 */
     double output_mean;     /* tokens of an answer */
@@ -75,7 +74,9 @@ void meter_served(struct meter *meter, int64_t now_ns);
 double meter_rate_per_s(const struct meter *meter, int64_t now_ns); /* 0 = unknown */
 /* A request that arrived then ended without meeting the objectives. */
 void meter_late(struct meter *meter, int64_t arrived_ns);
-/* Moves the amounts into the snapshot and starts from zero. */
+void meter_latency(struct meter *meter, enum latency latency, double seconds, double weight);
+/* Moves the amounts into the snapshot and starts from zero. Its latencies stay the meter's, valid
+ * until the next one is measured. */
 void meter_take(struct meter *meter, int64_t now_ns, struct gateway_snapshot *ret);
 
 #endif

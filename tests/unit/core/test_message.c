@@ -55,6 +55,17 @@ static void routes_come_back_as_they_went(void **state)
     arena_done(&arena);
 }
 
+static void check_same(const struct gateway_snapshot *a, const struct gateway_snapshot *b)
+{
+    const size_t before = offsetof(struct gateway_snapshot, latency);
+    assert_memory_equal(a, b, before);
+    assert_int_equal(a->replica_count, b->replica_count);
+    assert_memory_equal(a->replica, b->replica, b->replica_count * sizeof(b->replica[0]));
+    assert_int_equal(a->latency == NULL, b->latency == NULL);
+    if (b->latency != NULL)
+        assert_memory_equal(a->latency, b->latency, sizeof(*b->latency));
+}
+
 static void a_snapshot_comes_back_bit_for_bit(void **state)
 {
     (void)state;
@@ -67,9 +78,11 @@ static void a_snapshot_comes_back_bit_for_bit(void **state)
     s->idle_ns = 1;
     s->arrived_requests = 0.1 + 0.2;
     s->output_tokens = 1e15 / 3;
+    static struct latencies latency;
     for (int i = 1; i < 500; i++)
-        histogram_record(&s->ttft_s, i * 0.013, 1);
-    histogram_record(&s->itl_s, 1e9, 0.25);
+        histogram_record(&latency.of[LATENCY_TTFT], i * 0.013, 1);
+    histogram_record(&latency.of[LATENCY_ITL], 1e9, 0.25);
+    s->latency = &latency;
     s->replica_count = 2;
     s->replica[0] = (struct replica_load){.id = 4, .in_flight_requests = 9};
     s->replica[1] = (struct replica_load){.id = 5, .in_flight_tokens = INT64_MAX};
@@ -79,7 +92,13 @@ static void a_snapshot_comes_back_bit_for_bit(void **state)
     buf_init(&text, 1U << 20);
     arena_init(&arena, 8U << 20);
     assert_int_equal(turn(&m, &text, &back), RC_OK);
-    assert_memory_equal(back.snapshot, s, sizeof(*s));
+    check_same(back.snapshot, s);
+    struct message copy;
+    assert_int_equal(message_copy(&arena, &m, &copy), RC_OK);
+    check_same(copy.snapshot, s);
+    s->latency = NULL; /* of a pool that nobody has asked */
+    assert_int_equal(turn(&m, &text, &back), RC_OK);
+    check_same(back.snapshot, s);
     buf_done(&text);
     arena_done(&arena);
     free(s);

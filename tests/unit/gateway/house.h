@@ -36,6 +36,7 @@ struct heard {
     struct message last[MESSAGE_SUSPECT + 1];
     struct gateway_snapshot snapshot; /* the last one */
     double arrived, completed, failed, refused, good, output_tokens, prompt_tokens;
+    double ttft_count; /* in the last one */
 };
 
 struct house {
@@ -156,7 +157,10 @@ static inline void hear(struct heard *heard, const struct message *message)
     if (!message->snapshot)
         return;
     const struct gateway_snapshot *s = message->snapshot;
-    heard->snapshot = *s;
+    memcpy(&heard->snapshot, s,
+           offsetof(struct gateway_snapshot, replica) + s->replica_count * sizeof(s->replica[0]));
+    heard->ttft_count = s->latency != NULL ? s->latency->of[LATENCY_TTFT].count : 0;
+    heard->snapshot.latency = NULL; /* only valid now */
     heard->arrived += s->arrived_requests;
     heard->completed += s->completed_requests;
     heard->failed += s->failed_requests;

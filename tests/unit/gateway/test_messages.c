@@ -53,7 +53,7 @@ static void a_gateway_behaves_the_same_with_messages_as_structs_and_as_text(void
     assert_true(heard[0].completed == heard[1].completed);
     assert_true(heard[0].prompt_tokens == heard[1].prompt_tokens);
     assert_int_equal(heard[0].snapshot.generation, heard[1].snapshot.generation);
-    assert_true(heard[0].snapshot.ttft_s.count == heard[1].snapshot.ttft_s.count);
+    assert_true(heard[0].ttft_count == heard[1].ttft_count);
 }
 
 static void a_drained_replica_is_told_at_once_and_gets_nothing_new(void **state)

@@ -411,7 +411,9 @@ static void what_gateways_measured_becomes_samples(void **unused)
         s->output_tokens = 120;
         s->oldest_wait_ns = (g + 1) * SECOND_NS;
         s->sessions = 4;
-        histogram_record(&s->ttft_s, 0.5, 3);
+        struct latencies latency = {0};
+        histogram_record(&latency.of[LATENCY_TTFT], 0.5, 3);
+        s->latency = &latency;
         const struct message message = {.kind = MESSAGE_SNAPSHOT, .snapshot = s};
         const struct event event = {.kind = EVENT_MESSAGE, .gateway = g, .message = &message};
         plant_event(p, &event);
@@ -441,7 +443,7 @@ static void what_gateways_measured_becomes_samples(void **unused)
     const struct pool_status status = plant_status(p, 0);
     assert_non_null(status.snapshot);
     assert_true(status.snapshot->completed_requests == 6);
-    assert_true(status.snapshot->ttft_s.count == 6);
+    assert_true(status.snapshot->latency->of[LATENCY_TTFT].count == 6);
     assert_int_equal(status.snapshot->sessions, 8);
     plant_free(p);
 }

@@ -387,12 +387,12 @@ static void a_snapshot_tells_latencies_usage_and_good_requests(void **state)
     assert_int_equal((int)snapshot.output_tokens, 24);
     assert_int_equal((int)snapshot.completed_tokens, 2 * (90 + 12));
     assert_int_equal((int)snapshot.tool_calls, 2);
-    assert_int_equal((int)snapshot.ttft_s.count, 2);
-    assert_int_equal((int)snapshot.itl_s.count, 20);
+    assert_int_equal((int)snapshot.latency->of[LATENCY_TTFT].count, 2);
+    assert_int_equal((int)snapshot.latency->of[LATENCY_ITL].count, 20);
     assert_int_equal(snapshot.idle_ns, 2 * S);
     dispatch_snapshot(d, 6 * S, &snapshot);
     assert_int_equal((int)snapshot.arrived_requests, 0);
-    assert_int_equal((int)snapshot.ttft_s.count, 0);
+    assert_null(snapshot.latency);
     assert_int_equal(snapshot.span_ns, S);
     dispatch_free(d);
 }

@@ -129,16 +129,20 @@ static void what_was_taken_is_not_told_again(void **state)
                                &meter.computed_tokens};
     for (size_t i = 0; i < COUNT_OF(amounts); i++)
         *amounts[i] = (double)i + 1;
-    histogram_record(&meter.ttft_s, 1, 1);
-    histogram_record(&meter.itl_s, 1, 1);
-    histogram_record(&meter.e2e_s, 1, 1);
-    histogram_record(&meter.queue_s, 1, 1);
+    assert_null(meter.latency); /* one that is never asked needs no room for them */
+    for (int i = 0; i < LATENCY_COUNT; i++)
+        meter_latency(&meter, (enum latency)i, 1, 1);
     meter_take(&meter, SECOND_NS, &first);
     assert_true(first.arrived_requests == 1 && first.completed_tokens == 11);
-    assert_true(first.ttft_s.count == 1 && first.queue_s.count == 1);
+    for (int i = 0; i < LATENCY_COUNT; i++)
+        assert_true(first.latency->of[i].count == 1);
     meter_take(&meter, SECOND_NS, &second);
     meter_take(&fresh, SECOND_NS, &nothing);
     assert_memory_equal(&second, &nothing, sizeof(nothing));
+    meter_latency(&meter, LATENCY_E2E, 1, 1);
+    meter_take(&meter, SECOND_NS, &second);
+    assert_true(second.latency->of[LATENCY_E2E].count == 1);
+    assert_true(second.latency->of[LATENCY_TTFT].count == 0);
     meter_done(&meter);
     meter_done(&fresh);
 }
