@@ -187,3 +187,16 @@ void mem_copy_sparse(void *to, const void *from, size_t size)
             memcpy(bytes + at, source + at, part);
     }
 }
+
+#define LINE_BYTES ((size_t)64)
+
+void mem_copy_on_zeros(void *to, const void *from, size_t size)
+{
+    const unsigned char *source = from;
+    unsigned char *bytes = to;
+    for (size_t at = 0; at < size; at += LINE_BYTES) {
+        const size_t part = size - at < LINE_BYTES ? size - at : LINE_BYTES;
+        if (!is_zero(source + at, part))
+            memcpy(bytes + at, source + at, part);
+    }
+}

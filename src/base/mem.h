@@ -93,5 +93,7 @@ struct span buf_view(const struct buf *buf);
  * that stays zero takes no room. */
 void mem_zero_sparse(void *to, size_t size);
 void mem_copy_sparse(void *to, const void *from, size_t size);
+/* As memcpy() to bytes that are known to be zero: what is zero in the source is not written. */
+void mem_copy_on_zeros(void *to, const void *from, size_t size);
 
 #endif

@@ -26,6 +26,11 @@ const void *opt_elements(const struct opt *row, const void *config)
     return row->flags & OPT_FLAG_APART ? *(const void *const *)(const void *)member : member;
 }
 
+const void *opt_struct(const struct opt *row, const void *config)
+{
+    return opt_elements(row, config);
+}
+
 static void set_empty_list(const struct opt *row, void *config)
 {
     const size_t zero = 0;
@@ -66,7 +71,10 @@ static void default_of(const struct opt *row, void *config, int depth)
         memcpy(member, &choice, sizeof(choice));
         break;
     case OPT_STRUCT:
-        defaults_at(row->sub, row->sub_count, member, depth + 1);
+        if (row->flags & OPT_FLAG_APART)
+            memcpy(member, &row->defaults, sizeof(row->defaults));
+        else
+            defaults_at(row->sub, row->sub_count, member, depth + 1);
         break;
     case OPT_LIST:
     case OPT_TEXTS:

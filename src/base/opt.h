@@ -49,7 +49,8 @@ struct opt_choice {
 #define OPT_FLAG_UNSET_NAN 8U /* OPT_NUMBER, OPT_QUANTITY: no default, absent = NAN */
 #define OPT_FLAG_APART                                                                             \
     16U /* OPT_LIST: the member is a pointer to the elements, which the reader                     \
-           allocates: for long elements that most have none of */
+           allocates: for long elements that most have none of. OPT_STRUCT: a pointer to the       \
+           struct, which is `defaults` until somebody writes something */
 
 struct opt {
     const char *name;
@@ -57,7 +58,7 @@ struct opt {
     uint32_t flags;
     enum opt_change change;
     size_t offset;
-    size_t size; /* of the text, or of one list element */
+    size_t size; /* of the text, of one list element, of a struct that lies apart */
     double min;  /* inclusive; both 0 = unbounded */
     double max;
     double def;           /* default of a number, duration (s), integer, bool, enum */
@@ -69,6 +70,7 @@ struct opt {
     size_t sub_count;
     size_t count_offset; /* of the size_t count of a list */
     size_t list_max;
+    const void *defaults; /* of a struct that lies apart */
 };
 
 /* Sets every member to its default; lists are empty. */
@@ -77,6 +79,9 @@ const struct opt *opt_find(const struct opt *rows, size_t count, struct span nam
 
 /* The elements of an OPT_LIST or OPT_TEXTS row; NULL for an empty list that lies apart. */
 const void *opt_elements(const struct opt *row, const void *config);
+
+/* The struct of an OPT_STRUCT row. */
+const void *opt_struct(const struct opt *row, const void *config);
 
 /* The member of an OPT_TREE row. */
 struct tree;

@@ -225,8 +225,7 @@ static bool change_pool(const struct decide_options *o, struct config *config, s
             return false;
         }
         core->policy = policy;
-        core->policy_config =
-            (char *)config->pool[index] + layout_policy_offset(config->layout, policy);
+        core->policy_config = layout_policy_config(config->pool[index], policy);
     }
     core->exact |= o->exact;
     if (o->exact && !core->policy->imitation) {

@@ -54,10 +54,9 @@ struct gateway_spec {
     bool list; /* shown in /v1/models */
 };
 
-/* One pool; also the `spec` of the Pool custom resource. Allocated with layout->pool_size bytes:
- * the options of every policy follow the struct, and core.policy_config points there. */
+#define POLICIES_MAX 32 /* of a build */
+/* One pool; also the `spec` of the Pool custom resource. */
 struct pool_config {
-    struct pool_spec core;
     char description[TEXT_SIZE];
     char group[NAME_SIZE]; /* pools with one group are decided together; "" = alone */
     const struct tree *models_source;
@@ -79,6 +78,10 @@ struct pool_config {
     struct gateway_spec gateway;
     const struct tree *source; /* the pool's body, defaults merged in */
     uint64_t target_hash;      /* of target, see target_spec_hash() */
+    /* By place in the registry; core.policy_config is one of them. Those that nobody wrote anything
+     * for are the defaults of the layout. */
+    const void *policy_options[POLICIES_MAX];
+    struct pool_spec core; /* the last member: it ends with what most pools have nothing of */
 };
 
 struct listen_spec {

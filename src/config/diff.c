@@ -106,7 +106,7 @@ static void compare_rows(struct differ *d, const struct opt *rows, size_t count,
         const struct opt *row = &rows[i];
         const size_t before = down(d, row->name, 0);
         if (row->kind == OPT_STRUCT)
-            compare_rows(d, row->sub, row->sub_count, old + row->offset, next + row->offset);
+            compare_rows(d, row->sub, row->sub_count, opt_struct(row, old), opt_struct(row, next));
         else if (row->kind == OPT_LIST || row->kind == OPT_TEXTS)
             compare_list(d, row, old, next);
         else if (!same_scalar(row, old + row->offset, next + row->offset))

@@ -286,7 +286,6 @@ static const struct opt file_template[] = {
              "Pools by name (letters, digits, - and _)."),
 };
 
-#define POLICIES_MAX 64
 #define PACE_ROWS_MAX 16
 
 /* Counts that are no constants: by the table that a row points to. */
@@ -313,11 +312,6 @@ static void set_sub_counts(struct opt *rows, size_t count)
         for (size_t k = 0; k < COUNT_OF(known); k++)
             if (rows[i].sub == known[k].sub)
                 rows[i].sub_count = known[k].count;
-}
-
-static size_t aligned(size_t size)
-{
-    return (size + 15) / 16 * 16;
 }
 
 static struct opt *find_row(struct opt *rows, size_t count, const char *name)
@@ -348,17 +342,44 @@ static size_t put_pace(struct opt *rows, size_t n, struct opt *behavior)
     return n;
 }
 
-static size_t put_policies(struct opt *rows, size_t n, size_t *size)
+static size_t put_policies(struct opt *rows, size_t n, const void *const *defaults)
 {
     const struct policy_ops *policy;
     for (size_t i = 0; i < POLICIES_MAX && (policy = policy_at(i)); i++) {
-        const size_t offset = *size;
-        *size += aligned(policy->config_size);
+        const size_t offset = offsetof(struct pool_config, policy_options) + i * sizeof(void *);
         if (policy->option_count > 0)
-            rows[n++] = (struct opt)ROW_STRUCT(policy->name, offset, policy->options,
-                                               policy->option_count, policy->summary);
+            rows[n++] = (struct opt)ROW_STRUCT_APART(policy->name, offset, policy->config_size,
+                                                     defaults[i], policy->options,
+                                                     policy->option_count, policy->summary);
     }
     return n;
+}
+
+/* Of every policy. False: no memory. */
+static bool make_options(struct arena *arena, const void *ret[POLICIES_MAX])
+{
+    const struct policy_ops *policy;
+    for (size_t i = 0; i < POLICIES_MAX && (policy = policy_at(i)); i++) {
+        void *options = arena_alloc(arena, policy->config_size);
+        if (!options)
+            return false;
+        opt_defaults(policy->options, policy->option_count, options);
+        ret[i] = options;
+    }
+    return true;
+}
+
+static const struct pool_config *make_defaults(struct arena *arena, struct layout *layout,
+                                               const void *const *options)
+{
+    struct pool_config *pool = arena_alloc(arena, sizeof(*pool));
+    if (!pool)
+        return NULL;
+    pool_spec_defaults(&pool->core);
+    memcpy(pool->policy_options, options, sizeof(pool->policy_options));
+    layout->default_class = pool->core.class_[0];
+    opt_defaults(layout->pool, layout->pool_count, pool); /* which leaves no class */
+    return pool;
 }
 
 /* The native policy, in builds that hold it. */
@@ -376,15 +397,14 @@ const struct layout *layout_new(struct arena *arena)
     struct opt *behavior = arena_array(arena, PACE_ROWS_MAX, sizeof(*behavior));
     struct opt *pool = arena_array(arena, COUNT_OF(pool_template), sizeof(*pool));
     struct opt *target = arena_array(arena, COUNT_OF(target_options_template), sizeof(*target));
-    if (!l || !autoscaling || !behavior || !pool || !target)
+    const void *options[POLICIES_MAX] = {NULL};
+    if (!l || !autoscaling || !behavior || !pool || !target || !make_options(arena, options))
         return NULL;
-    l->pool_size = aligned(sizeof(struct pool_config));
-
     memcpy(autoscaling, autoscaling_template, sizeof(autoscaling_template));
     find_row(autoscaling, COUNT_OF(autoscaling_template), "policy")->def_text = default_policy();
     set_sub_counts(autoscaling, COUNT_OF(autoscaling_template));
     size_t n = put_pace(autoscaling, COUNT_OF(autoscaling_template), behavior);
-    n = put_policies(autoscaling, n, &l->pool_size);
+    n = put_policies(autoscaling, n, options);
     l->autoscaling = autoscaling;
     l->autoscaling_count = n;
 
@@ -402,15 +422,14 @@ const struct layout *layout_new(struct arena *arena)
     l->pool_count = COUNT_OF(pool_template);
     l->file = file_template;
     l->file_count = COUNT_OF(file_template);
-    return l;
+    l->pool_defaults = make_defaults(arena, l, options);
+    return l->pool_defaults ? l : NULL;
 }
 
-size_t layout_policy_offset(const struct layout *layout, const struct policy_ops *policy)
+const void *layout_policy_config(const struct pool_config *pool, const struct policy_ops *policy)
 {
-    size_t offset = aligned(sizeof(struct pool_config));
-    const struct policy_ops *other;
-    (void)layout; /* the order of the registry is the layout */
-    for (size_t i = 0; i < POLICIES_MAX && (other = policy_at(i)) && other != policy; i++)
-        offset += aligned(other->config_size);
-    return offset;
+    size_t i = 0;
+    while (policy_at(i) != policy) /* every policy is in the registry */
+        i++;
+    return pool->policy_options[i];
 }

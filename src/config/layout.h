@@ -16,16 +16,19 @@
 struct layout {
     const struct opt *file; /* of struct config */
     size_t file_count;
-    const struct opt *pool; /* of a block of pool_size bytes that begins with struct pool_config */
+    const struct opt *pool; /* of struct pool_config */
     size_t pool_count;
     const struct opt *autoscaling; /* the part of `pool` with that name */
     size_t autoscaling_count;
-    size_t pool_size;
+    const struct pool_config *pool_defaults;
+    struct class_spec default_class; /* of a pool that names none */
 };
 
 /* NULL when the arena is full. */
 const struct layout *layout_new(struct arena *arena);
-/* Where the options of a policy stand in a pool block. */
-size_t layout_policy_offset(const struct layout *layout, const struct policy_ops *policy);
+/* The options of a policy as the pool has them. Constant: pools that say nothing about a policy
+ * share them. */
+struct pool_config;
+const void *layout_policy_config(const struct pool_config *pool, const struct policy_ops *policy);
 
 #endif

@@ -146,8 +146,7 @@ static void unknown_policy(struct reader *r, const struct tree *node, const char
     buf_done(&all);
 }
 
-static void read_policies(struct reader *r, struct arena *arena, const struct layout *layout,
-                          struct pool_config *pool)
+static void read_policies(struct reader *r, struct arena *arena, struct pool_config *pool)
 {
     struct pool_spec *spec = &pool->core;
     const struct tree *node = tree_path(pool->source, "autoscaling.policy");
@@ -156,7 +155,7 @@ static void read_policies(struct reader *r, struct arena *arena, const struct la
     if (!spec->policy)
         unknown_policy(r, node ? node : pool->source, pool->policy);
     else
-        spec->policy_config = (char *)pool + layout_policy_offset(layout, spec->policy);
+        spec->policy_config = layout_policy_config(pool, spec->policy);
     reader_up(r, up);
 
     struct text_list names;
@@ -171,8 +170,7 @@ static void read_policies(struct reader *r, struct arena *arena, const struct la
             continue;
         }
         spec->shadow[spec->shadow_count].policy = policy;
-        spec->shadow[spec->shadow_count++].config =
-            (char *)pool + layout_policy_offset(layout, policy);
+        spec->shadow[spec->shadow_count++].config = layout_policy_config(pool, policy);
     }
     reader_up(r, up);
 }
@@ -250,21 +248,19 @@ struct pool_config *pool_read(struct arena *arena, const struct layout *layout, 
     const size_t errors = problems->errors;
     reader_init(&r, problems, file, path);
     r.arena = arena;
-    struct pool_config *pool = arena_alloc(arena, layout->pool_size);
+    struct pool_config *pool = arena_alloc(arena, sizeof(*pool));
     if (!pool) {
         reader_error(&r, body, RC_NO_MEMORY, "no memory left");
         return NULL;
     }
-    pool_spec_defaults(&pool->core);
-    const struct class_spec default_class = pool->core.class_[0];
-    opt_defaults(layout->pool, layout->pool_count, pool);
+    mem_copy_on_zeros(pool, layout->pool_defaults, sizeof(*pool));
     pool->source = body;
     if (!span_copy(name, pool->core.name, sizeof(pool->core.name)))
         reader_error_key(&r, body, RC_LIMIT, "the name of a pool has at most %d bytes",
                          NAME_SIZE - 1);
     read_options(&r, layout->pool, layout->pool_count, body, pool);
     if (pool->core.class_count == 0) {
-        pool->core.class_[0] = default_class;
+        pool->core.class_[0] = layout->default_class;
         pool->core.class_count = 1;
         pool->core.class_[0].gpus = pool->target.process.gpus;
     }
@@ -272,7 +268,7 @@ struct pool_config *pool_read(struct arena *arena, const struct layout *layout, 
         read_names(&r, arena, pool);
         read_target(&r, arena, pool);
         sources_read(&r, arena, pool);
-        read_policies(&r, arena, layout, pool);
+        read_policies(&r, arena, pool);
         read_metrics(&r, pool);
         read_formula(&r, pool);
         if (problems->errors == errors)

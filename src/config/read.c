@@ -242,16 +242,33 @@ static void check_required(struct reader *r, const struct opt *rows, size_t coun
     }
 }
 
+static void read_struct(struct reader *r, const struct opt *row, const struct tree *node,
+                        char *member)
+{
+    if (node->kind == TREE_NULL) {
+        check_required(r, row->sub, row->sub_count, node);
+        return;
+    }
+    if (row->flags & OPT_FLAG_APART) {
+        char *own = r->arena ? arena_alloc(r->arena, row->size) : NULL;
+        if (!own) {
+            reader_error(r, node, RC_NO_MEMORY, "no memory left");
+            return;
+        }
+        memcpy(own, row->defaults, row->size);
+        memcpy(member, &own, sizeof(own));
+        member = own;
+    }
+    read_options(r, row->sub, row->sub_count, node, member);
+}
+
 static void read_one(struct reader *r, const struct opt *row, const struct tree *node, void *config)
 {
     char *member = (char *)config + row->offset;
     const bool nothing = node->kind == TREE_NULL;
     switch (row->kind) {
     case OPT_STRUCT:
-        if (nothing)
-            check_required(r, row->sub, row->sub_count, node);
-        else
-            read_options(r, row->sub, row->sub_count, node, member);
+        read_struct(r, row, node, member);
         break;
     case OPT_LIST:
         if (!nothing)

@@ -83,7 +83,7 @@ static void walk_rows(struct walk *w, const struct opt *rows, size_t count, cons
             continue;
         const size_t before = down(w, row->name, 0);
         if (row->kind == OPT_STRUCT) {
-            walk_rows(w, row->sub, row->sub_count, (const char *)base + row->offset, node);
+            walk_rows(w, row->sub, row->sub_count, opt_struct(row, base), node);
         } else if (row->kind == OPT_LIST) {
             walk_list(w, row, base, node);
         } else {

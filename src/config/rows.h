@@ -39,6 +39,13 @@
         .name = (name_), .kind = OPT_STRUCT, .offset = (offset_), .unit = "", .help = (help_),     \
         .sub = (sub_), .sub_count = (count_)                                                       \
     }
+/* The member is a pointer: the struct lies apart, at first that of the defaults. */
+#define ROW_STRUCT_APART(name_, offset_, size_, defaults_, sub_, count_, help_)                    \
+    {                                                                                              \
+        .name = (name_), .kind = OPT_STRUCT, .flags = OPT_FLAG_APART, .offset = (offset_),         \
+        .size = (size_), .unit = "", .help = (help_), .sub = (sub_), .sub_count = (count_),        \
+        .defaults = (defaults_)                                                                    \
+    }
 #define ROW_LIST(name_, struct_, member_, counter_, sub_, count_, help_)                           \
     {                                                                                              \
         .name = (name_), .kind = OPT_LIST, .offset = offsetof(struct struct_, member_),            \

@@ -140,7 +140,7 @@ static uint64_t hash_rows(uint64_t hash, const struct opt *rows, size_t count, c
         const struct opt *row = &rows[i];
         const char *member = (const char *)config + row->offset;
         if (row->kind == OPT_STRUCT) {
-            hash = hash_rows(hash, row->sub, row->sub_count, member);
+            hash = hash_rows(hash, row->sub, row->sub_count, opt_struct(row, config));
             continue;
         }
         if (row->change != CHANGE_REPLACE || row->kind == OPT_TREE)

@@ -129,8 +129,8 @@ struct forecast_spec {
     int64_t horizon_ns;
     double min_confidence;
     char signal[NAME_SIZE]; /* that brings the forecast of the user's own model; "" = none */
-    struct forecast_event_spec event[FORECAST_EVENTS_MAX];
     size_t event_count;
+    struct forecast_event_spec event[FORECAST_EVENTS_MAX];
 };
 
 enum budget_action { BUDGET_SCALE_TO_MIN, BUDGET_FALLBACK_MODEL, BUDGET_ENABLE_SPOT };
@@ -167,31 +167,33 @@ struct pool_spec {
     int64_t residence_ns;      /* minimum time before allot() may take a replica away again */
 
     const struct policy_ops *policy;
-    void *policy_config; /* owned by the specification's creator; outlives it */
-    bool exact;          /* imitations: the peer's whole loop and no stage at all (3.4) */
+    const void *policy_config; /* owned by the specification's creator; outlives it */
+    bool exact;                /* imitations: the peer's whole loop and no stage at all (3.4) */
     struct {
         const struct policy_ops *policy;
-        void *config;
+        const void *config;
     } shadow[SHADOWS_PER_POOL_MAX];
     size_t shadow_count;
 
     int combine;                  /* enum combine_kind */
     char formula_text[TEXT_SIZE]; /* as written; source of `formula` */
-    struct formula formula; /* for COMBINE_FORMULA: over the needs of the metrics, in replicas */
-    struct metric_spec metric[METRICS_PER_POOL_MAX];
     size_t metric_count;
-    struct class_spec class_[CLASSES_PER_POOL_MAX]; /* the first is the default class */
     size_t class_count;
 
     struct behavior_spec behavior;
     struct slo_spec slo;
     struct slo_target_spec slo_target;
-    struct schedule_spec schedule[SCHEDULES_MAX];
     size_t schedule_count;
     struct last_replica_spec last_replica;
     struct warm_spec warm;
-    struct forecast_spec forecast;
     struct cost_spec cost;
+    struct forecast_spec forecast;
+
+    /* Long, and mostly empty: at the end, so that pages of zeros are nobody's. */
+    struct class_spec class_[CLASSES_PER_POOL_MAX]; /* the first is the default class */
+    struct formula formula; /* for COMBINE_FORMULA: over the needs of the metrics, in replicas */
+    struct metric_spec metric[METRICS_PER_POOL_MAX];
+    struct schedule_spec schedule[SCHEDULES_MAX];
 };
 
 /* Defaults of everything (opt rows), one default class, policy NULL. */

@@ -54,7 +54,7 @@ enum rc simulation_choose(struct config *config, const char *pool, const char *p
     }
     struct pool_config *chosen = config->pool[0];
     chosen->core.policy = ops;
-    chosen->core.policy_config = (char *)chosen + layout_policy_offset(config->layout, ops);
+    chosen->core.policy_config = layout_policy_config(chosen, ops);
     return RC_OK;
 }
 
@@ -118,12 +118,10 @@ static enum rc halve(const struct simulation_spec *spec, struct config *config,
                      struct pool_config **ret_pool, struct installation **ret, struct diag *diag)
 {
     const struct pool_config *pool = spec->config->pool[0];
-    struct pool_config *copy = mem_new(1, spec->config->layout->pool_size);
+    struct pool_config *copy = mem_new(1, sizeof(*copy));
     if (copy == NULL)
         return fail(diag, RC_NO_MEMORY, "no memory left");
-    memcpy(copy, pool, spec->config->layout->pool_size);
-    copy->core.policy_config =
-        (char *)copy + ((const char *)pool->core.policy_config - (const char *)pool);
+    *copy = *pool;
     const int64_t half = pool->core.replicas_max / 2;
     copy->core.replicas_max = half > pool->core.replicas_min ? half : pool->core.replicas_min;
     *config = *spec->config;

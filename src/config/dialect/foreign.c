@@ -76,7 +76,7 @@ static void say_level(const struct foreign *f, const struct level *l, int depth)
         if (row->kind == OPT_STRUCT) {
             below.rows = row->sub;
             below.count = row->sub_count;
-            below.base = (const char *)l->base + row->offset;
+            below.base = opt_struct(row, l->base);
             below.path = path;
             say_level(f, &below, depth + 1);
         } else if (row->kind == OPT_LIST) {
