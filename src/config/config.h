@@ -80,7 +80,7 @@ struct pool_config {
     uint64_t target_hash;      /* of target, see target_spec_hash() */
     /* By place in the registry; core.policy_config is one of them. Those that nobody wrote anything
      * for are the defaults of the layout. */
-    const void *policy_options[POLICIES_MAX];
+    void *policy_options[POLICIES_MAX];
     struct pool_spec core; /* the last member: it ends with what most pools have nothing of */
 };
 

@@ -342,7 +342,7 @@ static size_t put_pace(struct opt *rows, size_t n, struct opt *behavior)
     return n;
 }
 
-static size_t put_policies(struct opt *rows, size_t n, const void *const *defaults)
+static size_t put_policies(struct opt *rows, size_t n, void *const *defaults)
 {
     const struct policy_ops *policy;
     for (size_t i = 0; i < POLICIES_MAX && (policy = policy_at(i)); i++) {
@@ -356,7 +356,7 @@ static size_t put_policies(struct opt *rows, size_t n, const void *const *defaul
 }
 
 /* Of every policy. False: no memory. */
-static bool make_options(struct arena *arena, const void *ret[POLICIES_MAX])
+static bool make_options(struct arena *arena, void *ret[POLICIES_MAX])
 {
     const struct policy_ops *policy;
     for (size_t i = 0; i < POLICIES_MAX && (policy = policy_at(i)); i++) {
@@ -370,7 +370,7 @@ static bool make_options(struct arena *arena, const void *ret[POLICIES_MAX])
 }
 
 static const struct pool_config *make_defaults(struct arena *arena, struct layout *layout,
-                                               const void *const *options)
+                                               void *const *options)
 {
     struct pool_config *pool = arena_alloc(arena, sizeof(*pool));
     if (!pool)
@@ -397,7 +397,7 @@ const struct layout *layout_new(struct arena *arena)
     struct opt *behavior = arena_array(arena, PACE_ROWS_MAX, sizeof(*behavior));
     struct opt *pool = arena_array(arena, COUNT_OF(pool_template), sizeof(*pool));
     struct opt *target = arena_array(arena, COUNT_OF(target_options_template), sizeof(*target));
-    const void *options[POLICIES_MAX] = {NULL};
+    void *options[POLICIES_MAX] = {NULL};
     if (!l || !autoscaling || !behavior || !pool || !target || !make_options(arena, options))
         return NULL;
     memcpy(autoscaling, autoscaling_template, sizeof(autoscaling_template));
@@ -426,7 +426,7 @@ const struct layout *layout_new(struct arena *arena)
     return l->pool_defaults ? l : NULL;
 }
 
-const void *layout_policy_config(const struct pool_config *pool, const struct policy_ops *policy)
+void *layout_policy_config(const struct pool_config *pool, const struct policy_ops *policy)
 {
     size_t i = 0;
     while (policy_at(i) != policy) /* every policy is in the registry */

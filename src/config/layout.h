@@ -26,9 +26,9 @@ struct layout {
 
 /* NULL when the arena is full. */
 const struct layout *layout_new(struct arena *arena);
-/* The options of a policy as the pool has them. Constant: pools that say nothing about a policy
- * share them. */
+/* The options of a policy as the pool has them. To be read only: pools that say nothing about a
+ * policy share them. */
 struct pool_config;
-const void *layout_policy_config(const struct pool_config *pool, const struct policy_ops *policy);
+void *layout_policy_config(const struct pool_config *pool, const struct policy_ops *policy);
 
 #endif

@@ -167,11 +167,11 @@ struct pool_spec {
     int64_t residence_ns;      /* minimum time before allot() may take a replica away again */
 
     const struct policy_ops *policy;
-    const void *policy_config; /* owned by the specification's creator; outlives it */
-    bool exact;                /* imitations: the peer's whole loop and no stage at all (3.4) */
+    void *policy_config; /* owned by the specification's creator; outlives it */
+    bool exact;          /* imitations: the peer's whole loop and no stage at all (3.4) */
     struct {
         const struct policy_ops *policy;
-        const void *config;
+        void *config;
     } shadow[SHADOWS_PER_POOL_MAX];
     size_t shadow_count;
 

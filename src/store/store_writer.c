@@ -1,9 +1,12 @@
 /* store_writer.c - queue of copied records, one thread, one transaction a batch. */
 #include "store/store_writer.h"
 
+#include <malloc.h>
 #include <stdlib.h>
 #include <string.h>
 #include <uv.h>
+
+#define GIVE_BACK_BYTES ((size_t)2 << 20)
 
 enum record_kind {
     RECORD_TICK,
@@ -48,7 +51,8 @@ struct store_writer {
     size_t queued_bytes;
     bool stopping;
     bool busy;
-    int64_t wall_ns; /* newest seen on a tick: pruning needs no clock of its own */
+    size_t most_bytes; /* queued at once, since memory was given back */
+    int64_t wall_ns;   /* newest seen on a tick: pruning needs no clock of its own */
     int64_t pruned_ns;
     struct store_writer_status status;
 };
@@ -104,6 +108,8 @@ static enum rc enqueue(struct store_writer *writer, struct record *record)
         *writer->last = record;
         writer->last = &record->next;
         writer->queued_bytes += record->bytes;
+        if (writer->queued_bytes > writer->most_bytes)
+            writer->most_bytes = writer->queued_bytes;
         if (record->kind == RECORD_TICK)
             writer->wall_ns = record->tick.wall_ns;
         uv_cond_signal(&writer->work);
@@ -305,6 +311,18 @@ static void note_outcome(struct store_writer *writer, enum rc rc, int64_t count,
     }
 }
 
+/* After a rush (the first tick of a thousand pools) the heap would keep what it took. The mutex is
+ * held. */
+static void give_back(struct store_writer *writer)
+{
+    if (writer->first != NULL || writer->most_bytes < GIVE_BACK_BYTES)
+        return;
+    writer->most_bytes = 0;
+    uv_mutex_unlock(&writer->mutex);
+    (void)malloc_trim(0); /* there may be nothing to give */
+    uv_mutex_lock(&writer->mutex);
+}
+
 static void run(void *argument)
 {
     struct store_writer *writer = argument;
@@ -328,6 +346,7 @@ static void run(void *argument)
         writer->busy = false;
         note_outcome(writer, rc, count, &diag);
         uv_cond_broadcast(&writer->idle);
+        give_back(writer);
     }
     uv_mutex_unlock(&writer->mutex);
 }
