@@ -136,7 +136,7 @@ static enum rc use_policy(struct config *config, const char *pool, const char *p
         if (pool != NULL && strcmp(pool, chosen->core.name) != 0)
             continue;
         chosen->core.policy = ops;
-        chosen->core.policy_config = (char *)chosen + layout_policy_offset(config->layout, ops);
+        chosen->core.policy_config = layout_policy_config(chosen, ops);
     }
     return RC_OK;
 }

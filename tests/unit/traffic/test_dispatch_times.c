@@ -417,8 +417,9 @@ static void the_good_ones_met_every_objective(void **state)
         if ((snapshot.good_requests > 0) != cases[c].good)
             fail_msg("%s", cases[c].what);
         assert_true(cases[c].good == (snapshot.late_requests[0] <= 0));
-        assert_int_equal((int)snapshot.ttft_s.count, cases[c].stream);
-        assert_int_equal((int)snapshot.itl_s.count, cases[c].stream ? 10 : 0);
+        const struct histogram *latency = snapshot.latency->of;
+        assert_int_equal((int)latency[LATENCY_TTFT].count, cases[c].stream);
+        assert_int_equal((int)latency[LATENCY_ITL].count, cases[c].stream ? 10 : 0);
         dispatch_free(d);
     }
 }
@@ -447,7 +448,7 @@ static void usage_tells_what_the_stream_did_not_show(void **state)
     assert_int_equal((int)snapshot.completed_prompt_tokens, 90 + 50); /* as told, or as estimated */
     assert_int_equal((int)snapshot.completed_tokens, 90 + 20 + 50 + 5);
     assert_int_equal((int)snapshot.tool_calls, 3);
-    assert_int_equal((int)snapshot.e2e_s.count, 2);
+    assert_int_equal((int)snapshot.latency->of[LATENCY_E2E].count, 2);
     assert_int_equal(snapshot.in_flight_tokens, 0);
     assert_int_equal(snapshot.replica[0].in_flight_tokens, 0);
     dispatch_free(d);
