@@ -72,7 +72,7 @@ bool tally_is_limit(const struct trail_entry *entry)
 static bool is_background(const struct trail_entry *entry)
 {
     return entry->reason == REASON_PANEL_BUDGET || entry->reason == REASON_PANEL_CHEAPER ||
-           entry->reason == REASON_PANEL_MODEL;
+           entry->reason == REASON_PANEL_CHEAPER_FLOOR || entry->reason == REASON_PANEL_MODEL;
 }
 
 const struct trail_entry *tally_last_word(const struct decision *decision)

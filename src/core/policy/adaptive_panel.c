@@ -41,6 +41,8 @@ bool adaptive_panel_valid(const struct adaptive_panel *s)
               p->second - 60 * p->settled <= INT64_C(60) * SHADOW_MINUTES + 4 * SHADOW_DELAY_MAX &&
               p->chosen >= 0 && p->chosen < PANEL_CANDIDATES && p->cheaper >= -1 &&
               p->cheaper < PANEL_CANDIDATES && shadow_valid(&p->mirror);
+    for (size_t i = 0; i < SHADOW_MINUTES && ok; i++)
+        ok = p->minute_chosen[i] < PANEL_CANDIDATES;
     for (int64_t i = 0; i < PANEL_CANDIDATES && ok; i++)
         ok = shadow_valid(&p->candidate[i]);
     return ok;
@@ -183,10 +185,9 @@ static void run_seconds(const struct policy_input *in, struct adaptive_panel *s,
 /* ---- the answer ---- */
 
 static const uint16_t reasons[PANEL_SIGNALS] = {
-    [PANEL_SHORT] = REASON_PANEL_SHORT,
-    [PANEL_LONG] = REASON_PANEL_LONG,
-    [PANEL_DAY] = REASON_PANEL_DAY,
-    [PANEL_FLIGHT] = REASON_PANEL_FLIGHT,
+    [PANEL_SHORT] = REASON_PANEL_SHORT, [PANEL_LONG] = REASON_PANEL_LONG,
+    [PANEL_DAY] = REASON_PANEL_DAY,     [PANEL_FLIGHT] = REASON_PANEL_FLIGHT,
+    [PANEL_FLOOR] = REASON_PANEL_FLOOR,
 };
 
 static bool is_silent(const struct policy_input *in, const struct adaptive_demand *d)
@@ -207,12 +208,19 @@ static bool in_grace(const struct policy_input *in, struct adaptive_panel *s)
     return in->now_ns < s->found_until_ns;
 }
 
+/* What tells a rule from others of its kind. */
+static double floor_or_margin(const struct panel_rule *rule)
+{
+    return rule->signal == PANEL_FLOOR ? (double)rule->least : rule->margin;
+}
+
 static void answer(const struct policy_input *in, struct adaptive_panel *s,
                    const struct panel_world *world, const struct adaptive_demand *d,
                    struct proposal *ret)
 {
     const struct panel_rule rule = panel_rule(s->panel.chosen, world->start_s);
-    const double need = panel_need(world, &rule, world->demand[rule.signal]);
+    const double demand = world->demand[panel_demand(&s->panel, &rule)];
+    const double need = panel_need(world, &rule, demand);
     if (in->desired > s->wanted && in->desired != s->seen && s->wanted != NO_COUNT &&
         in->desired > s->panel.real.count) /* somebody else raised it */
         s->panel.real = (struct hold){.count = in->desired, .from_s = s->panel.second};
@@ -230,11 +238,11 @@ static void answer(const struct policy_input *in, struct adaptive_panel *s,
         count = in->desired;
     s->wanted = count;
     s->seen = in->desired;
-    *ret = (struct proposal){.replicas = count,
-                             .exact = need,
-                             .reason = reason,
-                             .number = {world->demand[rule.signal], rule.margin,
-                                        (double)rule.hold_s, 100 * world->model.use}};
+    *ret = (struct proposal){
+        .replicas = count,
+        .exact = need,
+        .reason = reason,
+        .number = {demand, floor_or_margin(&rule), (double)rule.hold_s, 100 * world->model.use}};
 }
 
 bool adaptive_panel_propose(const struct policy_input *in, struct adaptive_panel *s,
@@ -277,8 +285,9 @@ size_t adaptive_panel_terms(const struct pool_spec *pool, const struct adaptive_
         const struct panel_rule rule = panel_rule(p->cheaper, s->start_s);
         const double cost = fmax(p->candidate[p->chosen].cost, 1);
         ret[n++] = (struct policy_term){
-            .reason = REASON_PANEL_CHEAPER,
-            .number = {rule.margin, (double)rule.hold_s,
+            .reason =
+                rule.signal == PANEL_FLOOR ? REASON_PANEL_CHEAPER_FLOOR : REASON_PANEL_CHEAPER,
+            .number = {floor_or_margin(&rule), (double)rule.hold_s,
                        100 * (1 - p->candidate[p->cheaper].cost / cost), 100 * p->cheaper_foreseen},
         };
     }

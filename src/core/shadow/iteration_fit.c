@@ -3,7 +3,11 @@
 #include <math.h>
 #include <stddef.h>
 
-#define ROW_S 8.0      /* busy time of one row: first tokens at its ends blur shorter ones */
+#define ROW_S 8.0 /* busy time of one row */
+/* Time of the clock of one row. A prompt is counted at its first token, its time before that: with
+ * many replicas a row of a second's length sees the one without the other, and what a prompt token
+ * takes is learned far too small (a quarter, where prompts take seconds). */
+#define ROW_WALL_S 20.0
 #define FORGET 0.9998  /* per row */
 #define RIDGE 0.02     /* weight of the prior against one row */
 #define OUTLIER 0.15   /* residual from which a row counts less */
@@ -78,7 +82,8 @@ void iteration_fit_add(struct iteration_fit *fit, const struct iteration_work *w
     w->decoded += work->decoded;
     w->context += work->context;
     w->prompts += work->prompts;
-    if (w->busy_s < ROW_S)
+    w->wall_s += work->wall_s;
+    if (w->busy_s < ROW_S || w->wall_s < ROW_WALL_S)
         return;
     const double amount[ITERATION_TERMS] = {w->iterations, w->decoded, w->context, w->prompts};
     double row[ITERATION_TERMS];

@@ -29,6 +29,7 @@ struct iteration_work {
     double decoded; /* tokens after the first of each answer */
     double context; /* context tokens of the sequence, summed over those */
     double prompts; /* prompt tokens computed */
+    double wall_s;  /* of the clock, in which it was done */
 };
 
 struct iteration_fit {
@@ -45,7 +46,8 @@ struct iteration_fit {
         FIELD_ARRAY(F64, struct_, member_.right, 4), FIELD_ARRAY(F64, struct_, member_.factor, 4), \
         FIELD(F64, struct_, member_.weight), FIELD(F64, struct_, member_.work.busy_s),             \
         FIELD(F64, struct_, member_.work.iterations), FIELD(F64, struct_, member_.work.decoded),   \
-        FIELD(F64, struct_, member_.work.context), FIELD(F64, struct_, member_.work.prompts)
+        FIELD(F64, struct_, member_.work.context), FIELD(F64, struct_, member_.work.prompts),      \
+        FIELD(F64, struct_, member_.work.wall_s)
 /* NOLINTEND(bugprone-macro-parentheses) */
 
 /* Nothing learned yet. With NULL the prior is the middle of what is measured on known engines. */

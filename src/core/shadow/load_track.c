@@ -55,6 +55,8 @@ void track_take(struct load_track *track, struct iteration_fit *fit)
         const double context = in->work.context / in->work.decoded;
         track->context += (context - track->context) * (track->context > 0 ? CONTEXT_SHARE : 1);
     }
+    track->inbox.work.wall_s = (double)(track->seconds - track->taken);
+    track->taken = track->seconds;
     iteration_fit_add(fit, &in->work);
     track->inbox = (struct track_inbox){0};
 }

@@ -38,6 +38,7 @@ struct load_track {
     double context;           /* of a running sequence */
     double hour[TRACK_HOURS]; /* largest load of each of the last hours, in replicas */
     int64_t seconds;          /* seen */
+    int64_t taken;            /* up to this one */
 };
 /* NOLINTBEGIN(bugprone-macro-parentheses): designators cannot stand in parentheses. */
 #define LOAD_TRACK_FIELDS(struct_, member_)                                                        \
@@ -54,7 +55,8 @@ struct load_track {
         FIELD(F64, struct_, member_.sum_requests), FIELD(F64, struct_, member_.sum_prompts),       \
         FIELD(F64, struct_, member_.sum_square), FIELD(F64, struct_, member_.sum_answers),         \
         FIELD(F64, struct_, member_.sum_answer_tokens), FIELD(F64, struct_, member_.context),      \
-        FIELD_ARRAY(F64, struct_, member_.hour, TRACK_HOURS), FIELD(I64, struct_, member_.seconds)
+        FIELD_ARRAY(F64, struct_, member_.hour, TRACK_HOURS),                                      \
+        FIELD(I64, struct_, member_.seconds), FIELD(I64, struct_, member_.taken)
 /* NOLINTEND(bugprone-macro-parentheses) */
 
 /* A share of the inbox stands for one second; `span_s` seconds are in it. */

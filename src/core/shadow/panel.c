@@ -20,20 +20,43 @@
 #define START_HOLD_S 1800 /* of the candidate that begins */
 #define START_MARGIN 1.17
 
+/* Blocks of candidates that share a signal and a hold. */
 static const struct {
-    double starts; /* times the start-up time, or */
+    enum panel_signal signal;
+    double starts; /* hold: times the start-up time, or */
     int64_t s;     /* seconds */
-} holds[PANEL_HOLDS] = {{0.5, 0}, {1.5, 0}, {0, 900}, {0, 7200}};
+    int64_t first; /* of the sizes */
+} blocks[PANEL_BLOCKS] = {
+    {PANEL_SHORT, 0.5, 0, 0},   {PANEL_SHORT, 1.5, 0, 0},  {PANEL_SHORT, 0, 900, 0},
+    {PANEL_SHORT, 0, 7200, 0},  {PANEL_LONG, 0.5, 0, 0},   {PANEL_LONG, 1.5, 0, 0},
+    {PANEL_LONG, 0, 900, 0},    {PANEL_LONG, 0, 7200, 0},  {PANEL_FLOOR, 0, 300, 0},
+    {PANEL_FLOOR, 0, 300, 14},  {PANEL_DAY, 0, 900, 0},    {PANEL_FLOOR, 0, 300, 28},
+    {PANEL_FLIGHT, 0.5, 0, 0},  {PANEL_FLIGHT, 1.5, 0, 0}, {PANEL_FLIGHT, 0, 900, 0},
+    {PANEL_FLIGHT, 0, 7200, 0},
+};
+
+/* Sizes of the floors, block by block: one by one, then in steps of a tenth. */
+static const int16_t sizes[] = {
+    1,  2,  3,  4,  5,  6,  7,  8,  9,  10, 11, 12, 13, 15,  16,  18,  19,  21,  24,  26,  29,
+    31, 35, 38, 42, 46, 51, 56, 61, 67, 74, 81, 90, 98, 108, 119, 131, 144, 159, 174, 192, 211,
+};
+
+static_assert(COUNT_OF(sizes) == 3 * (size_t)PANEL_MARGINS, "three blocks of floors");
 
 struct panel_rule panel_rule(int64_t candidate, int64_t start_s)
 {
-    struct panel_rule rule = {.margin = MARGIN_FIRST};
-    const int64_t hold = candidate / PANEL_MARGINS % PANEL_HOLDS;
-    for (int64_t i = candidate % PANEL_MARGINS; i > 0; i--)
-        rule.margin *= MARGIN_STEP;
-    rule.signal = (enum panel_signal)(candidate / PANEL_MARGINS / PANEL_HOLDS % PANEL_SIGNALS);
+    const int64_t block = candidate / PANEL_MARGINS % PANEL_BLOCKS;
+    const int64_t index = candidate % PANEL_MARGINS;
+    struct panel_rule rule = {.signal = blocks[block].signal, .margin = MARGIN_FIRST};
+    if (rule.signal == PANEL_FLOOR) {
+        rule.least = sizes[blocks[block].first + index];
+        rule.margin = 1;
+    } else {
+        for (int64_t i = 0; i < index; i++)
+            rule.margin *= MARGIN_STEP;
+    }
     rule.hold_s =
-        holds[hold].s > 0 ? holds[hold].s : (int64_t)(holds[hold].starts * (double)start_s);
+        blocks[block].s > 0 ? blocks[block].s : (int64_t)(blocks[block].starts * (double)start_s);
     const int64_t least_s = rule.signal == PANEL_FLIGHT ? HOLD_FLIGHT_S : HOLD_LEAST_S;
     if (rule.hold_s < least_s)
         rule.hold_s = least_s;
@@ -50,7 +73,16 @@ double panel_need(const struct panel_world *w, const struct panel_rule *rule, do
     const double heavy_s = m->t.prompt * m->load.prompt_heavy;
     const double spread =
         share * heavy_s / m->slack_s + (1 - share) * m->sequence_s / m->iteration_s;
-    return w->margin * (rule->margin * demand + DEVIATIONS * sqrt(demand * spread)) / m->use;
+    const double need =
+        w->margin * (rule->margin * demand + DEVIATIONS * sqrt(demand * spread)) / m->use;
+    return fmax(need, w->margin * (double)rule->least);
+}
+
+enum panel_signal panel_demand(const struct panel *panel, const struct panel_rule *rule)
+{
+    if (rule->signal != PANEL_FLOOR)
+        return rule->signal;
+    return panel->flight != 0 ? PANEL_FLIGHT : PANEL_SHORT;
 }
 
 static int64_t count_of(const struct panel_world *w, const struct panel_rule *rule, double demand)
@@ -71,10 +103,11 @@ void panel_init(struct panel *panel, const struct panel_world *world, int64_t re
     miss_curve_init(&panel->curve);
     panel->real = (struct hold){.count = ready};
     shadow_init(&panel->mirror, ready, world->model.iteration_s, 0);
-    const int64_t count = num_clamp(ready, world->least, world->most);
     for (int64_t i = 0; i < PANEL_CANDIDATES; i++) {
         const struct panel_rule rule = panel_rule(i, world->start_s);
-        shadow_init(&panel->candidate[i], count, world->model.iteration_s, 0);
+        const int64_t count = rule.signal == PANEL_FLOOR ? rule.least : ready;
+        shadow_init(&panel->candidate[i], num_clamp(count, world->least, world->most),
+                    world->model.iteration_s, 0);
         if (rule.signal == PANEL_LONG && rule.hold_s <= START_HOLD_S && rule.margin <= START_MARGIN)
             panel->chosen = i; /* the last of them */
     }
@@ -118,7 +151,9 @@ static void settle_minute(struct panel *panel, int64_t minute)
         fmin(fmax((missed + doubt) / (shadow_missed(&panel->mirror, minute) + doubt), RATIO_MIN),
              RATIO_MAX);
     for (int64_t i = 0; i < PANEL_CANDIDATES; i++)
-        panel->candidate[i].miss += ratio * shadow_missed(&panel->candidate[i], minute);
+        shadow_settle(&panel->candidate[i], ratio * shadow_missed(&panel->candidate[i], minute));
+    panel->told += ratio * shadow_missed(&panel->candidate[panel->minute_chosen[at]], minute);
+    panel->day += missed;
     panel->requests += requests;
     if (!(panel->minute_bound[at] > 0)) { /* what limits cost is no debt to be paid back */
         panel->all += requests;
@@ -141,9 +176,12 @@ static void forget(struct panel *panel)
     panel->requests *= DAY_KEEP;
     panel->all *= WEEKS_KEEP;
     panel->missed *= WEEKS_KEEP;
+    panel->day *= DAY_KEEP;
+    panel->told *= DAY_KEEP;
     for (int64_t i = 0; i < PANEL_CANDIDATES; i++) {
         panel->candidate[i].cost *= DAY_KEEP;
         panel->candidate[i].miss *= DAY_KEEP;
+        panel->candidate[i].square *= DAY_KEEP * DAY_KEEP;
     }
 }
 
@@ -167,9 +205,11 @@ static void record(struct panel *panel, const struct panel_second *now)
     const size_t minute = (size_t)(panel->second / 60 % SHADOW_MINUTES);
     if (panel->second % SHADOW_SLOT_S == 0)
         panel->slot_requests[slot] = panel->slot_missed[slot] = 0;
-    if (panel->second % 60 == 0)
+    if (panel->second % 60 == 0) {
         panel->minute_requests[minute] = panel->minute_missed[minute] =
             panel->minute_bound[minute] = 0;
+        panel->minute_chosen[minute] = (uint16_t)panel->chosen;
+    }
     panel->slot_requests[slot] += now->requests;
     panel->minute_requests[minute] += now->requests;
     panel->minute_bound[minute] += now->bound ? 1 : 0;
@@ -218,13 +258,14 @@ int64_t panel_tick(struct panel *panel, const struct panel_world *world)
     for (int64_t i = 0; i < PANEL_CANDIDATES; i++) {
         struct shadow *s = &panel->candidate[i];
         const struct panel_rule rule = panel_rule(i, world->start_s);
-        const double demand = rule.signal == PANEL_FLIGHT ? shadow_flight(s, &world->model)
-                                                          : world->demand[rule.signal];
+        const enum panel_signal signal = panel_demand(panel, &rule);
+        const double demand =
+            signal == PANEL_FLIGHT ? shadow_flight(s, &world->model) : world->demand[signal];
         const int64_t need = count_of(world, &rule, demand);
         const int64_t count = hold_follow(&s->hold, need, panel->second, hold_of(world, &rule));
         shadow_order(s, &world->model, count, panel->second, world->start_s);
     }
     const struct panel_rule rule = panel_rule(panel->chosen, world->start_s);
-    const int64_t need = count_of(world, &rule, world->demand[rule.signal]);
+    const int64_t need = count_of(world, &rule, world->demand[panel_demand(panel, &rule)]);
     return hold_follow(&panel->real, need, panel->second, hold_of(world, &rule));
 }

@@ -1,7 +1,8 @@
 /* panel.h - candidate rules that are tried on shadow fleets while the real one runs, and the choice
  * among them: the cheapest whose foreseen misses fit what the promise still allows.
  *
- * A candidate is a demand signal, a margin on it and a hold. Every second each of them is fed with
+ * A candidate is a demand signal, a margin on it and a hold; or a fleet of one size that grows
+ * while more than that is in demand. Every second each of them is fed with
  * the requests that really came; a mirror, fed likewise but given the real replicas, tells how far
  * the shadows can be trusted: the ratio of measured to mirrored misses of each minute corrects that
  * minute for all. Flat, inside a state block; one owner. Seconds count from the begin of the panel.
@@ -19,11 +20,13 @@ enum panel_signal {
     PANEL_LONG,   /* the same over 90 s */
     PANEL_DAY,    /* largest load of the last day */
     PANEL_FLIGHT, /* requests in flight and waiting */
+    PANEL_DEMANDS,
+    PANEL_FLOOR = PANEL_DEMANDS, /* none: a size, and above it what is in demand now */
     PANEL_SIGNALS
 };
 
-#define PANEL_MARGINS 14
-#define PANEL_HOLDS 4
+#define PANEL_MARGINS 14 /* or sizes, in one block of candidates */
+#define PANEL_BLOCKS 16
 #define PANEL_CANDIDATES INT64_C(224)
 #define PANEL_SLOTS 256 /* of SHADOW_SLOT_S: until a minute is settled */
 
@@ -37,6 +40,8 @@ struct panel {
     double requests;  /* settled, forgotten over a day as the candidates' misses */
     double all;       /* that count for the promise, forgotten over weeks */
     double missed;    /* of them */
+    double day;       /* misses, forgotten over a day, and... */
+    double told;      /* ...what the shadows of those that were chosen had told for them */
     double rate;      /* requests a second, of the last hour */
     double allowed;   /* at the last choice: share that may miss */
     double foreseen;  /* and will, by the chosen one */
@@ -48,13 +53,14 @@ struct panel {
     double minute_requests[SHADOW_MINUTES];
     double minute_missed[SHADOW_MINUTES];
     double minute_bound[SHADOW_MINUTES]; /* seconds in which limits kept the count down */
+    uint16_t minute_chosen[SHADOW_MINUTES];
     uint8_t slot_code[PANEL_SLOTS];
     struct miss_curve curve;
     struct shadow mirror;
     struct shadow candidate[PANEL_CANDIDATES];
 };
-static_assert(PANEL_CANDIDATES == INT64_C(1) * PANEL_SIGNALS * PANEL_HOLDS * PANEL_MARGINS,
-              "one candidate for each signal, hold and margin");
+static_assert(PANEL_CANDIDATES == INT64_C(1) * PANEL_BLOCKS * PANEL_MARGINS,
+              "one candidate for each margin or size of a block");
 
 /* NOLINTBEGIN(bugprone-macro-parentheses): designators cannot stand in parentheses. */
 #define PANEL_FIELDS(struct_, member_)                                                             \
@@ -63,7 +69,8 @@ static_assert(PANEL_CANDIDATES == INT64_C(1) * PANEL_SIGNALS * PANEL_HOLDS * PAN
         FIELD(I64, struct_, member_.flight), FIELD(I64, struct_, member_.real.count),              \
         FIELD(I64, struct_, member_.real.most), FIELD(I64, struct_, member_.real.from_s),          \
         FIELD(F64, struct_, member_.requests), FIELD(F64, struct_, member_.all),                   \
-        FIELD(F64, struct_, member_.missed), FIELD(F64, struct_, member_.rate),                    \
+        FIELD(F64, struct_, member_.missed), FIELD(F64, struct_, member_.day),                     \
+        FIELD(F64, struct_, member_.told), FIELD(F64, struct_, member_.rate),                      \
         FIELD(F64, struct_, member_.allowed), FIELD(F64, struct_, member_.foreseen),               \
         FIELD(F64, struct_, member_.fresh), FIELD(I64, struct_, member_.cheaper),                  \
         FIELD(F64, struct_, member_.cheaper_foreseen)
@@ -71,6 +78,7 @@ static_assert(PANEL_CANDIDATES == INT64_C(1) * PANEL_SIGNALS * PANEL_HOLDS * PAN
 
 struct panel_rule {
     enum panel_signal signal;
+    int64_t least; /* of PANEL_FLOOR; else 0 */
     double margin;
     int64_t hold_s;
 };
@@ -85,7 +93,7 @@ struct panel_world {
     int64_t hold_s;  /* no shorter hold; 0 = as the candidates say */
     int64_t least;   /* bounds in force, at least 1 */
     int64_t most;
-    double demand[PANEL_SIGNALS]; /* in replicas; of PANEL_FLIGHT the measured one */
+    double demand[PANEL_DEMANDS]; /* in replicas; of PANEL_FLIGHT the measured one */
 };
 
 void panel_init(struct panel *panel, const struct panel_world *world, int64_t ready);
@@ -103,6 +111,8 @@ void panel_second(struct panel *panel, const struct panel_world *world,
 void panel_missed(struct panel *panel, int64_t at_s, double count);
 /* One tick: every candidate follows its rule. Returns the count for the real fleet. */
 int64_t panel_tick(struct panel *panel, const struct panel_world *world);
+/* The demand that a rule goes by. */
+enum panel_signal panel_demand(const struct panel *panel, const struct panel_rule *rule);
 /* Need of a rule, in replicas, before it is rounded. */
 double panel_need(const struct panel_world *world, const struct panel_rule *rule, double demand);
 

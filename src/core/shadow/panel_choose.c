@@ -3,10 +3,14 @@
 
 #include "core/shadow/panel.h"
 
-#define AIM 0.9           /* of the promised share of misses */
-#define HORIZON_S 21600.0 /* over which past misses are made good */
-#define ALLOWED_MIN 0.7   /* times the promised share */
-#define ALLOWED_MAX 1.3
+#define HORIZON_S 86400.0 /* over which past misses are made good */
+#define ALLOWED_MIN                                                                                \
+    0.85                /* times the promised share: what is saved by missing more now costs...    \
+                         */
+#define ALLOWED_MAX 1.1 /* ...more when it is made good, so the two are kept close */
+#define DOUBT 30.0      /* misses that the shadows are trusted for before any were told */
+#define CALIBRATION_MIN 0.5
+#define CALIBRATION_MAX 2.0
 #define BELIEF_S 900.0     /* of requests that the first belief weighs as much as */
 #define BELIEF_MARGIN 1.15 /* that is believed to just keep the promise */
 #define BELIEF_MAX 8.0
@@ -16,24 +20,42 @@
 static double allowed(const struct panel *panel, double alpha)
 {
     const double horizon = fmax(panel->rate * HORIZON_S, 1);
-    const double left = AIM * alpha * (panel->all + horizon) - panel->missed;
+    const double left = alpha * (panel->all + horizon) - panel->missed;
     return fmin(fmax(left / horizon, ALLOWED_MIN * alpha), ALLOWED_MAX * alpha);
+}
+
+/* The cheapest of many is seldom as good as it looks: what the chosen ones missed in truth, over
+ * what their shadows had told. */
+static double calibration(const struct panel *panel)
+{
+    const double ratio = (panel->day + DOUBT) / (panel->told + DOUBT);
+    return fmin(fmax(ratio, CALIBRATION_MIN), CALIBRATION_MAX);
+}
+
+/* Of a floor: the margin that it is on the largest load of the day. */
+static double margin_of(const struct panel_world *world, const struct panel_rule *rule)
+{
+    if (rule->signal != PANEL_FLOOR)
+        return rule->margin;
+    const double peak = fmax(world->demand[PANEL_DAY], 1e-9);
+    return fmax((double)rule->least * world->model.use / peak, 1e-3);
 }
 
 double panel_rate(const struct panel *panel, const struct panel_world *world, int64_t candidate)
 {
-    const double margin = panel_rule(candidate, world->start_s).margin;
-    const double relative = BELIEF_MARGIN / margin;
+    const struct panel_rule rule = panel_rule(candidate, world->start_s);
+    const double relative = BELIEF_MARGIN / margin_of(world, &rule);
     const double square = relative * relative;
     const double belief = world->alpha * fmin(BELIEF_MAX, square * square * relative);
     const double weight = fmax(panel->rate * BELIEF_S, 1);
-    return (panel->candidate[candidate].miss + weight * belief) / (panel->requests + weight);
+    const double missed = shadow_missed_likely(&panel->candidate[candidate]) + weight * belief;
+    return calibration(panel) * missed / (panel->requests + weight);
 }
 
 static bool eligible(const struct panel *panel, int64_t candidate)
 {
     const enum panel_signal signal = panel_rule(candidate, 0).signal;
-    return (signal == PANEL_FLIGHT) == (panel->flight != 0);
+    return signal == PANEL_FLOOR || (signal == PANEL_FLIGHT) == (panel->flight != 0);
 }
 
 static double price(const struct panel *panel, int64_t candidate)

@@ -121,3 +121,14 @@ double shadow_missed(const struct shadow *s, int64_t minute)
 {
     return s->minute[minute % SHADOW_MINUTES] / PARTS;
 }
+
+void shadow_settle(struct shadow *s, double missed)
+{
+    s->miss += missed;
+    s->square += missed * missed;
+}
+
+double shadow_missed_likely(const struct shadow *s)
+{
+    return s->miss + sqrt(s->square);
+}

@@ -29,8 +29,9 @@ int64_t hold_follow(struct hold *hold, int64_t need, int64_t now_s, int64_t hold
 struct shadow {
     struct fluid fluid;
     struct hold hold;
-    double cost; /* replica-seconds, forgotten over a day */
-    double miss; /* requests, likewise */
+    double cost;   /* replica-seconds, forgotten over a day */
+    double miss;   /* requests, likewise */
+    double square; /* of the misses of each minute, likewise */
     int32_t ready;
     int32_t pending;
     struct {
@@ -55,5 +56,10 @@ unsigned shadow_stress(const struct shadow *shadow, const struct fluid_model *mo
 void shadow_judge(struct shadow *shadow, const struct fluid_model *model,
                   const struct miss_curve *curve, double requests, int64_t at_s);
 double shadow_missed(const struct shadow *shadow, int64_t minute);
+/* Adds misses of a minute that is over. */
+void shadow_settle(struct shadow *shadow, double missed);
+/* What it must be thought to miss: misses that came together are one event, and of few events one
+ * more or less is likely. */
+double shadow_missed_likely(const struct shadow *shadow);
 
 #endif

@@ -18,7 +18,7 @@ static struct iteration_work work_of(const struct iteration_time *t, struct rng 
     const double sequences = 1 + 150 * rng_unit(rng);
     const double context = sequences * (300 + 2500 * rng_unit(rng));
     const double prompts = 800 * rng_unit(rng);
-    struct iteration_work w = {.iterations = 20 + 60 * rng_unit(rng)};
+    struct iteration_work w = {.iterations = 20 + 60 * rng_unit(rng), .wall_s = 20};
     w.decoded = w.iterations * sequences;
     w.context = w.iterations * context;
     w.prompts = w.iterations * prompts;
@@ -103,9 +103,14 @@ static void nothing_that_is_told_breaks_it(void **state)
     (void)state;
     static const struct iteration_work told[] = {
         {0},
-        {.busy_s = 1e9},
-        {.busy_s = 9, .iterations = 1e12, .decoded = 1e12, .context = 1e15, .prompts = 1e12},
-        {.busy_s = 9, .iterations = 1e-9},
+        {.busy_s = 1e9, .wall_s = 20},
+        {.busy_s = 9,
+         .iterations = 1e12,
+         .decoded = 1e12,
+         .context = 1e15,
+         .prompts = 1e12,
+         .wall_s = 20},
+        {.busy_s = 9, .iterations = 1e-9, .wall_s = 20},
     };
     struct iteration_fit fit;
     iteration_fit_init(&fit, NULL);
@@ -116,12 +121,38 @@ static void nothing_that_is_told_breaks_it(void **state)
     assert_true(isfinite(got.each + got.sequence + got.context + got.prompt));
 }
 
+/* Twenty replicas, looked at every 2 s; prompts take 3 s and are counted when they are through. */
+static void prompts_that_are_counted_late_are_not_taken_for_cheap(void **state)
+{
+    (void)state;
+    struct iteration_fit fit;
+    struct rng rng;
+    double late[2] = {0};
+    rng_init(&rng, 17);
+    iteration_fit_init(&fit, NULL);
+    for (int k = 0; k < 4000; k++) {
+        struct iteration_work work = work_of(&truth, &rng, 0);
+        const double prompts = work.prompts * (rng_unit(&rng) < 0.2 ? 5 : 0);
+        work.busy_s += truth.prompt * (prompts - work.prompts);
+        work.prompts = late[1];
+        work.wall_s = 2;
+        late[1] = late[0];
+        late[0] = prompts;
+        iteration_fit_add(&fit, &work);
+    }
+    const double got = iteration_fit_time(&fit).prompt;
+    if (!(got > 0.75 * truth.prompt && got < 1.25 * truth.prompt))
+        print_error("%g a prompt token, wanted %g\n", got, truth.prompt);
+    assert_true(got > 0.75 * truth.prompt && got < 1.25 * truth.prompt);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_four_terms_are_found_from_any_prior),
         cmocka_unit_test(spans_with_hidden_idle_time_are_not_believed),
         cmocka_unit_test(another_engine_is_learned_anew),
+        cmocka_unit_test(prompts_that_are_counted_late_are_not_taken_for_cheap),
         cmocka_unit_test(nothing_that_is_told_breaks_it),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
