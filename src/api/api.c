@@ -339,6 +339,7 @@ enum rc api_new(struct loop *loop, struct control *control, const struct api_con
         return rc;
     }
     api->tls = tls != NULL;
+    trend_restore(api->trend, control, control_wall_ns(control));
     control_listen(control, on_action, api);
     log_event(api->log, LOG_LISTENING, LOG_TEXT("what", "admin"), LOG_TEXT("address", api->listen),
               LOG_INT("port", api_port(api)));

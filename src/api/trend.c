@@ -197,6 +197,22 @@ static void fill(const struct past *past, const struct pool_status *s, struct po
     put_forecast(s->decision, ret);
 }
 
+static void append(struct past *past, const struct point_view *point)
+{
+    past->point[past->next] = *point;
+    past->next = (past->next + 1) % past->size;
+    past->used += past->used < past->size ? 1 : 0;
+}
+
+void trend_put(struct trend *trend, const struct control *control, size_t pool,
+               const struct point_view *point)
+{
+    const struct reconcile *reconcile = control_reconcile(control);
+    struct past *past = place_of(trend, pool, reconcile_pool_name(reconcile, pool));
+    if (past != NULL && have_ring(past, reconcile_pool_count(reconcile)))
+        append(past, point);
+}
+
 void trend_take(struct trend *trend, const struct control *control, size_t pool)
 {
     const struct reconcile *reconcile = control_reconcile(control);
@@ -211,9 +227,7 @@ void trend_take(struct trend *trend, const struct control *control, size_t pool)
         return;
     fill(past, &s, &point);
     recent_quantiles(past, &s.total, s.tick_ns, &point);
-    past->point[past->next] = point;
-    past->next = (past->next + 1) % past->size;
-    past->used += past->used < past->size ? 1 : 0;
+    append(past, &point);
     past->total = s.total;
     past->at_ns = s.tick_ns;
     past->seen = true;

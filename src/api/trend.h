@@ -2,7 +2,8 @@
  * its count. For the dashboard and `sluice top`; what is older stands in the store.
  *
  * Bounded: TREND_POINTS_MAX points for all pools together, so that a thousand pools see a shorter
- * time each. Nothing is kept over a restart. One thread: that of the loop. */
+ * time each. After a restart it begins with the minutes that the store holds (trend_restore). One
+ * thread: that of the loop. */
 #ifndef SLUICE_API_TREND_H
 #define SLUICE_API_TREND_H
 
@@ -21,6 +22,13 @@ struct trend;
 enum rc trend_new(struct trend **ret) MUST_CHECK;
 void trend_free(struct trend *trend);
 
+/* The last half hour of every pool, from the minutes of earlier runs in the state file; what cannot
+ * be read is left out. Before the first take. Reads a file: at the start only. */
+#define TREND_RESTORE_NS (30 * MINUTE_NS)
+void trend_restore(struct trend *trend, const struct control *control, int64_t wall_ns);
+/* A point of an earlier run, older than all that come. */
+void trend_put(struct trend *trend, const struct control *control, size_t pool,
+               const struct point_view *point);
 /* After a tick of the group of `pool`. */
 void trend_take(struct trend *trend, const struct control *control, size_t pool);
 /* A count changed; the words are copied. The same step of a pool again is not kept a second time.
