@@ -26,9 +26,6 @@ void trend_free(struct trend *trend);
  * be read is left out. Before the first take. Reads a file: at the start only. */
 #define TREND_RESTORE_NS (30 * MINUTE_NS)
 void trend_restore(struct trend *trend, const struct control *control, int64_t wall_ns);
-/* A point of an earlier run, older than all that come. */
-void trend_put(struct trend *trend, const struct control *control, size_t pool,
-               const struct point_view *point);
 /* After a tick of the group of `pool`. */
 void trend_take(struct trend *trend, const struct control *control, size_t pool);
 /* A count changed; the words are copied. The same step of a pool again is not kept a second time.
