@@ -42,6 +42,7 @@ struct compare_options {
     int64_t seeds;
     int64_t again;
     int64_t processes;
+    int64_t plots;
     bool json;
 };
 
@@ -93,6 +94,9 @@ static const struct cli_opt options[] = {
     CLI_SWITCH(struct compare_options, json, "json", "One JSON object."),
     CLI_OPT(TEXT, struct compare_options, html, "html", "FILE", NULL, 0, 0,
             "Writes a page with plots that needs nothing else."),
+    CLI_OPT(INT, struct compare_options, plots, "plots", "N", "1", 0, 10000,
+            "So many pairs of a trace and a start-up time are shown over time on the page: "
+            "replicas, latency, decisions. Every policy is played once more for it."),
 };
 
 static int run(int argc, char **argv);
@@ -240,8 +244,11 @@ static int write_html(const struct comparison *c, const char *path)
     struct buf page;
     struct diag diag = {0};
     buf_init(&page, REPORT_BYTES_MAX);
-    comparison_html(c, &page);
-    const enum rc rc = file_replace(path, buf_view(&page), 0644, &diag);
+    enum rc rc = comparison_html(c, &page);
+    if (rc != RC_OK)
+        (void)fail(&diag, rc, "the page could not be made: %s", rc_words(rc));
+    else
+        rc = file_replace(path, buf_view(&page), 0644, &diag);
     buf_done(&page);
     return rc == RC_OK ? EXIT_OK : command_failed(&command_compare, &diag);
 }
@@ -316,6 +323,7 @@ static int compare(const struct compare_options *o, struct comparison *c)
                                          .spread = o->spread};
     c->again = (size_t)o->again;
     c->processes = (size_t)o->processes;
+    c->plots = (size_t)o->plots;
     c->progress = isatty(STDERR_FILENO) != 0;
     int status = add_own(o, &profile, c);
     if (status == EXIT_OK && setting_check(&c->options.setting, &diag) != RC_OK)

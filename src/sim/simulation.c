@@ -185,6 +185,17 @@ static enum rc keep_minutes(const struct world *world, struct simulation_result 
     return RC_OK;
 }
 
+static enum rc keep_changes(const struct world *world, struct simulation_result *ret)
+{
+    const struct world_change *change = world_changes(world, &ret->change_count);
+    ret->change = mem_new(ret->change_count + 1, sizeof(*ret->change));
+    if (ret->change == NULL)
+        return RC_NO_MEMORY;
+    for (size_t i = 0; i < ret->change_count; i++)
+        ret->change[i] = change[i];
+    return RC_OK;
+}
+
 /* A result of a part must not be taken for the whole. */
 static enum rc check_run(const struct simulation_spec *spec, const struct world *world,
                          struct diag *diag)
@@ -237,6 +248,8 @@ enum rc simulation_run(const struct simulation_spec *spec, struct simulation_res
         (void)span_copy(span_from(world_violation(world)), ret->violation, sizeof(ret->violation));
         if (spec->minutes)
             rc = keep_minutes(world, ret);
+        if (rc == RC_OK && spec->changes)
+            rc = keep_changes(world, ret);
     }
     world_free(world);
     installation_free(in);

@@ -23,6 +23,7 @@ struct simulation_spec {
     size_t plan_count;
     const char *label; /* name of the policy in the result; NULL: its own */
     bool minutes;      /* the result keeps every minute */
+    bool changes;      /* ... every change of the count */
     bool chaos;        /* starts are refused, fail or are slow, replicas crash */
 };
 
@@ -31,6 +32,8 @@ struct simulation_result {
     double simulated_seconds;
     struct world_minute *minute; /* when asked for; the caller frees it */
     size_t minute_count;
+    struct world_change *change; /* the same */
+    size_t change_count;
     char violation[256]; /* of a checker; "" when all held */
 };
 

@@ -445,5 +445,6 @@ void world_free(struct world *world)
     free(world->call);
     free(world->up);
     free(world->minute);
+    free(world->change);
     free(world);
 }

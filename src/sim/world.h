@@ -128,8 +128,19 @@ struct world_result {
 struct world_minute {
     int64_t ended;
     int64_t good;
+    int64_t answered; /* whole */
+    double ttft_sum_s;
+    double ttft_max_s;
 };
 const struct world_minute *world_minutes(const struct world *world, size_t *ret_count);
+/* Every change of what was decided, of all pools; those beyond WORLD_CHANGES_MAX are left out. */
+#define WORLD_CHANGES_MAX 1000000
+struct world_change {
+    int64_t at_ns; /* since the begin */
+    uint32_t pool;
+    uint32_t desired;
+};
+const struct world_change *world_changes(const struct world *world, size_t *ret_count);
 /* Of all pools together. */
 void world_result(const struct world *world, struct world_result *ret);
 const struct reconcile *world_reconcile(const struct world *world);

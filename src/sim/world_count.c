@@ -25,7 +25,8 @@ bool count_scores(const struct world *world, int64_t at_ns)
     return at_ns - WORLD_BEGIN_NS >= world->spec.score_from_ns;
 }
 
-static void count_minute(struct world *world, int64_t arrived_ns, bool good)
+/* ttft_s: NAN when there was no whole answer. */
+static void count_minute(struct world *world, int64_t arrived_ns, bool good, double ttft_s)
 {
     const size_t index = (size_t)((arrived_ns - WORLD_BEGIN_NS) / WORLD_MINUTE_NS);
     if (index >= WORLD_MINUTES_MAX)
@@ -40,8 +41,14 @@ static void count_minute(struct world *world, int64_t arrived_ns, bool good)
                    (world->minute_cap - before) * sizeof(*world->minute));
         world->minute_count = index + 1;
     }
-    world->minute[index].ended++;
-    world->minute[index].good += good;
+    struct world_minute *minute = &world->minute[index];
+    minute->ended++;
+    minute->good += good;
+    if (isnan(ttft_s))
+        return;
+    minute->answered++;
+    minute->ttft_sum_s += ttft_s;
+    minute->ttft_max_s = fmax(minute->ttft_max_s, ttft_s);
 }
 
 static bool meets(const struct world_pool *pool, const struct call *call, double ttft_s,
@@ -54,6 +61,7 @@ static bool meets(const struct world_pool *pool, const struct call *call, double
 void count_ended(struct world *world, const struct call *call, bool whole, bool refused)
 {
     bool good = false;
+    double first_s = NAN;
     world->open--;
     if (!count_scores(world, call->arrived_ns))
         return;
@@ -69,9 +77,10 @@ void count_ended(struct world *world, const struct call *call, bool whole, bool 
         histogram_record(&world->result.itl_s, itl_s, 1);
         histogram_record(&world->result.e2e_s, e2e_s, 1);
         good = meets(&world->pool[call->pool], call, ttft_s, itl_s, e2e_s);
+        first_s = ttft_s;
     }
     world->result.good += good;
-    count_minute(world, call->arrived_ns, good);
+    count_minute(world, call->arrived_ns, good, first_s);
 }
 
 static size_t first_pool(const struct world *world, size_t group)
@@ -82,12 +91,24 @@ static size_t first_pool(const struct world *world, size_t group)
     return first;
 }
 
+/* Without memory the list ends: it is for plots. */
+static void keep_change(struct world *world, size_t pool, int64_t desired)
+{
+    if (mem_grow((void **)&world->change, &world->change_cap, world->change_count + 1,
+                 sizeof(*world->change), WORLD_CHANGES_MAX) == RC_OK)
+        world->change[world->change_count++] =
+            (struct world_change){.at_ns = world->now_ns - WORLD_BEGIN_NS,
+                                  .pool = (uint32_t)pool,
+                                  .desired = (uint32_t)desired};
+}
+
 static void count_change(struct world *world, size_t pool, int64_t desired)
 {
     const int direction = (desired > world->desired[pool]) - (desired < world->desired[pool]);
     world->desired[pool] = desired;
     if (direction == 0)
         return;
+    keep_change(world, pool, desired);
     if (!count_scores(world, world->now_ns))
         return;
     world->result.scale_ups += direction > 0;
@@ -131,6 +152,12 @@ const struct world_minute *world_minutes(const struct world *world, size_t *ret_
 {
     *ret_count = world->minute_count;
     return world->minute;
+}
+
+const struct world_change *world_changes(const struct world *world, size_t *ret_count)
+{
+    *ret_count = world->change_count;
+    return world->change;
 }
 
 /* A window of few requests says little, unless there are no others. */

@@ -171,6 +171,9 @@ struct world {
     struct world_minute *minute;
     size_t minute_cap;
     size_t minute_count;
+    struct world_change *change;
+    size_t change_cap;
+    size_t change_count;
     char violation[WORLD_VIOLATION_SIZE];
     struct {
         const char *code;

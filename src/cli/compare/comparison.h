@@ -44,6 +44,7 @@ struct comparison {
     size_t processes;
     bool oracle; /* is looked for */
     bool progress;
+    size_t plots; /* cells of which the page shows the course of time */
 };
 
 /* Plays everything; what failed is marked in its cell or family. */
@@ -70,6 +71,7 @@ size_t comparison_failures(const struct comparison *comparison, FILE *out);
 
 void comparison_table(const struct comparison *comparison, FILE *out);
 enum rc comparison_json(const struct comparison *comparison, struct buf *ret) MUST_CHECK;
-void comparison_html(const struct comparison *comparison, struct buf *ret);
+/* One page; the first `plots` cells are played once more for what happened over time. */
+enum rc comparison_html(const struct comparison *comparison, struct buf *ret) MUST_CHECK;
 
 #endif

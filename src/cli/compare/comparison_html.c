@@ -1,142 +1,236 @@
-/* One page that stands alone: a plot of attainment against cost for every cell, and the table. */
+/* One page that stands alone: curves of attainment against cost, tables, and what the policies did
+ * over time. No script, no font, nothing from elsewhere. */
 #include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 
 #include "base/duration.h"
-#include "cli/compare/comparison.h"
-#include "cli/html.h"
+#include "cli/compare/page.h"
+#include "cli/compare/plot.h"
 
-#define WIDTH 640
-#define HEIGHT 300
-#define MARGIN 50
+#define CURVE_HEIGHT 320
+#define BELOW_FLOOR 0.05 /* attainment that a curve still shows */
 
-static const char *const colours[] = {"#d62728", "#1f77b4", "#2ca02c", "#9467bd", "#ff7f0e",
-                                      "#8c564b", "#e377c2", "#17becf", "#7f7f7f", "#bcbd22"};
+static const char style[] =
+    ":root{color-scheme:light dark;--ink:#1b1f24;--paper:#fff;--soft:#5c6670;--grid:#e3e7eb;"
+    "--0:#c62828;--1:#1565c0;--2:#2e7d32;--3:#7b1fa2;--4:#b45f06;--5:#6d4c41;--6:#ad1457;"
+    "--7:#00707e;--8:#546e7a;--9:#827717}"
+    "@media(prefers-color-scheme:dark){:root{--ink:#e6e9ec;--paper:#14181c;--soft:#9aa5b1;"
+    "--grid:#2a3138;--0:#ff8a80;--1:#82b1ff;--2:#81c784;--3:#ce93d8;--4:#ffb74d;--5:#bcaaa4;"
+    "--6:#f48fb1;--7:#4dd0e1;--8:#b0bec5;--9:#dce775}}"
+    "body{font:15px/1.5 system-ui,sans-serif;margin:2em auto;padding:0 1em;max-width:60em;"
+    "color:var(--ink);background:var(--paper)}"
+    "h2{margin-top:2em;overflow-wrap:anywhere}p{max-width:46em}"
+    "table{border-collapse:collapse}td,th{padding:2px 10px;text-align:right;border-bottom:1px "
+    "solid var(--grid)}td:first-child,th:first-child{text-align:left}"
+    ".wide{overflow-x:auto}svg text{font-size:12px;fill:var(--soft)}"
+    ".grid{stroke:var(--grid)}.axis{stroke:var(--soft);fill:none}"
+    ".floor{stroke:var(--ink);stroke-dasharray:5 4}"
+    ".line{fill:none;stroke-width:1.6;stroke:currentColor}.dot{fill:none;stroke:currentColor}"
+    ".full{fill:currentColor}.dash{stroke-dasharray:6 3}.need{color:var(--soft);stroke-width:3;"
+    "opacity:.55}"
+    ".legend{list-style:none;padding:0;display:flex;flex-wrap:wrap;gap:.2em 1.4em}"
+    ".bad{color:var(--0);font-weight:bold}"
+    ".c0{color:var(--0)}.c1{color:var(--1)}.c2{color:var(--2)}.c3{color:var(--3)}"
+    ".c4{color:var(--4)}.c5{color:var(--5)}.c6{color:var(--6)}.c7{color:var(--7)}"
+    ".c8{color:var(--8)}.c9{color:var(--9)}";
 
-struct plot {
-    double cost_max;
-    double attained_min;
-};
-
-static struct plot plot_of(const struct compared *cell, size_t policies, double floor)
+void page_class(size_t index, char ret[PAGE_CLASS_SIZE])
 {
-    struct plot plot = {.attained_min = floor - 0.05};
-    for (size_t p = 0; p < policies; p++)
+    (void)snprintf(ret, PAGE_CLASS_SIZE, "c%zu%s", index % PLOT_COLOURS,
+                   index / PLOT_COLOURS % 2 == 1 ? " dash" : "");
+}
+
+/* ---- attainment against cost ---- */
+
+static int by_cost(const void *a, const void *b)
+{
+    const struct sweep_point *x = a;
+    const struct sweep_point *y = b;
+    return (x->gpu_hours > y->gpu_hours) - (x->gpu_hours < y->gpu_hours);
+}
+
+/* Dots for all runs; a line through those that no cheaper one of the family equals. */
+static enum rc family_curve(struct plot *plot, const struct family *family, const char *class_)
+{
+    const size_t count = family->sweep.count;
+    struct sweep_point *sorted = mem_new(count + 1, sizeof *sorted);
+    double *x = mem_new(2 * (count + 1), sizeof *x);
+    enum rc rc = sorted != NULL && x != NULL ? RC_OK : RC_NO_MEMORY;
+    size_t n = 0;
+    double best = 0;
+    if (rc == RC_OK) {
+        double *y = x + count + 1;
+        memcpy(sorted, family->sweep.point, count * sizeof *sorted);
+        qsort(sorted, count, sizeof *sorted, by_cost);
+        for (size_t i = 0; i < count; i++) {
+            plot_dot(plot, sorted[i].gpu_hours, 100 * sorted[i].attainment, class_,
+                     !baseline_tuned(family->baseline));
+            if (sorted[i].attainment <= best || 100 * sorted[i].attainment < plot->y_min ||
+                sorted[i].gpu_hours > plot->x_max)
+                continue;
+            best = sorted[i].attainment;
+            x[n] = sorted[i].gpu_hours;
+            y[n++] = 100 * best;
+        }
+        if (n > 1)
+            plot_line(plot, x, y, n, class_);
+    }
+    free(sorted);
+    free(x);
+    return rc;
+}
+
+/* Costs of what lies near the floors. */
+static double dearest(const struct comparison *c, const struct compared *cell, double least)
+{
+    double most = 0;
+    for (size_t p = 0; p < c->policy_count; p++)
         for (size_t k = 0; k < cell->family[p].sweep.count; k++) {
             const struct sweep_point *point = &cell->family[p].sweep.point[k];
-            if (point->attainment >= plot.attained_min && point->attainment < 0.9999)
-                plot.cost_max = fmax(plot.cost_max, point->gpu_hours);
+            if (point->attainment >= least && point->attainment < 0.9999)
+                most = fmax(most, point->gpu_hours);
         }
-    plot.cost_max = plot.cost_max > 0 ? plot.cost_max * 1.05 : 1;
-    return plot;
+    return most > 0 ? 1.05 * most : 1;
 }
 
-static void circle(struct buf *ret, const struct plot *plot, const struct sweep_point *point,
-                   const char *colour, bool filled)
+static enum rc curves(const struct comparison *c, const struct compared *cell, struct buf *ret)
 {
-    if (point->attainment < plot->attained_min || point->gpu_hours > plot->cost_max)
-        return;
-    const double x = MARGIN + point->gpu_hours / plot->cost_max * (WIDTH - 2 * MARGIN);
-    const double y =
-        HEIGHT - MARGIN -
-        (point->attainment - plot->attained_min) / (1 - plot->attained_min) * (HEIGHT - 2 * MARGIN);
-    buf_text(ret, "<circle cx='");
-    html_number(ret, x, 1);
-    buf_text(ret, "' cy='");
-    html_number(ret, y, 1);
-    buf_printf(ret, "' r='%d' stroke='%s' fill='%s'/>", filled ? 6 : 3, colour,
-               filled ? colour : "none");
-}
-
-static void axis(struct buf *ret, const struct plot *plot, double floor)
-{
-    buf_printf(ret, "<rect x='%d' y='%d' width='%d' height='%d' fill='none' stroke='#999'/>",
-               MARGIN, MARGIN, WIDTH - 2 * MARGIN, HEIGHT - 2 * MARGIN);
-    const double y =
-        HEIGHT - MARGIN -
-        (floor - plot->attained_min) / (1 - plot->attained_min) * (HEIGHT - 2 * MARGIN);
-    buf_printf(ret, "<line x1='%d' x2='%d' y1='%d' y2='%d' stroke='#999' stroke-dasharray='4'/>",
-               MARGIN, WIDTH - MARGIN, (int)y, (int)y);
-    buf_printf(ret, "<text x='4' y='%d'>", (int)y + 4);
-    html_number(ret, 100 * floor, 0);
-    buf_printf(ret, " %%</text><text x='4' y='%d'>", HEIGHT - MARGIN);
-    html_number(ret, 100 * plot->attained_min, 0);
-    buf_printf(ret, " %%</text><text x='%d' y='%d'>0</text><text x='%d' y='%d'>", MARGIN,
-               HEIGHT - MARGIN + 16, WIDTH - MARGIN - 60, HEIGHT - MARGIN + 16);
-    html_number(ret, plot->cost_max, 0);
-    buf_text(ret, " GPU-hours</text>");
-}
-
-static void cell_plot(const struct comparison *c, const struct compared *cell, struct buf *ret)
-{
-    const double floor = c->floor[0];
-    const struct plot plot = plot_of(cell, c->policy_count, floor);
-    buf_printf(ret, "<svg width='%d' height='%d' font-size='12' font-family='sans-serif'>", WIDTH,
-               HEIGHT);
-    axis(ret, &plot, floor);
+    const double least = fmax(c->floor[c->floor_count - 1] - BELOW_FLOOR, 0);
+    struct plot plot = {.out = ret,
+                        .x_max = dearest(c, cell, least),
+                        .y_min = 100 * least,
+                        .y_max = 100,
+                        .height = CURVE_HEIGHT};
+    enum rc rc = RC_OK;
+    buf_text(ret, "<ul class='legend'>");
     for (size_t p = 0; p < c->policy_count; p++) {
-        const struct family *family = &cell->family[p];
-        const char *colour = colours[p % COUNT_OF(colours)];
-        for (size_t k = 0; k < family->sweep.count; k++)
-            circle(ret, &plot, &family->sweep.point[k], colour, family->baseline == NULL);
-        buf_printf(ret, "<text x='%d' y='%d' fill='%s'>", MARGIN + (int)(p % 6) * 95,
-                   16 + (int)(p / 6) * 16, colour);
-        html_text(ret, family->policy);
-        buf_text(ret, "</text>");
+        char class_[PAGE_CLASS_SIZE];
+        page_class(p, class_);
+        buf_printf(ret, "<li><svg width='28' height='10' aria-hidden='true'><path class='line %s' "
+                        "d='M0 5H28'/></svg> ",
+                   class_);
+        html_text(ret, cell->family[p].policy);
+        buf_text(ret, "</li>");
     }
-    buf_text(ret, "</svg>");
-}
-
-static void cell_rows(const struct comparison *c, const struct compared *cell, struct buf *ret)
-{
-    buf_text(ret, "<table><tr><th>policy<th>floor<th>attained<th>GPU-hours<th>knob</tr>");
+    buf_text(ret, "</ul>");
+    plot_begin(&plot, "Share of requests within every objective against GPU-hours", "GPU-hours",
+               "attained, %");
     for (size_t f = 0; f < c->floor_count; f++)
-        for (size_t p = 0; p < c->policy_count; p++) {
-            const struct family *family = &cell->family[p];
-            const struct sweep_point *best = comparison_best(family, c->floor[f]);
-            buf_text(ret, "<tr><td>");
-            html_text(ret, family->policy);
-            buf_text(ret, "<td>");
-            html_number(ret, 100 * c->floor[f], 1);
-            if (best == NULL) {
-                buf_text(ret, " %<td colspan=3>not reached</tr>");
-                continue;
-            }
-            buf_text(ret, " %<td>");
-            html_number(ret, 100 * best->attainment, 2);
-            buf_text(ret, " %<td>");
-            html_number(ret, best->gpu_hours, 2);
-            buf_text(ret, "<td>");
-            if (family->baseline != NULL)
-                html_number(ret, comparison_knob(cell, family, best), 2);
-            buf_text(ret, "</tr>");
-        }
-    buf_text(ret, "</table>");
+        plot_level(&plot, 100 * c->floor[f], "floor");
+    for (size_t p = 0; p < c->policy_count && rc == RC_OK; p++) {
+        char class_[PAGE_CLASS_SIZE];
+        page_class(p, class_);
+        rc = family_curve(&plot, &cell->family[p], class_);
+    }
+    for (size_t f = 0; f < c->floor_count; f++)
+        if (!isnan(comparison_oracle(c, cell, f)))
+            plot_dot(&plot, cell->oracle.point[f].gpu_hours, 100 * cell->oracle.point[f].attainment,
+                     "axis", true);
+    plot_end(&plot);
+    return rc;
 }
 
-void comparison_html(const struct comparison *c, struct buf *ret)
+/* ---- tables ---- */
+
+static void row(const struct comparison *c, const struct compared *cell, size_t policy,
+                size_t floor, struct buf *ret)
 {
-    buf_text(ret, "<!doctype html><meta charset=utf-8><title>sluice compare</title><style>"
-                  "body{font-family:sans-serif;margin:2em;max-width:60em}"
-                  "td,th{padding:2px 10px;text-align:right}td:first-child{text-align:left}"
-                  "</style><h1>Policies at equal service quality</h1>"
-                  "<p>Each point is one run: the share of requests within every objective against "
-                  "the GPU-hours it took. Hollow: a baseline at one value of its knob. Filled: a "
-                  "policy without a knob. Cheaper is further left; the dashed line is the floor.");
-    for (size_t i = 0; i < c->cell_count; i++) {
+    const struct family *family = &cell->family[policy];
+    const struct sweep_point *best = comparison_best(family, c->floor[floor]);
+    const struct sweep_point *played = comparison_played(family, c->floor[floor]);
+    const double knob = comparison_knob(cell, family, played);
+    const double oracle = comparison_oracle(c, cell, floor);
+    buf_text(ret, "<tr><td>");
+    html_text(ret, family->policy);
+    buf_text(ret, "<td>");
+    if (played == NULL) {
+        buf_text(ret, "never reaches it<td><td><td></tr>");
+        return;
+    }
+    html_number(ret, 100 * played->attainment, 2);
+    buf_text(ret, best == NULL ? " %, not reached<td>" : " %<td>");
+    html_number(ret, played->gpu_hours, 2);
+    buf_text(ret, "<td>");
+    if (!isnan(knob))
+        html_number(ret, knob, 2);
+    buf_text(ret, "<td>");
+    if (best != NULL && !isnan(oracle)) {
+        html_number(ret, 100 * (best->gpu_hours / oracle - 1), 1);
+        buf_text(ret, " %");
+    }
+    buf_text(ret, "</tr>");
+}
+
+static void table(const struct comparison *c, const struct compared *cell, size_t floor,
+                  struct buf *ret)
+{
+    const double oracle = comparison_oracle(c, cell, floor);
+    buf_text(ret, "<h3>Floor ");
+    html_number(ret, 100 * c->floor[floor], 1);
+    buf_text(ret, " %</h3><div class='wide'><table><tr><th>policy<th>attained<th>GPU-hours<th>knob"
+                  "<th>above the oracle</tr>");
+    for (size_t p = 0; p < c->policy_count; p++)
+        row(c, cell, p, floor, ret);
+    if (!isnan(oracle)) {
+        buf_text(ret, "<tr><td>oracle<td>");
+        html_number(ret, 100 * cell->oracle.point[floor].attainment, 2);
+        buf_text(ret, " %<td>");
+        html_number(ret, oracle, 2);
+        buf_text(ret, "<td><td></tr>");
+    }
+    buf_text(ret, "<tr><td>fluid bound<td><td>");
+    html_number(ret, cell->cell.fluid_hours, 2);
+    buf_text(ret, "<td><td></tr></table></div>");
+    if (c->oracle && !comparison_valid(c, cell, floor))
+        buf_text(ret, "<p class='bad'>This floor proves nothing: fluid bound, oracle and policies "
+                      "are not in their order, or no schedule reaches it.</p>");
+}
+
+static void head(const struct comparison *c, const struct compared *cell, struct buf *ret)
+{
+    buf_text(ret, "<h2>");
+    html_text(ret, cell->cell.trace);
+    buf_text(ret, " × ");
+    buf_number(ret, cell->cell.scale);
+    buf_text(ret, ", start-up ");
+    html_number(ret, seconds_of(cell->cell.startup_ns), 0);
+    buf_text(ret, " s</h2><p>Engine ");
+    html_text(ret, c->options.setting.profile->name);
+    buf_text(ret, cell->cell.warm ? "; second of two passes" : "; no history");
+    buf_text(ret, cell->cell.loose ? "; objectives doubled" : "");
+    buf_text(ret, cell->cell.uncalibrated
+                      ? "; not calibrated: ten times the fleet does not meet them.</p>"
+                      : ".</p>");
+}
+
+enum rc comparison_html(const struct comparison *c, struct buf *ret)
+{
+    enum rc rc = RC_OK;
+    buf_text(ret, "<!doctype html><html lang=en><meta charset=utf-8><meta name=viewport "
+                  "content='width=device-width'><title>sluice compare</title><style>");
+    buf_text(ret, style);
+    buf_text(ret, "</style><main><h1>Policies at equal service quality</h1>"
+                  "<p>Each point is one setting: the share of requests within every objective "
+                  "against the GPU-hours it took. Small and hollow: a baseline at one value of its "
+                  "knob. Large: what is played once. Cheaper is further left; dashed lines are the "
+                  "floors.</p>");
+    for (size_t i = 0; i < c->cell_count && rc == RC_OK; i++) {
         const struct compared *cell = &c->cell[i];
-        buf_text(ret, "<h2>");
-        html_text(ret, cell->cell.trace);
-        buf_text(ret, " × ");
-        buf_number(ret, cell->cell.scale);
-        buf_text(ret, ", start-up ");
-        html_number(ret, seconds_of(cell->cell.startup_ns), 0);
-        buf_text(ret, " s</h2>");
+        head(c, cell, ret);
         if (cell->failed) {
-            buf_text(ret, "<p>Not played: ");
+            buf_text(ret, "<p class='bad'>Not played: ");
             html_text(ret, cell->why.text);
+            buf_text(ret, "</p>");
             continue;
         }
-        cell_plot(c, cell, ret);
-        cell_rows(c, cell, ret);
+        rc = curves(c, cell, ret);
+        for (size_t f = 0; f < c->floor_count; f++)
+            table(c, cell, f, ret);
+        if (rc == RC_OK && i < c->plots)
+            rc = page_series(c, cell, ret);
     }
+    buf_text(ret, "</main></html>\n");
+    return ret->failed ? RC_LIMIT : rc;
 }

@@ -299,6 +299,7 @@ static enum rc simulate_one(struct player *p, const struct sweep_point *point, s
             .plan = how->plan,
             .plan_count = how->plan_count,
             .minutes = how->minutes,
+            .changes = how->changes,
             .label = p->policy};
         const int64_t begin_ns = clock_monotonic_ns();
         rc = simulation_run(&spec, result, &p->why);
@@ -331,6 +332,41 @@ enum rc player_run(struct player *p, const struct sweep_point *point, const stru
     print_setting(p, &setting, &config);
     const enum rc rc = simulate_one(p, point, buf_view(&config), how, ret, ret_json);
     buf_done(&config);
+    return rc;
+}
+
+enum rc player_watch(struct player *p, const struct sweep_point *point,
+                     struct simulation_result *ret)
+{
+    const struct setting setting = setting_of(p, point);
+    const struct player_run how = {
+        .initial = setting_initial(&setting), .minutes = true, .changes = true};
+    struct buf json;
+    buf_init(&json, RESULT_BYTES_MAX);
+    const enum rc rc = player_run(p, point, &how, ret, &json);
+    buf_done(&json);
+    return rc;
+}
+
+double player_initial(const struct player *p, const struct sweep_point *point)
+{
+    const struct setting setting = setting_of(p, point);
+    return (double)setting_initial(&setting);
+}
+
+enum rc player_demand(struct player *p, double **ret, size_t *ret_count)
+{
+    struct demand demand;
+    demand_init(&demand, p->options.setting.profile);
+    const enum rc rc = read_demand(p, &demand);
+    if (rc == RC_OK) {
+        for (size_t i = 0; i < demand.minutes; i++)
+            demand.minute_s[i] /= seconds_of(MINUTE_NS);
+        *ret = demand.minute_s;
+        *ret_count = demand.minutes;
+        demand.minute_s = NULL;
+    }
+    demand_done(&demand);
     return rc;
 }
 

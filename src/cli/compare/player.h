@@ -48,10 +48,19 @@ struct player_run {
     int64_t initial;
     size_t seed;
     bool minutes; /* ret->minute is filled; the caller frees it */
+    bool changes; /* ret->change, too */
 };
 enum rc player_run(struct player *player, const struct sweep_point *point,
                    const struct player_run *how, struct simulation_result *ret,
                    struct buf *ret_json) MUST_CHECK;
+/* The same from the count that its runs begin with, with the first seed, minutes and changes: for a
+ * plot over time. */
+enum rc player_watch(struct player *player, const struct sweep_point *point,
+                     struct simulation_result *ret) MUST_CHECK;
+/* Replicas that its runs begin with. */
+double player_initial(const struct player *player, const struct sweep_point *point);
+/* Replicas that every minute of the trace needs at full use; the caller frees them. */
+enum rc player_demand(struct player *player, double **ret, size_t *ret_count) MUST_CHECK;
 /* A result by a name of the caller's, in this cell. */
 bool player_kept(const struct player *player, struct span name, struct sweep_point *ret,
                  struct buf *ret_json);
