@@ -8,6 +8,7 @@
 #include "base/duration.h"
 #include "cli/compare/page.h"
 #include "cli/compare/plot.h"
+#include "cli/html.h"
 
 #define CURVE_HEIGHT 320
 #define BELOW_FLOOR 0.05 /* attainment that a curve still shows */
@@ -108,8 +109,9 @@ static enum rc curves(const struct comparison *c, const struct compared *cell, s
     for (size_t p = 0; p < c->policy_count; p++) {
         char class_[PAGE_CLASS_SIZE];
         page_class(p, class_);
-        buf_printf(ret, "<li><svg width='28' height='10' aria-hidden='true'><path class='line %s' "
-                        "d='M0 5H28'/></svg> ",
+        buf_printf(ret,
+                   "<li><svg width='28' height='10' aria-hidden='true'><path class='line %s' "
+                   "d='M0 5H28'/></svg> ",
                    class_);
         html_text(ret, cell->family[p].policy);
         buf_text(ret, "</li>");

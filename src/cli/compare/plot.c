@@ -1,40 +1,13 @@
 #include "cli/compare/plot.h"
 
 #include <math.h>
-#include <stdio.h>
+
+#include "cli/html.h"
 
 #define LEFT 70
 #define TOP 14
 #define BOTTOM 46
 #define TICKS 6
-
-void html_text(struct buf *out, const char *text)
-{
-    for (; *text != '\0'; text++)
-        switch (*text) {
-        case '<':
-            buf_text(out, "&lt;");
-            break;
-        case '>':
-            buf_text(out, "&gt;");
-            break;
-        case '&':
-            buf_text(out, "&amp;");
-            break;
-        case '"':
-            buf_text(out, "&quot;");
-            break;
-        default:
-            buf_byte(out, *text);
-        }
-}
-
-void html_number(struct buf *out, double value, int digits)
-{
-    char text[64];
-    (void)snprintf(text, sizeof text, "%.*f", digits, value);
-    buf_text(out, text);
-}
 
 /* ---- where a value lies ---- */
 
@@ -70,7 +43,7 @@ static double round_step(double span)
 static void tick_text(struct buf *out, double value, double step)
 {
     const int digits = step >= 1 ? 0 : (int)fmin(ceil(-log10(step) - 1e-9), 6);
-    html_number(out, value, digits);
+    html_number(out, value == 0 ? 0 : value, digits); /* no -0 */
 }
 
 static void y_tick(const struct plot *p, double y, double step)
@@ -121,8 +94,9 @@ void plot_begin(struct plot *p, const char *title, const char *x_label, const ch
     buf_printf(p->out, "<text x='%d' y='%d' text-anchor='middle'>", LEFT + PLOT_COLUMNS / 2,
                p->height - 8);
     html_text(p->out, x_label);
-    buf_printf(p->out, "</text><text transform='translate(14 %d) rotate(-90)' "
-                       "text-anchor='middle'>",
+    buf_printf(p->out,
+               "</text><text transform='translate(14 %d) rotate(-90)' "
+               "text-anchor='middle'>",
                (TOP + p->height - BOTTOM) / 2);
     html_text(p->out, y_label);
     buf_text(p->out, "</text>");

@@ -1,5 +1,5 @@
-/* plot.h - one plot as SVG inside a page: axes with round ticks, lines, steps, dots, marks. Texts are
- * 12 px and never scaled; colours come from the page's style (classes c0 to c9). */
+/* plot.h - one plot as SVG inside a page: axes with round ticks, lines, steps, dots, marks. Texts
+ * are 12 px and never scaled; colours come from the page's style (classes c0 to c9). */
 #ifndef SLUICE_CLI_COMPARE_PLOT_H
 #define SLUICE_CLI_COMPARE_PLOT_H
 
@@ -36,9 +36,5 @@ void plot_dot(struct plot *plot, double x, double y, const char *class_, bool fi
 void plot_level(struct plot *plot, double y, const char *class_);
 /* A short mark at x in a row of its own: above the row's middle or below it. */
 void plot_mark(struct plot *plot, double x, double row, bool up, const char *class_);
-
-/* Text with what HTML would take for itself made harmless. */
-void html_text(struct buf *out, const char *text);
-void html_number(struct buf *out, double value, int digits);
 
 #endif

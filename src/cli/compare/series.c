@@ -7,6 +7,7 @@
 #include "base/num.h"
 #include "cli/compare/page.h"
 #include "cli/compare/plot.h"
+#include "cli/html.h"
 
 #define HEIGHT 280
 #define ROW_HEIGHT 24
@@ -53,8 +54,9 @@ static void legend(const struct series *s, struct buf *ret)
         page_class(p, class_);
         if (!s->policy[p].played)
             continue;
-        buf_printf(ret, "<li><svg width='28' height='10' aria-hidden='true'><path class='line %s' "
-                        "d='M0 5H28'/></svg> ",
+        buf_printf(ret,
+                   "<li><svg width='28' height='10' aria-hidden='true'><path class='line %s' "
+                   "d='M0 5H28'/></svg> ",
                    class_);
         html_text(ret, s->cell->family[p].policy);
         buf_text(ret, "</li>");
@@ -203,8 +205,8 @@ static void decisions_plot(const struct series *s, struct buf *ret)
                         .x_max = fmax((double)s->minutes / 60, 1.0 / 60),
                         .y_max = (double)rows + 1,
                         .height = SPACE + ROW_HEIGHT * ((int)rows + 1)};
-    plot_begin(&plot, "Decisions: marks upward raised the count, marks downward lowered it", "hours",
-               "row of policy");
+    plot_begin(&plot, "Decisions: marks upward raised the count, marks downward lowered it",
+               "hours", "row of policy");
     size_t row = 0;
     for (size_t p = 0; p < s->c->policy_count; p++) {
         const struct watched *w = &s->policy[p];
