@@ -116,16 +116,19 @@ static void snapshots_that_do_not_fit_are_refused(void **state)
 {
     (void)state;
     static struct gateway_snapshot s;
+    static struct latencies latency;
+    struct histogram *ttft = &latency.of[LATENCY_TTFT];
+    s.latency = &latency;
     s.gateway = 3;
     s.arrived_requests = 12345;
-    histogram_record(&s.ttft_s, 0.5, 4444);
+    histogram_record(ttft, 0.5, 4444);
     s.replica_count = 1;
     s.replica[0] = (struct replica_load){.id = 4, .in_flight_requests = 987654};
     char bucket[64];
     char past[64];
     char last[64];
     size_t index = 0;
-    while (!(s.ttft_s.bucket[index] > 0))
+    while (!(ttft->bucket[index] > 0))
         index++;
     (void)snprintf(bucket, sizeof(bucket), "[%zu,4444]", index);
     (void)snprintf(past, sizeof(past), "[%d,4444]", HISTOGRAM_BUCKETS);
