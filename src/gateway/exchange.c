@@ -77,6 +77,8 @@ static struct exchange *exchange_new(struct gateway *g)
         g->oldest = x;
     g->newest = x;
     g->stats.open_requests++;
+    if (g->stats.open_requests > g->most_open)
+        g->most_open = g->stats.open_requests;
     return x;
 }
 
@@ -109,6 +111,7 @@ void exchange_free(struct exchange *x)
         g->newest = x->prev;
     g->stats.open_requests--;
     gateway_left(g);
+    gateway_rush_over(g);
     if (g->kept_count < EXCHANGES_KEPT_MAX) {
         x->next = g->kept;
         g->kept = x;

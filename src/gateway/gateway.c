@@ -2,11 +2,15 @@
 #include "gateway/gateway.h"
 
 #include <assert.h>
+#include <malloc.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "gateway/gateway_internal.h"
 #include "io/clock.h"
+
+#define RUSH_REQUESTS 512
+#define QUIET_NS SECOND_NS
 
 #define WORDS_BYTES_MAX 4096U     /* scratch: one error for people */
 #define TEXT_BYTES_MAX (8U << 20) /* scratch: lists of all models, edited heads */
@@ -60,6 +64,21 @@ void gateway_left(struct gateway *g)
         loop_defer(g->loop, &g->idle_task);
 }
 
+/* What thousands of streams needed would stay with the heap for good. */
+static void on_quiet(void *user)
+{
+    struct gateway *g = user;
+    g->most_open = g->stats.open_requests;
+    (void)malloc_trim(0); /* there may be nothing to give */
+}
+
+void gateway_rush_over(struct gateway *g)
+{
+    if (g->most_open >= RUSH_REQUESTS && g->stats.open_requests <= g->most_open / 8 &&
+        g->quiet.deadline_ns == TIME_NONE)
+        timer_after(&g->quiet, QUIET_NS);
+}
+
 void gateway_stop_accepting(struct gateway *g, gateway_idle_told_fn *idle, void *user)
 {
     tell_idle(g); /* of an earlier call */
@@ -92,6 +111,8 @@ enum rc gateway_new(struct loop *loop, const struct gateway_config *config, gate
     struct http_server_config server = config->server;
     server.accept_later = true; /* before the first routes every model would be unknown */
     if (rc == RC_OK)
+        rc = timer_init(&g->quiet, loop, on_quiet, g);
+    if (rc == RC_OK)
         rc = http_server_new(loop, &server, on_request, g, &g->server, diag);
     if (rc != RC_OK) {
         gateway_free(g);
@@ -112,6 +133,7 @@ void gateway_free(struct gateway *g)
         pool_free(pool);
     }
     assert(!g->oldest);
+    timer_done(&g->quiet);
     loop_settle(g->loop); /* its task may wait there */
     tell_idle(g);
     while (g->kept) {

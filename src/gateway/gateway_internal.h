@@ -157,7 +157,9 @@ struct gateway {
     int64_t started_wall_s;
     struct rng rng;
     struct gateway_stats stats;
-    struct buf lines; /* scratch of one callback */
+    int64_t most_open;  /* requests at once, since memory was given back */
+    struct timer quiet; /* after a rush */
+    struct buf lines;   /* scratch of one callback */
     struct buf text;
     struct buf words;
     struct gateway_snapshot snapshot;
@@ -167,7 +169,8 @@ struct gateway {
 };
 
 /* gateway.c */
-void gateway_left(struct gateway *gateway); /* a request is over */
+void gateway_left(struct gateway *gateway);      /* a request is over */
+void gateway_rush_over(struct gateway *gateway); /* looks whether one is: gives memory back */
 
 /* pool.c */
 struct gateway_pool *pool_get(struct gateway *gateway, const char *name); /* NULL: no memory */

@@ -20,7 +20,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#define STREAMS_MAX 4096
+#define STREAMS_MAX 10240
 #define SILENCE_MS 20000 /* nothing for so long is the end */
 
 struct end {

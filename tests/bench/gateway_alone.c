@@ -58,6 +58,20 @@ static void read_pool(const char *text, struct route_pool *pool, struct route_mo
         usage();
 }
 
+/* What is measured is the way through, not the waiting. */
+static enum rc lift_limits(struct gateway *gateway, size_t pools)
+{
+    enum rc rc = RC_OK;
+    for (size_t i = 0; i < pools && rc == RC_OK; i++) {
+        const struct message limits = {.kind = MESSAGE_LIMITS,
+                                       .pool = (uint16_t)i,
+                                       .generation = 1,
+                                       .limits = {.queue_requests = 1024}};
+        rc = gateway_tell(gateway, &limits);
+    }
+    return rc;
+}
+
 int main(int argc, char **argv)
 {
     static struct route_pool pool[POOLS_MAX];
@@ -88,6 +102,8 @@ int main(int argc, char **argv)
         rc = gateway_new(loop, &config, on_up, said, &gateway, &diag);
     if (rc == RC_OK)
         rc = gateway_tell(gateway, &message);
+    if (rc == RC_OK)
+        rc = lift_limits(gateway, routes.pool_count);
     if (rc != RC_OK || loop_on_signal(loop, SIGINT, on_signal, loop) != RC_OK ||
         loop_on_signal(loop, SIGTERM, on_signal, loop) != RC_OK) {
         (void)fprintf(stderr, "gateway_alone: %s\n", diag.text);
