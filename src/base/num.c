@@ -369,19 +369,3 @@ size_t num_print(double value, char ret_text[NUM_TEXT_MAX])
     ret_text[0] = '-';
     return 1 + print_positive(-value, ret_text + 1);
 }
-
-int64_t num_add_sat(int64_t a, int64_t b)
-{
-    int64_t sum;
-    if (!__builtin_add_overflow(a, b, &sum))
-        return sum;
-    return b > 0 ? INT64_MAX : INT64_MIN;
-}
-
-int64_t num_mul_sat(int64_t a, int64_t b)
-{
-    int64_t product;
-    if (!__builtin_mul_overflow(a, b, &product))
-        return product;
-    return (a > 0) == (b > 0) ? INT64_MAX : INT64_MIN;
-}

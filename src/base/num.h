@@ -39,9 +39,23 @@ double num_exp(double x);
 double num_log(double x);
 double num_pow(double base, double exponent);
 
-/* Saturating integers: no overflow, no trap. The bounds are in order: asserted. */
-int64_t num_add_sat(int64_t a, int64_t b);
-int64_t num_mul_sat(int64_t a, int64_t b);
+/* Saturating integers: no overflow, no trap. Here, because every decision is made of them. */
+static inline int64_t num_add_sat(int64_t a, int64_t b)
+{
+    int64_t sum;
+    if (!__builtin_add_overflow(a, b, &sum))
+        return sum;
+    return b > 0 ? INT64_MAX : INT64_MIN;
+}
+
+static inline int64_t num_mul_sat(int64_t a, int64_t b)
+{
+    int64_t product;
+    if (!__builtin_mul_overflow(a, b, &product))
+        return product;
+    return (a > 0) == (b > 0) ? INT64_MAX : INT64_MIN;
+}
+
 static inline int64_t num_clamp(int64_t value, int64_t low, int64_t high)
 {
     assert(low <= high);

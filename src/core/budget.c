@@ -17,6 +17,8 @@ void budget_init(struct budget_ledger *ledger, int64_t now_ns)
  * (warm, draining, blocked) at the highest price that there is. */
 static double cost_now(const struct pool_spec *pool, const struct pool_observation *o)
 {
+    if (pool->class_count == 0)
+        return 0; /* nothing has a price */
     int64_t counts[CLASSES_PER_POOL_MAX] = {0};
     int64_t known = 0;
     double highest = 0;
@@ -26,7 +28,8 @@ static double cost_now(const struct pool_spec *pool, const struct pool_observati
                                           num_clamp(o->class_pending[i], 0, REPLICAS_MAX)),
                               0, REPLICAS_MAX);
         known += counts[i];
-        highest = isnan(price) || isnan(highest) ? (double)NAN : fmax(highest, price);
+        if (isnan(price) || price > highest) /* an unknown one stays: nothing is above it */
+            highest = price;
     }
     const int64_t all = num_add_sat(num_clamp(o->actual_count, 0, REPLICAS_MAX),
                                     num_clamp(o->draining, 0, REPLICAS_MAX));
@@ -39,7 +42,8 @@ static void bill(struct budget_ledger *l, const struct pool_spec *pool,
 {
     const int64_t day = wall_ns / DAY_NS - (wall_ns % DAY_NS < 0);
     const int64_t span_ns = num_clamp(num_add_sat(now_ns, -l->at_ns), 0, GAP_MAX_NS);
-    l->spent += l->per_hour * seconds_of(span_ns) / 3600;
+    if (l->per_hour > 0) /* after an unknown price the sum is unknown already */
+        l->spent += l->per_hour * seconds_of(span_ns) / 3600;
     if (day != l->day) {
         l->day = day; /* also when the clock was set back: a day is not paid twice */
         l->spent = 0;

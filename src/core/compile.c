@@ -176,6 +176,27 @@ static enum rc link_needs(struct compiler *c, struct pool_plan *plan)
     return RC_OK;
 }
 
+static void lay_table(const struct pool_plan *plan, struct reader_plan *reader)
+{
+    reader->table = (struct series_table){
+        .metric = plan->need + plan->metrics.first,
+        .metric_offset = plan->need_offset + plan->metrics.first,
+        .own = plan->need + reader->first,
+        .own_offset = plan->need_offset + reader->first,
+        .metric_count = plan->metrics.count,
+        .own_count = reader->count,
+    };
+}
+
+static void lay_tables(struct pool_plan *plan)
+{
+    lay_table(plan, &plan->policy.reader);
+    for (size_t i = 0; i < plan->spec->shadow_count; i++)
+        lay_table(plan, &plan->shadow[i].reader);
+    for (uint32_t i = 0; i < plan->stage_count; i++)
+        lay_table(plan, &plan->stage[i].reader);
+}
+
 /* ---- one pool ---- */
 
 static enum rc plan_policy(struct compiler *c, const struct pool_spec *pool,
@@ -199,6 +220,8 @@ static enum rc plan_stages(struct compiler *c, struct pool_plan *plan)
             continue;
         struct stage_plan *stage = &plan->stage[plan->stage_count];
         stage->ops = ops;
+        if (ops->id < STAGE_UNKNOWN)
+            plan->doubt_stage = plan->stage_count + 1;
         if (ops->id < STAGE_FLEET)
             plan->fleet_stage = plan->stage_count + 1;
         plan->stage_count++;
@@ -252,6 +275,8 @@ static enum rc plan_pool(struct compiler *c, struct pool_plan *plan)
         place_policy(c, plan->spec, &plan->shadow[i]);
     if (rc == RC_OK)
         rc = link_needs(c, plan);
+    if (rc == RC_OK)
+        lay_tables(plan);
     return rc;
 }
 

@@ -20,13 +20,15 @@ static void say(struct decision *d, enum stage_id stage, uint16_t metric, int64_
         return;
     }
     struct trail_entry *entry = &d->trail[d->trail_count++];
-    entry->stage = (uint8_t)stage;
-    entry->reason = reason;
-    entry->metric = metric;
-    entry->before = (int32_t)num_clamp(before, 0, REPLICAS_MAX);
-    entry->after = (int32_t)num_clamp(after, 0, REPLICAS_MAX);
-    if (number != NULL)
-        memcpy(entry->number, number, sizeof(entry->number));
+    *entry = (struct trail_entry){
+        .stage = (uint8_t)stage,
+        .reason = reason,
+        .metric = metric,
+        .before = (int32_t)num_clamp(before, 0, REPLICAS_MAX),
+        .after = (int32_t)num_clamp(after, 0, REPLICAS_MAX),
+    };
+    for (size_t i = 0; number != NULL && i < COUNT_OF(entry->number); i++)
+        entry->number[i] = number[i];
 }
 
 void stage_say(struct stage_context *context, enum stage_id stage, int64_t after,
@@ -81,28 +83,29 @@ static void move_on(struct policy_state *state, const struct policy_plan *policy
         state->next_ns = now_ns;
     if (now_ns < state->next_ns)
         return; /* a poke between two evaluations */
-    const int64_t periods = (now_ns - state->next_ns) / policy->period_ns + 1;
+    const int64_t late_ns = num_add_sat(now_ns, -state->next_ns);
+    const int64_t periods = late_ns < policy->period_ns ? 1 : late_ns / policy->period_ns + 1;
     state->next_ns = num_add_sat(state->next_ns, num_mul_sat(periods, policy->period_ns));
 }
 
 /* Runs the policy when it is due or poked; true when it ran. */
-static bool evaluate(const struct pool_plan *plan, const struct policy_plan *policy,
-                     struct group_state *group_state, struct policy_input in,
-                     struct decision *trail)
+static bool evaluate(const struct policy_plan *policy, struct group_state *group_state,
+                     struct policy_input *in, struct decision *trail)
 {
     struct policy_state *state = state_at(group_state, policy->offset);
-    const bool due = state->next_ns == TIME_NONE || in.now_ns >= state->next_ns;
-    if (!due && !(in.poke && policy->ops->pokes))
+    const bool due = state->next_ns == TIME_NONE || in->now_ns >= state->next_ns;
+    const bool poke = in->poke;
+    if (!due && !(poke && policy->ops->pokes))
         return false;
-    const struct series_table table = plan_table(plan, group_state, policy->reader);
-    in.config = policy->config;
-    in.state = state + 1;
-    in.series = &table;
-    in.poke = in.poke && !due;
-    const struct proposal raw = policy->ops->propose != NULL ? policy->ops->propose(&in)
-                                                             : propose_metrics(policy, &in, trail);
+    in->config = policy->config;
+    in->state = state + 1;
+    in->series = &policy->reader.table;
+    in->poke = poke && !due;
+    const struct proposal raw = policy->ops->propose != NULL ? policy->ops->propose(in)
+                                                             : propose_metrics(policy, in, trail);
+    in->poke = poke;
     take_proposal(&raw, &state->proposal);
-    move_on(state, policy, in.now_ns);
+    move_on(state, policy, in->now_ns);
     return true;
 }
 
@@ -120,15 +123,15 @@ static void say_terms(const struct pool_plan *plan, const struct group_state *st
 }
 
 static void run_policies(const struct pool_plan *plan, struct group_state *state,
-                         const struct policy_input *in, struct decision *d)
+                         struct policy_input *in, struct decision *d)
 {
-    d->evaluated = evaluate(plan, &plan->policy, state, *in, d);
+    d->evaluated = evaluate(&plan->policy, state, in, d);
     const struct policy_state *own = state_at_const(state, plan->policy.offset);
-    d->proposal = own->proposal;
+    memcpy(&d->proposal, &own->proposal, sizeof(d->proposal));
     for (size_t i = 0; i < plan->spec->shadow_count; i++) {
-        (void)evaluate(plan, &plan->shadow[i], state, *in, NULL); /* shown beside, never applied */
+        (void)evaluate(&plan->shadow[i], state, in, NULL); /* shown beside, never applied */
         const struct policy_state *shadow = state_at_const(state, plan->shadow[i].offset);
-        d->shadow[i] = shadow->proposal;
+        memcpy(&d->shadow[i], &shadow->proposal, sizeof(d->shadow[i])); /* padding too */
     }
     const int64_t after = d->proposal.abstain ? in->desired : d->proposal.replicas;
     const bool one_metric = plan->policy.ops->propose_metric != NULL &&
@@ -236,21 +239,27 @@ static enum signal_id failed_signal(const struct pool_plan *plan, const struct g
 
 /* ---- one pool ---- */
 
+/* What all pools of a tick share. */
+struct round {
+    const struct group_spec *group;
+    struct group_state *state;
+    const struct observation *o;
+    bool waits; /* requests in front of some pool */
+    struct policy_peer peer[POOLS_PER_GROUP_MAX];
+};
+
 /* One pool on its way through a tick. */
 struct walk {
     const struct pool_plan *plan;
-    const struct policy_peer *peer; /* of all pools */
     struct policy_input input;
     struct stage_context context;
 };
 
 static void run_stage(struct walk *walk, struct group_state *state, const struct stage_plan *stage)
 {
-    const struct series_table table = plan_table(walk->plan, state, stage->reader);
-    walk->input.series = &table;
+    walk->input.series = &stage->reader.table;
     walk->context.state = state_at(state, stage->offset);
     stage->ops->apply(&walk->context);
-    walk->input.series = NULL;
 }
 
 /* Somebody else set the count: that is what we compare with from now on (R16). */
@@ -270,33 +279,42 @@ static void adopt(const struct pool_plan *plan, struct group_state *state, int64
 static void find_doubt(struct walk *walk, const struct group_state *state)
 {
     struct stage_context *c = &walk->context;
-    const enum signal_id failed = failed_signal(walk->plan, state, c->observation, c->now_ns);
+    const enum signal_id failed = c->count < c->desired
+                                      ? failed_signal(walk->plan, state, c->observation, c->now_ns)
+                                      : SIGNAL_COUNT;
     c->required_failed = failed != SIGNAL_COUNT;
     c->failed_signal = (uint16_t)failed;
     if (c->desired <= 1 || c->count == 0)
         c->demand_zero = demand_zero(walk->plan, state, c->observation, c->now_ns);
 }
 
+static const struct decision empty;
+
 /* What stands before any policy runs: they may look at each other's pools. */
 static struct policy_peer meet(const struct pool_plan *plan, struct group_state *state,
                                const struct pool_observation *o, struct decision *d)
 {
     const struct pool_state *pool = state_at(state, plan->offset);
-    memset(d, 0, sizeof(*d));
+    memcpy(d, &empty, offsetof(struct decision, shadow)); /* the rest is written as it is counted */
     d->previous = pool->desired;
+    d->shadow_count = plan->spec->shadow_count;
     if (o->foreign_count >= 0)
         adopt(plan, state, state->now_ns, num_clamp(o->foreign_count, 0, REPLICAS_MAX), d);
     return (struct policy_peer){.pool = plan->spec, .observation = o, .desired = pool->desired};
 }
 
-static void begin(struct walk *walk, const struct group_spec *group, struct group_state *state,
-                  const struct observation *o, size_t index, struct decision *d)
+static void begin(struct walk *walk, const struct round *round, size_t index, struct decision *d)
 {
-    const struct pool_plan *plan = &group->pool[index];
+    struct group_state *state = round->state;
+    const struct observation *o = round->o;
+    const struct pool_plan *plan = &round->group->pool[index];
     const struct pool_state *pool = state_at(state, plan->offset);
     walk->plan = plan;
+    /* All members by name here and below: clearing what is left out takes longer than the rest. */
     walk->input = (struct policy_input){
         .pool = plan->spec,
+        .config = NULL,
+        .state = NULL,
         .observation = &o->pool[index],
         /* An exact imitation follows the clock of its peer, which may go back. */
         .now_ns = plan->spec->exact ? o->now_ns : state->now_ns,
@@ -304,21 +322,30 @@ static void begin(struct walk *walk, const struct group_spec *group, struct grou
         .desired = pool->desired,
         .poke = o->cause != TICK_PERIOD && o->cause != TICK_START,
         .start = o->cause == TICK_START,
-        .peer = walk->peer,
-        .peer_count = group->pool_count,
+        .peer = round->peer,
+        .peer_count = round->group->pool_count,
+        .series = NULL,
+        .block = state,
     };
     run_policies(plan, state, &walk->input, d);
     walk->context = (struct stage_context){
         .pool = plan->spec,
         .observation = &o->pool[index],
         .input = &walk->input,
+        .state = NULL,
         .now_ns = state->now_ns,
         .wall_ns = o->wall_ns,
         .native = !plan->spec->policy->imitation,
-        .terms = classes_terms(plan->spec),
         .incomplete = o->incomplete != 0,
+        .required_failed = false,
+        .demand_zero = false,
+        .group_waits = round->waits,
+        .group_serves = false,
+        .failed_signal = SIGNAL_COUNT,
         .desired = pool->desired,
+        .urgent_to = 0,
         .count = d->proposal.abstain ? pool->desired : d->proposal.replicas,
+        .terms = classes_terms(plan->spec),
         .decision = d,
     };
     d->proposal.urgent = walk->context.native && d->proposal.urgent;
@@ -357,23 +384,25 @@ void decide(const struct group_spec *group, struct group_state *state,
             const struct observation *observation, struct decision *decision)
 {
     struct walk walks[POOLS_PER_GROUP_MAX];
-    struct policy_peer peers[POOLS_PER_GROUP_MAX];
-    const bool waits = group_waits(group, observation);
+    struct round round;
+    round.group = group;
+    round.state = state;
+    round.o = observation;
     bool serves = false;
+    round.waits = group_waits(group, observation);
     if (observation->now_ns > state->now_ns)
         state->now_ns = observation->now_ns;
     for (size_t i = 0; i < group->pool_count; i++)
-        peers[i] = meet(&group->pool[i], state, &observation->pool[i], &decision[i]);
+        round.peer[i] = meet(&group->pool[i], state, &observation->pool[i], &decision[i]);
     for (size_t i = 0; i < group->pool_count; i++) {
         struct walk *walk = &walks[i];
         const struct pool_plan *plan = &group->pool[i];
-        walk->peer = peers;
-        begin(walk, group, state, observation, i, &decision[i]);
-        walk->context.group_waits = waits;
-        if (plan->stage_count > 0)
-            find_doubt(walk, state);
-        for (uint32_t s = 0; s < plan->fleet_stage; s++)
+        begin(walk, &round, i, &decision[i]);
+        for (uint32_t s = 0; s < plan->fleet_stage; s++) {
+            if (s == plan->doubt_stage)
+                find_doubt(walk, state);
             run_stage(walk, state, &plan->stage[s]);
+        }
         serves |= walk->context.count > 0;
     }
     for (size_t i = 0; i < group->pool_count; i++) {

@@ -149,6 +149,8 @@ struct trail_entry {
     double number[4];
 };
 
+/* Of shadow[] and trail[] only as many as are counted mean something: the rest is not even written,
+ * and decision_equal() does not look at it. */
 struct decision {
     int64_t desired;  /* serving replicas in all classes */
     int64_t previous; /* desired before this tick */
@@ -160,10 +162,13 @@ struct decision {
     bool evaluated; /* the policy ran in this tick; else its last proposal stands */
     bool fallback;  /* money: the next pool of each model shall take the requests */
     struct proposal proposal;
-    struct proposal shadow[SHADOWS_PER_POOL_MAX];
     uint32_t trail_count;
     uint32_t trail_dropped; /* entries that found no place */
+    uint64_t shadow_count;
+    struct proposal shadow[SHADOWS_PER_POOL_MAX];
     struct trail_entry trail[TRAIL_MAX];
 };
+/* The same bytes wherever they mean something. */
+bool decision_equal(const struct decision *a, const struct decision *b);
 
 #endif

@@ -121,6 +121,7 @@ static enum rc parse_shadows(const struct tree *json, size_t count, struct decis
     if (json == NULL || json->kind != TREE_ARRAY || json->count != count)
         return fail(diag, RC_INVALID, "\"shadows\" is an array of %zu proposals", count);
     size_t i = 0;
+    d->shadow_count = count;
     for (const struct tree *item = json->first; item != NULL; item = item->next) {
         const enum rc rc = proposal_parse(item, &d->shadow[i++], diag);
         if (rc != RC_OK)

@@ -87,9 +87,13 @@ void observe(const struct group_spec *group, struct group_state *state,
 /* Rounds of pods, for policies that judge each pod by itself; others do not look at them. */
 void observe_pods(const struct group_spec *group, struct group_state *state,
                   const struct pod_sample *samples, size_t n);
-/* One tick. decision[] has one element per pool; every byte of it is written (padding too). */
+/* One tick. decision[] has one element per pool; each is written, padding too, as far as its counts
+ * reach: decision_equal(). */
 void decide(const struct group_spec *group, struct group_state *state,
             const struct observation *observation, struct decision *decision);
+/* Asks the memory for a state block that decide() gets soon: a round over many groups names the one
+ * after the next while it works. Changes nothing; any address is allowed. */
+void group_state_prefetch(const struct group_spec *group, const struct group_state *state);
 /* What has really been granted or refused after decide(): corrects `desired` and the pace records
  * of a pool, so that history holds what was applied. */
 void group_applied(const struct group_spec *group, struct group_state *state, size_t pool,

@@ -10,6 +10,7 @@
 #define UNSET INT64_MIN
 #define WEIGHT_LEFT 0.0001 /* of a weighted average: what the buckets older than the span weigh */
 #define SHARE_MIN 0.2
+#define NEAR_BUCKETS 6 /* a few periods of silence */
 
 static size_t count_of(const struct kpa_shape *shape)
 {
@@ -47,15 +48,19 @@ bool kpa_window_valid(const struct kpa_shape *shape, const struct kpa_window *w)
 
 /* ---- places ---- */
 
-/* Divisions are dear: most times lie in the newest bucket or in the one after it. */
+/* Divisions are dear: most times lie in the newest bucket or in one of the next. */
 static int64_t number_of(const struct kpa_shape *shape, const struct kpa_window *w, int64_t t_ns)
 {
     const int64_t granularity_ns = shape->granularity_ns;
     int64_t into_ns = 0;
     if (w->last != UNSET && !__builtin_mul_overflow(w->last, granularity_ns, &into_ns) &&
         !__builtin_sub_overflow(t_ns, into_ns, &into_ns) && into_ns >= 0 &&
-        into_ns < 2 * granularity_ns)
-        return w->last + (into_ns >= granularity_ns);
+        into_ns < NEAR_BUCKETS * granularity_ns) {
+        int64_t number = w->last;
+        for (; into_ns >= granularity_ns; into_ns -= granularity_ns)
+            number++;
+        return number;
+    }
     const int64_t quotient = t_ns / granularity_ns;
     return t_ns % granularity_ns < 0 ? quotient - 1 : quotient;
 }

@@ -26,10 +26,11 @@ struct window_plan {
     uint16_t external;
 };
 
-/* The needs that one reader declared: a run in pool_plan.need. */
+/* The needs that one reader declared: a run in pool_plan.need, and the same for series_read(). */
 struct reader_plan {
     uint32_t first;
     uint32_t count;
+    struct series_table table;
 };
 
 struct stage_plan {
@@ -56,6 +57,7 @@ struct pool_plan {
     uint32_t demand_count;
     uint32_t window_count;
     uint32_t stage_count;
+    uint32_t doubt_stage; /* index of the first stage that asks what is known */
     uint32_t fleet_stage; /* index of the first stage that acts after all pools passed stage 12 */
     struct reader_plan metrics;
     const struct series_need *need;   /* metrics, policy, shadows, stages */
@@ -108,21 +110,6 @@ static inline void *state_at(struct group_state *state, uint32_t offset)
 static inline const void *state_at_const(const struct group_state *state, uint32_t offset)
 {
     return (const unsigned char *)state + offset;
-}
-
-/* The windows of one reader as series_read() takes them. */
-static inline struct series_table
-plan_table(const struct pool_plan *plan, const struct group_state *state, struct reader_plan reader)
-{
-    return (struct series_table){
-        .metric = plan->need + plan->metrics.first,
-        .metric_offset = plan->need_offset + plan->metrics.first,
-        .own = plan->need + reader.first,
-        .own_offset = plan->need_offset + reader.first,
-        .base = (const unsigned char *)state,
-        .metric_count = plan->metrics.count,
-        .own_count = reader.count,
-    };
 }
 
 /* Zero of a demand signal is a proof; for an imitation its own external metric is one too. */

@@ -37,7 +37,8 @@ struct policy_input {
     bool start;                     /* the first tick after a start: windows hold history */
     const struct policy_peer *peer; /* the pools of the group, this one included */
     size_t peer_count;
-    const struct series_table *series; /* see series_read() */
+    const struct series_table *series; /* see series_read() ... */
+    const void *block;                 /* ... and the state block that it reads */
 };
 /* Reading of the index-th series that this policy (or stage) declared; absent when there is none.
  */
@@ -60,8 +61,17 @@ struct policy_change {
 };
 
 /* The bounds in force: of the pool, or of a dated rule that replaces one of them. */
-int64_t policy_min(const struct policy_input *in);
-int64_t policy_max(const struct policy_input *in);
+static inline int64_t policy_min(const struct policy_input *in)
+{
+    const int64_t dated = in->observation->bound_min;
+    return dated >= 0 ? dated : in->pool->replicas_min;
+}
+
+static inline int64_t policy_max(const struct policy_input *in)
+{
+    const int64_t dated = in->observation->bound_max;
+    return dated >= 0 ? dated : in->pool->replicas_max;
+}
 
 /* A further reason of a policy, for those who ask why: as a trail entry that changes nothing. */
 struct policy_term {

@@ -262,33 +262,38 @@ static void read_quantile(const struct series_need *need, const void *state, int
     r->value = histogram_quantile(&all, need->signal.quantile);
 }
 
-/* What the window holds counts as long as it holds anything, however the newest sample was. */
-static void read_kpa(const struct series_need *need, const void *state, int64_t now_ns,
-                     struct reading *r)
+static inline int64_t age_of(const struct series_head *head, int64_t now_ns)
 {
+    return head->value_ns == TIME_NONE ? INT64_MAX : num_add_sat(now_ns, -head->value_ns);
+}
+
+/* What the window holds counts as long as it holds anything, however the newest sample was. */
+static struct reading kpa_value(const struct series_need *need, const void *state, int64_t now_ns)
+{
+    const struct series_head *head = state;
     const struct kpa_shape shape = kpa_shape_of(need);
     double average = 0;
-    if (!kpa_window_read(&shape, kpa_of_const(state), now_ns, &average)) {
-        r->state = r->state == SIGNAL_VALUE ? SIGNAL_ABSENT : r->state;
-        return;
-    }
-    r->state = SIGNAL_VALUE;
-    r->value = average;
-    r->weight = 1;
+    const bool any = kpa_window_read(&shape, kpa_of_const(state), now_ns, &average);
+    const enum signal_state known = any ? SIGNAL_VALUE : series_state(need, state, now_ns);
+    return (struct reading){
+        .state = !any && known == SIGNAL_VALUE ? SIGNAL_ABSENT : known,
+        .value = any ? average : (double)NAN,
+        .coverage = head->coverage,
+        .age_ns = age_of(head, now_ns),
+        .weight = any ? 1 : 0,
+    };
 }
 
 struct reading series_value(const struct series_need *need, const void *state, int64_t now_ns)
 {
     const struct series_head *head = state;
+    if (is_kpa(need))
+        return kpa_value(need, state, now_ns);
     struct reading r = {.state = series_state(need, state, now_ns),
                         .value = NAN,
                         .coverage = head->coverage,
-                        .age_ns = INT64_MAX};
-    if (head->value_ns != TIME_NONE)
-        r.age_ns = num_add_sat(now_ns, -head->value_ns);
-    if (is_kpa(need))
-        read_kpa(need, state, now_ns, &r);
-    if (r.state != SIGNAL_VALUE || is_kpa(need))
+                        .age_ns = age_of(head, now_ns)};
+    if (r.state != SIGNAL_VALUE)
         return r;
     if (need->kind != SERIES_LAST && r.age_ns > need->span_ns + granularity_of(need)) {
         r.state = SIGNAL_ABSENT; /* no need to look: even the newest value is outside */

@@ -78,14 +78,13 @@ void series_print(const struct series_need *need, const void *state, struct json
 enum rc series_parse(const struct series_need *need, const struct tree *json, void *state,
                      struct diag *diag) MUST_CHECK;
 
-/* Where the windows of one reader (a policy or a stage) are: metrics of the pool first, then the
- * reader's own, in the order in which it declared them. */
+/* Where the windows of one reader (a policy or a stage) are in any state block of its group:
+ * metrics of the pool first, then the reader's own, in the order in which it declared them. */
 struct series_table {
     const struct series_need *metric;
-    const uint32_t *metric_offset; /* of each window, bytes from `base` */
+    const uint32_t *metric_offset; /* of each window, bytes from the begin of the block */
     const struct series_need *own;
     const uint32_t *own_offset;
-    const unsigned char *base;
     uint32_t metric_count;
     uint32_t own_count;
 };

@@ -26,7 +26,7 @@ struct stage_context {
     int64_t wall_ns;
     bool native;               /* not an imitation: tolerance applies */
     bool incomplete;           /* R10 */
-    bool required_failed;      /* some required signal is failed */
+    bool required_failed;      /* some required signal is failed; known where the count is lower */
     bool demand_zero;          /* fresh, complete, explicit zero of every demand source (R2) */
     bool group_waits;          /* requests wait in front of some pool of the group */
     bool group_serves;         /* after stage 12: some pool of the group has a count above zero */

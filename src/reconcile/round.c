@@ -289,9 +289,12 @@ static void finish_group(struct reconcile *r, struct group *group)
 void round_run(struct reconcile *r)
 {
     int64_t skipped = 0;
-    for (size_t i = 0; i < r->group_count; i++)
+    for (size_t i = 0; i < r->group_count; i++) {
+        if (i + 1 < r->group_count)
+            group_state_prefetch(r->group[i + 1].spec, r->group[i + 1].state);
         if (r->group[i].chosen)
             decide_group(r, &r->group[i], &skipped);
+    }
     share(r);
     for (size_t i = 0; i < r->group_count; i++)
         if (r->group[i].chosen)

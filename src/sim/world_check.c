@@ -94,8 +94,9 @@ static void check_again(struct world *world, const struct tick_record *record)
     struct group_state *state = world->state;
     observe(record->spec, state, record->samples, record->sample_count);
     decide(record->spec, state, record->observation, decision);
-    if (memcmp(decision, record->decision, pools * sizeof(decision[0])) != 0)
-        check_broken(world, "R17: a decision worked out again from its record is another one");
+    for (size_t i = 0; i < pools; i++)
+        if (!decision_equal(&decision[i], &record->decision[i]))
+            check_broken(world, "R17: a decision worked out again from its record is another one");
 }
 
 /* R5: two changes of a group keep their distance, but for a wake. By the clock on the wall of the

@@ -2,7 +2,8 @@
  * NAME TAB VALUE. CPU time of this process per operation, unless the name says otherwise. The
  * yardsticks do in the plainest way what has to be done anyhow: copy the bytes, write them.
  *
- * usage: bench_core FOLDER     (for files of the store) */
+ * usage: bench_core FOLDER [PART]     (the folder is for files of the store; a profiler looks at
+ * one part) */
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,9 +12,11 @@
 #include <unistd.h>
 
 #include "base/duration.h"
+#include "core/forecast/forecast.h"
 #include "core/group.h"
 #include "core/plan.h"
 #include "core/policy.h"
+#include "core/policy/knative.h"
 #include "io/http1.h"
 #include "store/store_writer.h"
 #include "traffic/dispatch.h"
@@ -115,6 +118,25 @@ static void fill(struct bench_pool *b)
     }
 }
 
+/* What Knative's Scale() does: two averages are given, a count comes out. */
+static void bench_function(void)
+{
+    struct bench_pool b;
+    pool_open(&b, "knative");
+    struct knative_state state = {.panic_since_ns = TIME_NONE};
+    struct knative_load load = {.panic = 260, .target = 70, .total = 100, .ready = 3};
+    const int n = 5000000;
+    const double begin_ns = cpu_ns();
+    for (int i = 0; i < n; i++) {
+        load.stable = 200 + i % 64;
+        kept +=
+            (uint64_t)knative_scale((const void *)b.config, &state, NULL, T0 + i, &load).desired;
+    }
+    row("function knative", begin_ns, n);
+    pool_close(&b);
+}
+
+/* All that stands around it: windows read, bounds, the gate before the last replica. */
 static void bench_policy(void)
 {
     struct bench_pool b;
@@ -122,7 +144,6 @@ static void bench_policy(void)
     fill(&b);
     const struct pool_plan *plan = &b.group->pool[0];
     const struct policy_plan *policy = &plan->policy;
-    const struct series_table table = plan_table(plan, b.state, policy->reader);
     const struct policy_peer peer = {.pool = &b.pool, .observation = &b.o.pool[0], .desired = 3};
     struct policy_input in = {.pool = &b.pool,
                               .config = policy->config,
@@ -133,7 +154,8 @@ static void bench_policy(void)
                               .desired = 3,
                               .peer = &peer,
                               .peer_count = 1,
-                              .series = &table};
+                              .series = &policy->reader.table,
+                              .block = b.state};
     const int n = 2000000;
     const double begin_ns = cpu_ns();
     for (int i = 0; i < n; i++) {
@@ -191,6 +213,8 @@ static void bench_states(void)
         (void)printf("state %s\t%zu\n", names[i], group_state_size(b.group));
         pool_close(&b);
     }
+    /* The same for any look-back: its buckets grow with it. */
+    (void)printf("state forecast\t%zu\n", sizeof(struct forecaster));
 }
 
 #define MANY 100000
@@ -211,7 +235,9 @@ static void bench_many(void)
     o.now_ns += 2 * SECOND_NS;
     const double begin_ns = cpu_ns();
     for (size_t i = 0; i < MANY; i++) {
-        decide(b.group, (struct group_state *)(void *)(all + i * size), &o, &b.d);
+        struct group_state *state = (void *)(all + i * size);
+        group_state_prefetch(b.group, (void *)(all + (i + 2) % MANY * size));
+        decide(b.group, state, &o, &b.d);
         kept += (uint64_t)b.d.desired;
     }
     row("100000 pools, ms", begin_ns, 1e6);
@@ -367,21 +393,32 @@ static void bench_store(const char *folder)
     (void)close(fd);
 }
 
+static const char *folder;
+
+static void bench_store_here(void)
+{
+    bench_store(folder);
+}
+
+static const struct {
+    const char *name;
+    void (*run)(void);
+} parts[] = {
+    {"function", bench_function}, {"policy", bench_policy},    {"decide", bench_decide},
+    {"adaptive", bench_adaptive}, {"states", bench_states},    {"many", bench_many},
+    {"parser", bench_parser},     {"body", bench_body},        {"events", bench_events},
+    {"dispatch", bench_dispatch}, {"store", bench_store_here},
+};
+
 int main(int argc, char **argv)
 {
-    if (argc != 2) {
-        (void)fprintf(stderr, "usage: bench_core FOLDER\n");
+    if (argc < 2 || argc > 3) {
+        (void)fprintf(stderr, "usage: bench_core FOLDER [PART]\n");
         return 2;
     }
-    bench_policy();
-    bench_decide();
-    bench_adaptive();
-    bench_states();
-    bench_many();
-    bench_parser();
-    bench_body();
-    bench_events();
-    bench_dispatch();
-    bench_store(argv[1]);
+    folder = argv[1];
+    for (size_t i = 0; i < COUNT_OF(parts); i++)
+        if (argc == 2 || strcmp(parts[i].name, argv[2]) == 0)
+            parts[i].run();
     return 0;
 }

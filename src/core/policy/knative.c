@@ -195,7 +195,9 @@ static double total_of(const struct knative_config *config)
 
 static double target_of(const struct knative_config *config, double total)
 {
-    return isnan(config->target) ? fmax(TARGET_MIN, total * UTILIZATION) : config->target;
+    if (!isnan(config->target))
+        return config->target;
+    return total * UTILIZATION > TARGET_MIN ? total * UTILIZATION : TARGET_MIN;
 }
 
 /* Minimum and maximum, and the initial scale as a minimum until it was reached. */
@@ -217,6 +219,8 @@ static struct kpa_gate_answer gate(const struct policy_input *in, int64_t desire
 {
     const struct knative_config *config = in->config;
     const struct knative_state *state = in->state;
+    if (desired != 0) /* only the last replica has a gate */
+        return (struct kpa_gate_answer){.desired = desired, .apply = true};
     const int64_t in_state_ns = num_add_sat(in->now_ns, -state->activity_since_ns);
     return kpa_gate(&(struct kpa_gate){
         .desired = desired,

@@ -7,11 +7,6 @@
 #define ACTIVATION_EXTRA_NS (30 * SECOND_NS) /* on top of the progress deadline */
 #define INACTIVE_SOON_NS (3 * SECOND_NS)
 
-static int64_t larger(int64_t a, int64_t b)
-{
-    return a > b ? a : b;
-}
-
 static struct kpa_gate_answer stays(int64_t desired, int64_t requeue_ns)
 {
     return (struct kpa_gate_answer){.desired = desired, .requeue_ns = requeue_ns};
@@ -40,11 +35,11 @@ static struct kpa_gate_answer active(const struct kpa_gate *g)
 static struct kpa_gate_answer inactive_for(const struct kpa_gate *g)
 {
     const int64_t retention_ns = g->reachable ? g->retention_ns : 0;
-    if (g->in_state_ns >= larger(g->grace_ns, retention_ns))
+    if (g->in_state_ns >= kpa_larger(g->grace_ns, retention_ns))
         return goes(0);
     if (retention_ns > 0 && g->in_state_ns < retention_ns)
         return stays(0, retention_ns - g->in_state_ns);
-    const int64_t left_ns = g->grace_ns - larger(g->proxied_ns, 0);
+    const int64_t left_ns = g->grace_ns - kpa_larger(g->proxied_ns, 0);
     return left_ns <= 0 ? goes(0) : stays(0, left_ns);
 }
 
@@ -77,28 +72,4 @@ struct kpa_gate_answer kpa_gate(const struct kpa_gate *g)
         break;
     }
     return inactive(g);
-}
-
-struct kpa_active_answer kpa_active(const struct kpa_active *a)
-{
-    struct kpa_active_answer answer = {
-        .activity = a->prior,
-        .initialized = a->initialized,
-        .threshold = a->initialized ? larger(a->min, 1) : larger(a->min, a->initial),
-    };
-    const bool reached = a->ready >= answer.threshold;
-    const bool wanted = a->want > 0 || a->prior != KPA_INACTIVE;
-    answer.initialized |= reached;
-    if (a->want == 0 || answer.threshold == 0 || (!reached && !wanted)) {
-        answer.activity = KPA_INACTIVE;
-        answer.reason = a->prior == KPA_ACTIVATING && answer.threshold > 0 && a->want == 0
-                            ? KPA_TIMED_OUT
-                            : KPA_NO_TRAFFIC;
-    } else if (!reached) {
-        answer.activity = KPA_ACTIVATING;
-        answer.reason = KPA_QUEUED;
-    } else if (wanted) {
-        answer.activity = KPA_ACTIVE;
-    }
-    return answer;
 }

@@ -7,6 +7,11 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+static inline int64_t kpa_larger(int64_t a, int64_t b)
+{
+    return a > b ? a : b;
+}
+
 enum kpa_activity { KPA_INACTIVE, KPA_ACTIVATING, KPA_ACTIVE };
 
 /* What the route answers when it is asked whether it comes from the buffering proxy. */
@@ -56,6 +61,29 @@ struct kpa_active_answer {
     int64_t threshold; /* replicas that make it active */
 };
 
-struct kpa_active_answer kpa_active(const struct kpa_active *a);
+/* Here, because it is asked at every evaluation. */
+static inline struct kpa_active_answer kpa_active(const struct kpa_active *a)
+{
+    struct kpa_active_answer answer = {
+        .activity = a->prior,
+        .initialized = a->initialized,
+        .threshold = a->initialized ? kpa_larger(a->min, 1) : kpa_larger(a->min, a->initial),
+    };
+    const bool reached = a->ready >= answer.threshold;
+    const bool wanted = a->want > 0 || a->prior != KPA_INACTIVE;
+    answer.initialized |= reached;
+    if (a->want == 0 || answer.threshold == 0 || (!reached && !wanted)) {
+        answer.activity = KPA_INACTIVE;
+        answer.reason = a->prior == KPA_ACTIVATING && answer.threshold > 0 && a->want == 0
+                            ? KPA_TIMED_OUT
+                            : KPA_NO_TRAFFIC;
+    } else if (!reached) {
+        answer.activity = KPA_ACTIVATING;
+        answer.reason = KPA_QUEUED;
+    } else if (wanted) {
+        answer.activity = KPA_ACTIVE;
+    }
+    return answer;
+}
 
 #endif
