@@ -259,7 +259,8 @@ static void take_record(struct api *api, const struct tick_record *record, struc
             reconcile_pool_find(reconcile, span_from(group_pool(record->spec, i)->name));
         if (pool >= 0)
             trend_take(api->trend, api->control, (size_t)pool);
-        if (record->decision[i].desired != record->decision[i].previous)
+        if (record->decision[i].desired != record->decision[i].previous &&
+            (record->news >> i & 1) != 0)
             send_change(api, record, i, text);
     }
     stream_tick(api->stream, record->observation->wall_ns);

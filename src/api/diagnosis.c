@@ -115,6 +115,8 @@ static void add_change(struct diagnosis *d, int64_t wall_ns, const struct tree *
     if (!tree_int(tree_get(json, "desired"), &desired) ||
         !tree_int(tree_get(json, "previous"), &previous) || desired == previous)
         return;
+    if (desired == d->last_to && previous == d->last_from)
+        return; /* there was no room for it: still the same decision */
     const int way = desired > previous ? 1 : -1;
     d->ups += way > 0;
     d->downs += way < 0;
@@ -124,6 +126,8 @@ static void add_change(struct diagnosis *d, int64_t wall_ns, const struct tree *
             d->swing_ns_max = wall_ns - d->last_wall_ns;
     }
     d->last_way = way;
+    d->last_from = previous;
+    d->last_to = desired;
     d->last_wall_ns = wall_ns;
 }
 

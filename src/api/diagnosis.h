@@ -41,6 +41,8 @@ struct diagnosis {
     size_t open[TRAIL_MAX + 1];
     size_t open_count;
     int last_way; /* of the last change: 1, -1, 0 = none yet */
+    int64_t last_from;
+    int64_t last_to;
     int64_t last_wall_ns;
 };
 void diagnosis_init(struct diagnosis *d);

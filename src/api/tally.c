@@ -90,14 +90,15 @@ static const char *reason_of(const struct decision *decision)
     return reason_code((enum reason)(last != NULL ? last->reason : decision->proposal.reason));
 }
 
-static void count_decision(struct tally *tally, const char *pool, const struct decision *decision)
+static void count_decision(struct tally *tally, const char *pool, const struct decision *decision,
+                           bool news)
 {
     for (uint32_t i = 0; i < decision->trail_count && i < TRAIL_MAX; i++)
         if (tally_is_limit(&decision->trail[i]))
             counts_set(tally->limited,
                        (const char *[]){pool, reason_code((enum reason)decision->trail[i].reason)},
                        1);
-    if (decision->desired == decision->previous)
+    if (!news || decision->desired == decision->previous)
         return;
     counts_add(tally->decisions,
                (const char *[]){pool, decision->desired > decision->previous ? "up" : "down",
@@ -122,7 +123,7 @@ static void count_tick(struct tally *tally, const struct tick_record *record)
     for (size_t i = 0; i < group_pool_count(record->spec); i++) {
         const char *pool = group_pool(record->spec, i)->name;
         clear_limits(tally->limited, pool);
-        count_decision(tally, pool, &record->decision[i]);
+        count_decision(tally, pool, &record->decision[i], (record->news >> i & 1) != 0);
     }
 }
 

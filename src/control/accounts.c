@@ -318,9 +318,13 @@ void account_tick(struct account *a, const struct account_view *view,
     a->need = decision->proposal.abstain         ? (double)NAN
               : !isnan(decision->proposal.exact) ? decision->proposal.exact
                                                  : (double)decision->proposal.replicas;
-    if (a->outcome.open && decision->desired != decision->previous)
+    /* A raise that finds no room is decided again at each tick: it goes on. */
+    const bool goes_on = a->outcome.open && a->outcome.from == decision->previous &&
+                         a->outcome.to == decision->desired;
+    const bool decided = decision->desired != decision->previous && !goes_on;
+    if (a->outcome.open && decided)
         close_outcome(a, spec, now_ns, "superseded", out);
-    if (decision->desired != decision->previous)
+    if (decided)
         open_outcome(a, spec, observation, decision, out);
     else if (a->outcome.open)
         follow_outcome(a, spec, now_ns, out);

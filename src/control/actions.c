@@ -42,7 +42,7 @@ static void tell_decisions(struct control *control, const struct tick_record *re
 {
     for (size_t i = 0; i < group_pool_count(record->spec); i++) {
         const struct decision *decision = &record->decision[i];
-        if (decision->desired == decision->previous)
+        if (decision->desired == decision->previous || (record->news >> i & 1) == 0)
             continue;
         struct buf words;
         buf_init(&words, 512);

@@ -135,6 +135,12 @@ struct pool {
     uint16_t grant_reason; /* enum reason: why allot() gave less, or took */
     int64_t unmet;         /* starts that the last tick wanted and did not get */
     int64_t unmet_since_ns;
+    struct outcome {
+        int64_t desired;
+        int64_t applied;
+        uint16_t reason; /* why less was applied */
+        bool held;
+    } outcome;        /* of the last tick */
     int64_t write_ns; /* last action on replicas; TIME_NONE = never */
     int64_t room;
     bool money_outside;      /* somebody else counts what is spent ... */

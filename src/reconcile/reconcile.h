@@ -205,7 +205,10 @@ struct tick_record {
     size_t group;
     const struct group_spec *spec;
     uint64_t config_hash;
-    bool changed;       /* some desired count changed or something was blocked */
+    bool changed;  /* some pool has news */
+    uint32_t news; /* bit i: pool i decided another count or something was blocked, and not just
+                      as in the tick before: a raise without room is decided again and again,
+                      and is one decision */
     struct span before; /* state bytes before samples and tick */
     struct span after;  /* state bytes to keep for the next start */
     const struct sample *samples;

@@ -252,30 +252,37 @@ static void share(struct reconcile *r)
 
 /* ---- effect and record ---- */
 
-static bool is_changed(const struct group *group)
+/* Something was decided or blocked, and not just as in the tick before. */
+static bool is_news(struct pool *pool, const struct decision *d)
 {
-    for (size_t i = 0; i < group_pool_count(group->spec); i++) {
-        const struct decision *d = &group->decision[i];
-        if (d->desired != d->previous || d->held || group->pool[i]->desired != d->desired ||
-            group->pool[i]->unmet > 0)
-            return true;
-    }
-    return false;
+    const struct outcome last = pool->outcome;
+    const struct outcome now = {.desired = d->desired,
+                                .applied = pool->desired,
+                                .reason = pool->grant_reason,
+                                .held = d->held};
+    pool->outcome = now;
+    const bool acts =
+        d->desired != d->previous || d->held || now.applied != now.desired || pool->unmet > 0;
+    return acts && (now.desired != last.desired || now.applied != last.applied ||
+                    now.reason != last.reason || now.held != last.held);
 }
 
 static void finish_group(struct reconcile *r, struct group *group)
 {
+    uint32_t news = 0;
     for (size_t i = 0; i < group_pool_count(group->spec); i++) {
         struct pool *pool = group->pool[i];
         const struct decision *d = &group->decision[i];
         correct(r, group, i);
         apply_pool(r, pool, r->starts[pool->index], group->complete || d->desired < d->previous);
+        news |= is_news(pool, d) ? 1U << i : 0;
     }
     group->record = (struct tick_record){
         .group = (size_t)(group - r->group),
         .spec = group->spec,
         .config_hash = r->spec->config_hash,
-        .changed = is_changed(group),
+        .changed = news != 0,
+        .news = news,
         .before = span_of(group->before, group->state_size),
         .after = span_of(group->state, group->state_size),
         .samples = group->filed,

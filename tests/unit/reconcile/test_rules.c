@@ -567,6 +567,36 @@ static void R17_what_was_not_granted_is_not_in_the_state(void **unused)
     plant_free(p);
 }
 
+static size_t new_decisions;
+
+static void count_news(struct plant *p, const struct tick_record *record)
+{
+    (void)p;
+    new_decisions += record->changed;
+}
+
+static void R17_a_raise_without_room_is_decided_at_each_tick_and_recorded_once(void **unused)
+{
+    (void)unused;
+    struct plant *p = plant_new();
+    plant_pool(p, "chat");
+    p->spec.starts_max = 1;
+    p->startup_ns[0] = HOUR_NS; /* the one that may start takes long */
+    plant_ask(p, 0, 4);
+    plant_start(p);
+    new_decisions = 0;
+    p->on_record = count_news;
+    plant_run(p, 40 * SECOND_NS);
+    assert_int_equal(new_decisions, 1);
+    assert_int_equal(p->record.decision->previous, 1);
+    assert_int_equal(p->record.decision->desired, 4);
+    assert_string_equal(plant_status(p, 0).text, "other replicas start first");
+    plant_ask(p, 0, 6); /* another count is another decision */
+    plant_run(p, 10 * SECOND_NS);
+    assert_int_equal(new_decisions, 2);
+    plant_free(p);
+}
+
 static void R17_the_same_calls_give_the_same_actions(void **unused)
 {
     (void)unused;
@@ -616,6 +646,7 @@ int main(void)
         cmocka_unit_test(R16_after_some_flips_nothing_is_done_until_it_is_quiet),
         cmocka_unit_test(R17_the_state_after_a_tick_is_the_state_before_the_next_one),
         cmocka_unit_test(R17_what_was_not_granted_is_not_in_the_state),
+        cmocka_unit_test(R17_a_raise_without_room_is_decided_at_each_tick_and_recorded_once),
         cmocka_unit_test(R17_the_same_calls_give_the_same_actions),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
