@@ -6,6 +6,7 @@
 #include "base/num.h"
 #include "core/classes.h"
 
+#define SPENT_MAX 1e12
 #define GAP_MAX_NS HOUR_NS /* a longer silence is not billed whole: nobody knows what was held */
 
 void budget_init(struct budget_ledger *ledger, int64_t now_ns)
@@ -77,7 +78,9 @@ struct budget_view budget_tick(struct budget_ledger *l, const struct pool_spec *
     bill(l, pool, o, now_ns, wall_ns);
     if (isnan(l->per_hour))
         l->spent = NAN; /* a day with an unknown price has an unknown sum */
-    struct budget_view view = {.spent = isnan(o->spent_today) ? l->spent : o->spent_today};
+    struct budget_view view = {.spent = l->spent};
+    if (!isnan(o->spent_today)) /* an impossible sum is an unknown one (R1, R14) */
+        view.spent = o->spent_today >= 0 && o->spent_today <= SPENT_MAX ? o->spent_today : NAN;
     const bool limited = cost->daily_budget >= 0;
     view.unknown = o->budget_unreadable != 0 || (limited && isnan(view.spent));
     view.exhausted = limited && view.spent >= cost->daily_budget;

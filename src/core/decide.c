@@ -8,6 +8,7 @@
 #include "base/num.h"
 #include "core/classes.h"
 #include "core/combine.h"
+#include "core/doubt.h"
 #include "core/plan.h"
 
 static_assert(sizeof(struct trail_entry) == 48, "no padding: decisions are compared as bytes");
@@ -145,98 +146,6 @@ static void run_policies(const struct pool_plan *plan, struct group_state *state
         say_terms(plan, state, after, d);
 }
 
-/* ---- what is known ---- */
-
-static bool gateway_zero(const struct pool_observation *o)
-{
-    return o->waiting_state == SIGNAL_VALUE && o->waiting_requests <= 0 && o->waiting_tokens <= 0 &&
-           o->in_flight_requests <= 0;
-}
-
-/* Of a window that goes on counting while its source is silent only what is known now proves. */
-static struct reading known_value(const struct pool_plan *plan, const struct group_state *state,
-                                  uint32_t need, int64_t now_ns)
-{
-    const void *window = state_at_const(state, plan->need_offset[need]);
-    struct reading r = series_value(&plan->need[need], window, now_ns);
-    if (r.state == SIGNAL_VALUE)
-        r.state = series_state(&plan->need[need], window, now_ns);
-    return r;
-}
-
-/* Demand that is measured outside of us: no zero of ours says anything about it. */
-static bool is_outside(enum signal_id signal)
-{
-    return signal == SIGNAL_QUEUE_LAG;
-}
-
-/* What a zero of a demand signal proves: nothing waits, nothing runs. */
-enum proof { PROOF_QUEUE = 1, PROOF_FLIGHT = 2 };
-
-static unsigned proof_of(enum signal_id signal)
-{
-    if (signal == SIGNAL_RUNNING_REQUESTS || signal == SIGNAL_TOKENS_IN_FLIGHT)
-        return PROOF_FLIGHT;
-    if (signal == SIGNAL_CONCURRENCY)
-        return PROOF_QUEUE | PROOF_FLIGHT; /* requests inside the pool, waiting ones included */
-    return signal == SIGNAL_REQUESTS_PER_SECOND ? 0 : PROOF_QUEUE;
-}
-
-/* Zero of every demand source that the pool has, and enough of them: the gateway, or for a native
- * pool a queue and a count in flight, or for an imitation the demand it looks at itself. */
-static bool demand_zero(const struct pool_plan *plan, const struct group_state *state,
-                        const struct pool_observation *o, int64_t now_ns)
-{
-    if (o->waiting_state == SIGNAL_FAILED || (o->waiting_state == SIGNAL_VALUE && !gateway_zero(o)))
-        return false;
-    unsigned proof = 0;
-    bool any = false;
-    for (uint32_t i = 0; i < plan->demand_count; i++) {
-        const uint32_t n = plan->demand[i];
-        const struct reading r = known_value(plan, state, n, now_ns);
-        if (r.state == SIGNAL_FAILED || (r.state == SIGNAL_VALUE && r.value > 0))
-            return false;
-        if (r.state != SIGNAL_VALUE && plan->need[n].required &&
-            is_outside(plan->need[n].signal.id))
-            return false;
-        if (r.state != SIGNAL_VALUE)
-            continue;
-        any = true;
-        proof |= proof_of(plan->need[n].signal.id);
-    }
-    if (o->waiting_state == SIGNAL_VALUE)
-        return true;
-    return plan->spec->policy->imitation ? any : proof == (PROOF_QUEUE | PROOF_FLIGHT);
-}
-
-/* A required signal that we could not know; an absent demand signal counts, unless another source
- * says an explicit zero, and one that is measured outside counts in any case. Returns SIGNAL_COUNT
- * when all is known. */
-static enum signal_id failed_signal(const struct pool_plan *plan, const struct group_state *state,
-                                    const struct pool_observation *o, int64_t now_ns)
-{
-    enum signal_id absent = SIGNAL_COUNT;
-    for (uint32_t i = 0; i < plan->required_count; i++) {
-        const uint32_t n = plan->required[i];
-        const struct series_need *need = &plan->need[n];
-        const enum signal_state known =
-            series_state(need, state_at_const(state, plan->need_offset[n]), now_ns);
-        if (known == SIGNAL_FAILED || (known == SIGNAL_ABSENT && is_outside(need->signal.id)))
-            return need->signal.id;
-        if (known == SIGNAL_ABSENT && plan_is_demand(plan->spec, need))
-            absent = need->signal.id;
-    }
-    if (absent == SIGNAL_COUNT || gateway_zero(o))
-        return SIGNAL_COUNT;
-    for (uint32_t i = 0; i < plan->demand_count; i++) {
-        const uint32_t n = plan->demand[i];
-        const struct reading r = known_value(plan, state, n, now_ns);
-        if (r.state == SIGNAL_VALUE && r.value <= 0)
-            return SIGNAL_COUNT;
-    }
-    return absent;
-}
-
 /* ---- one pool ---- */
 
 /* What all pools of a tick share. */
@@ -279,13 +188,16 @@ static void adopt(const struct pool_plan *plan, struct group_state *state, int64
 static void find_doubt(struct walk *walk, const struct group_state *state)
 {
     struct stage_context *c = &walk->context;
-    const enum signal_id failed = c->count < c->desired
-                                      ? failed_signal(walk->plan, state, c->observation, c->now_ns)
-                                      : SIGNAL_COUNT;
+    const enum signal_id failed =
+        c->count < c->desired ? doubt_failed_signal(walk->plan, state, c->observation, c->now_ns)
+                              : SIGNAL_COUNT;
     c->required_failed = failed != SIGNAL_COUNT;
+    c->counts_failed = c->count < c->desired && doubt_counts(c->observation);
+    if (c->count < c->desired)
+        c->coverage = doubt_coverage(walk->plan, state, c->now_ns);
     c->failed_signal = (uint16_t)failed;
     if (c->desired <= 1 || c->count == 0)
-        c->demand_zero = demand_zero(walk->plan, state, c->observation, c->now_ns);
+        c->demand_zero = doubt_demand_zero(walk->plan, state, c->observation, c->now_ns);
 }
 
 static const struct decision empty;
@@ -338,6 +250,8 @@ static void begin(struct walk *walk, const struct round *round, size_t index, st
         .native = !plan->spec->policy->imitation,
         .incomplete = o->incomplete != 0,
         .required_failed = false,
+        .counts_failed = false,
+        .coverage = 1,
         .demand_zero = false,
         .group_waits = round->waits,
         .group_serves = false,

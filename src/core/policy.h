@@ -97,6 +97,8 @@ struct policy_ops {
     bool wakes_itself; /* proposes > 0 at 0 ready from absolute demand */
     bool holds_itself; /* has its own hold time: stabilisation is 0 unless the pool sets it (others:
                           up 0, down 5 min) */
+    int64_t hold_least_ns; /* of a native one that holds by itself: no lowering sooner after any
+                              change (R6); else 0 */
 
     /* Beyond the range checks of the rows; may be NULL. */
     enum rc (*check)(const struct pool_spec *pool, const void *config, struct diag *diag);

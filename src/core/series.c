@@ -200,6 +200,11 @@ enum signal_state series_state(const struct series_need *need, const void *state
     return (enum signal_state)head->state;
 }
 
+double series_coverage(const void *state)
+{
+    return ((const struct series_head *)state)->coverage;
+}
+
 struct window_sum {
     double of_means;
     double sum;

@@ -62,6 +62,8 @@ void series_record(const struct series_need *need, void *state, const struct sam
  * absent or failed) decides; when it is older than max_age_ns the series is failed, but absent
  * where samples come with requests only (quantiles, ratios): silence of those is no traffic. */
 enum signal_state series_state(const struct series_need *need, const void *state, int64_t now_ns);
+/* Of the newest value: see struct reading. */
+double series_coverage(const void *state);
 /* The quantile and max_age_ns of `need` count. NaN never comes out of a SIGNAL_VALUE reading. A
  * SERIES_KPA_* window has a value as long as anything lies in its span, also while series_state()
  * is failed: doubt is the business of who lowers. */

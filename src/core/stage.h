@@ -24,12 +24,15 @@ struct stage_context {
     void *state;                      /* of this stage in this pool */
     int64_t now_ns;
     int64_t wall_ns;
-    bool native;               /* not an imitation: tolerance applies */
-    bool incomplete;           /* R10 */
-    bool required_failed;      /* some required signal is failed; known where the count is lower */
-    bool demand_zero;          /* fresh, complete, explicit zero of every demand source (R2) */
-    bool group_waits;          /* requests wait in front of some pool of the group */
-    bool group_serves;         /* after stage 12: some pool of the group has a count above zero */
+    bool native;          /* not an imitation: tolerance applies */
+    bool incomplete;      /* R10 */
+    bool required_failed; /* some required signal is failed; known where the count is lower */
+    bool counts_failed;   /* the replicas could not be counted; known where the count is lower */
+    double coverage;   /* share of the replicas that reported what the policy reads; known where the
+                          count is lower (R3) */
+    bool demand_zero;  /* fresh, complete, explicit zero of every demand source (R2) */
+    bool group_waits;  /* requests wait in front of some pool of the group */
+    bool group_serves; /* after stage 12: some pool of the group has a count above zero */
     uint16_t failed_signal;    /* enum signal_id behind required_failed */
     int64_t desired;           /* last decided */
     int64_t urgent_to;         /* stages 7 to 9 let the count rise to this; 0 = nothing is urgent */

@@ -113,6 +113,7 @@ const struct policy_ops policy_adaptive = {
     .pokes = true,
     .wakes_itself = true,
     .holds_itself = true,
+    .hold_least_ns = PANEL_HOLD_LEAST_S * SECOND_NS,
     .series = adaptive_series,
     .state_size = state_size,
     .state_init = state_init,

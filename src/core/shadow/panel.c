@@ -14,7 +14,6 @@
 #define CURVE_KEEP 0.99903809 /* half a minute of six hours' half-life */
 #define RATIO_MIN 0.1
 #define RATIO_MAX 5.0
-#define HOLD_LEAST_S 60
 #define HOLD_FLIGHT_S 300 /* the count in flight swings: a shorter hold follows every swing */
 #define SETTLE_S 30
 #define START_HOLD_S 1800 /* of the candidate that begins */
@@ -57,7 +56,7 @@ struct panel_rule panel_rule(int64_t candidate, int64_t start_s)
     }
     rule.hold_s =
         blocks[block].s > 0 ? blocks[block].s : (int64_t)(blocks[block].starts * (double)start_s);
-    const int64_t least_s = rule.signal == PANEL_FLIGHT ? HOLD_FLIGHT_S : HOLD_LEAST_S;
+    const int64_t least_s = rule.signal == PANEL_FLIGHT ? HOLD_FLIGHT_S : PANEL_HOLD_LEAST_S;
     if (rule.hold_s < least_s)
         rule.hold_s = least_s;
     return rule;

@@ -27,6 +27,7 @@ enum panel_signal {
 
 #define PANEL_MARGINS 14 /* or sizes, in one block of candidates */
 #define PANEL_BLOCKS 16
+#define PANEL_HOLD_LEAST_S 60 /* no candidate lowers sooner */
 #define PANEL_CANDIDATES INT64_C(224)
 #define PANEL_SLOTS 256 /* of SHADOW_SLOT_S: until a minute is settled */
 

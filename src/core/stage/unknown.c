@@ -1,5 +1,7 @@
 /* unknown.c - stage 5: doubt never lowers (R1, R2, R10), and to zero only on an explicit zero of
  * every demand source. Limits set by a person come later and win. */
+#include <math.h>
+
 #include "base/num.h"
 #include "core/stage.h"
 
@@ -15,6 +17,18 @@ static void hold(struct stage_context *c, int64_t at, enum reason reason, const 
     stage_say(c, STAGE_UNKNOWN, at, reason, number);
 }
 
+/* Replicas that did not report would have reported their target (R3). Native policies correct their
+ * numbers themselves. */
+static void count_silent(struct stage_context *c)
+{
+    const int64_t ready = num_clamp(c->observation->ready, 0, REPLICAS_MAX);
+    const int64_t silent = num_to_int(ceil((1 - c->coverage) * (double)ready), 0, REPLICAS_MAX);
+    const int64_t floor = c->count + silent < c->desired ? c->count + silent : c->desired;
+    if (!c->native && c->count < floor)
+        stage_say(c, STAGE_UNKNOWN, floor, REASON_COVERAGE,
+                  (double[4]){100 * c->coverage, (double)silent});
+}
+
 /* What a person wants while nobody knows: only ever more. */
 static void fall_back(struct stage_context *c)
 {
@@ -27,10 +41,12 @@ static void apply(struct stage_context *c)
 {
     if (c->count < c->desired && c->required_failed)
         hold(c, c->desired, REASON_SIGNAL_FAILED, (double[4]){(double)c->failed_signal});
-    else if (c->count < c->desired && c->observation->counts_state != SIGNAL_VALUE)
+    else if (c->count < c->desired && c->counts_failed)
         hold(c, c->desired, REASON_COUNTS_FAILED, NULL);
     else if (c->count < c->desired && c->incomplete)
         hold(c, c->desired, REASON_START_INCOMPLETE, NULL);
+    if (c->coverage < 1)
+        count_silent(c);
     /* Native pools have the last-replica gate for this, with its grace. */
     if (!c->native && c->count == 0 && c->desired > 0 && !c->demand_zero)
         hold(c, 1, REASON_ZERO_UNPROVEN, NULL);

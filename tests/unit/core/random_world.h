@@ -167,6 +167,19 @@ static void random_observation(struct rng *rng, struct world *w)
         o->pending = absurd_count(rng);
         o->warm = absurd_count(rng);
         o->blocked = maybe(rng, 5, absurd_count(rng), 0);
+        o->draining = maybe(rng, 5, absurd_count(rng), 0);
+        o->busy = maybe(rng, 3, absurd_count(rng), 0);
+        o->actual_count = absurd_count(rng);
+        o->batch_count = (uint32_t)rng_range(rng, 0, PENDING_BATCHES_MAX);
+        for (size_t k = 0; k < PENDING_BATCHES_MAX; k++) {
+            const int64_t due_ns =
+                num_add_sat(w->now_ns, num_mul_sat(absurd_count(rng), SECOND_NS));
+            o->batch[k].count = k < o->batch_count ? absurd_count(rng) : 0;
+            o->batch[k].due_ns = k < o->batch_count ? due_ns : 0;
+        }
+        o->waiting_tokens = maybe(rng, 3, absurd_count(rng), 0);
+        o->fallback_count = maybe(rng, 20, absurd_count(rng), NO_COUNT);
+        o->start_p50_ns = num_mul_sat(absurd_count(rng), SECOND_NS / 8);
         o->waiting_state = (uint8_t)rng_range(rng, 0, SIGNAL_FAILED);
         o->waiting_requests = maybe(rng, 3, absurd_count(rng), 0);
         o->in_flight_requests = maybe(rng, 2, absurd_count(rng), 0);
@@ -183,8 +196,11 @@ static void random_observation(struct rng *rng, struct world *w)
         o->schedule_next_ns = maybe(rng, 4, w->o.wall_ns + MINUTE_NS, TIME_NONE);
         o->start_p90_ns = num_mul_sat(absurd_count(rng), SECOND_NS / 4);
         o->spent_today = absurd_value(rng);
-        for (size_t k = 0; k < CLASSES_PER_POOL_MAX; k++)
+        for (size_t k = 0; k < CLASSES_PER_POOL_MAX; k++) {
             o->class_notice[k] = maybe(rng, 10, absurd_count(rng), 0);
+            o->class_ready[k] = maybe(rng, 3, absurd_count(rng), 0);
+            o->class_pending[k] = maybe(rng, 3, absurd_count(rng), 0);
+        }
     }
     w->config.replicas = absurd_count(rng);
     w->config.exact = chance(rng, 2) ? absurd_value(rng) : (double)NAN;
@@ -203,7 +219,7 @@ static bool trail_has(const struct decision *d, enum stage_id stage)
 }
 
 /* The sentence that did not hold, or NULL. */
-static const char *broken(const struct world *w, size_t i)
+static inline const char *broken(const struct world *w, size_t i)
 {
     const struct decision *d = &w->d[i];
     const struct pool_spec *pool = &w->pool[i];

@@ -63,10 +63,30 @@ static void fault_83_a_negative_price_is_refused_and_a_missing_one_is_no_price_o
     world_free(w);
 }
 
+/* Neither "nothing was spent" nor "all is spent, scale to the minimum": nobody knows. */
+static void R14_a_sum_that_cannot_be_adds_nothing_and_stops_nothing(void **state)
+{
+    (void)state;
+    static const double sums[] = {-1, -INFINITY, INFINITY, 1e300};
+    for (size_t i = 0; i < COUNT_OF(sums); i++) {
+        struct world *w = world_new();
+        w->pool[0].cost.daily_budget = 100;
+        w->pool[0].cost.step[0].action = BUDGET_SCALE_TO_MIN;
+        w->pool[0].cost.step_count = 1;
+        world_start(w, 5);
+        w->o.pool[0].spent_today = sums[i];
+        assert_int_equal(world_ask(w, SECOND_NS, 9), 5);
+        assert_int_equal(world_ask(w, SECOND_NS, 5), 5);
+        assert_int_equal(world_ask(w, SECOND_NS, 4), 4);
+        world_free(w);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(fault_82_a_budget_that_is_spent_in_a_spike_adds_nothing_and_stops_nothing),
+        cmocka_unit_test(R14_a_sum_that_cannot_be_adds_nothing_and_stops_nothing),
         cmocka_unit_test(fault_82_an_urgent_demand_does_not_pass_a_spent_budget),
         cmocka_unit_test(
             fault_83_a_negative_price_is_refused_and_a_missing_one_is_no_price_of_zero),
