@@ -20,6 +20,7 @@ struct keda_trigger {
     double threshold;
     double activation; /* active above it */
     bool null_is_zero; /* nothing measured counts as 0 */
+    bool cached;       /* the HPA gets what the last poll found */
 };
 
 enum keda_fallback {
@@ -64,8 +65,11 @@ struct keda_state {
     uint8_t error; /* some trigger had no number at the last poll */
     uint8_t reserved[6];
 };
+enum keda_cache { KEDA_CACHE_EMPTY, KEDA_CACHE_VALUE, KEDA_CACHE_ERROR };
 struct keda_trigger_state {
     int64_t failures; /* in a row */
+    double value;     /* of the last poll, for a trigger whose metrics are cached */
+    int64_t cache;    /* enum keda_cache */
 };
 
 #define KEDA_OPTION_COUNT 19

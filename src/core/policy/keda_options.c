@@ -50,6 +50,10 @@ static const struct opt trigger_rows[] = {
      .help = "Aimed at; a whole percent for Utilization."},
     NUMBER_OPT("activationThreshold", keda_trigger, activation, 0, 1e12, 0, "",
                "The trigger is active above it."),
+    BOOL_OPT(
+        "useCachedMetrics", keda_trigger, cached, 0,
+        "Between two polls the HorizontalPodAutoscaler gets what the last poll found; otherwise "
+        "it looks itself at every turn."),
     BOOL_OPT("ignoreNullValues", keda_trigger, null_is_zero, 1,
              "Nothing measured is 0, as in the peer; of a guarded pool it still lowers nothing."),
 };

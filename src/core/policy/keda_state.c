@@ -94,6 +94,11 @@ void keda_state_init(const struct pool_spec *pool, const void *config_, void *st
 bool keda_state_valid(const struct pool_spec *pool, const void *config_, const void *state)
 {
     const struct keda_config *config = config_;
+    const struct keda_trigger_state *trigger =
+        (const struct keda_trigger_state *)((const struct keda_state *)state + 1);
+    for (size_t i = 0; i < keda_trigger_count(pool, config); i++)
+        if (trigger[i].cache < KEDA_CACHE_EMPTY || trigger[i].cache > KEDA_CACHE_ERROR)
+            return false;
     return hpa_parts_valid(&config->hpa, keda_metric_count(pool, config),
                            keda_hpa_state(pool, config, state));
 }

@@ -7,6 +7,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "core/policy.h"
 #include "core/slide_max.h"
 
 enum knative_metric {
@@ -70,5 +71,9 @@ struct knative_answer {
 struct knative_answer knative_scale(const struct knative_config *config,
                                     struct knative_state *state, struct slide_max *delay,
                                     int64_t now_ns, const struct knative_load *load);
+
+#define KNATIVE_OPTION_COUNT 19
+extern const struct opt knative_options[KNATIVE_OPTION_COUNT];
+enum rc knative_check(const struct pool_spec *pool, const void *config, struct diag *diag);
 
 #endif

@@ -321,6 +321,35 @@ static void polls_and_turns_of_the_hpa_keep_their_own_time(void **state)
     world_free(w);
 }
 
+/* Value b in the middle between two polls: the HPA sees it, or what the last poll found. */
+static void with_cached_metrics_the_hpa_gets_what_the_last_poll_found(void **state)
+{
+    (void)state;
+    for (int cached = 0; cached <= 1; cached++) {
+        struct world *w = keda_world(1);
+        trigger(0, "a", 10, 0);
+        config.trigger[0].cached = cached != 0;
+        world_start(w, 2);
+        assert_int_equal(poll(w, 20), 2); /* a poll and a turn, then a turn */
+        w->now_ns += 15 * SECOND_NS;
+        put(w, "a", 20);
+        (void)world_tick(w, 0); /* the poll */
+        w->now_ns += 15 * SECOND_NS;
+        put(w, "a", 40);
+        (void)world_tick(w, 0); /* a turn of the HPA alone */
+        assert_int_equal(w->d[0].desired, cached != 0 ? 2 : 4);
+        w->now_ns += 15 * SECOND_NS;
+        put(w, "a", 40);
+        (void)world_tick(w, 0); /* the next poll */
+        assert_int_equal(w->d[0].desired, 4);
+        w->now_ns += 15 * SECOND_NS;
+        put(w, "a", NAN);
+        (void)world_tick(w, 0); /* a failure that no poll has found yet */
+        assert_int_equal(w->d[0].proposal.abstain, cached == 0);
+        world_free(w);
+    }
+}
+
 static void what_fits_nothing_is_refused(void **state)
 {
     (void)state;
@@ -393,6 +422,7 @@ int main(void)
         cmocka_unit_test(a_formula_may_do_without_a_trigger_that_failed_for_long),
         cmocka_unit_test(one_trigger_in_error_does_not_keep_the_others_from_waking),
         cmocka_unit_test(polls_and_turns_of_the_hpa_keep_their_own_time),
+        cmocka_unit_test(with_cached_metrics_the_hpa_gets_what_the_last_poll_found),
         cmocka_unit_test(what_fits_nothing_is_refused),
         cmocka_unit_test(a_changed_configuration_keeps_what_the_loops_remember),
     };
