@@ -176,6 +176,12 @@ static const struct opt_choice action_choices[] = {
     {"enable-spot", BUDGET_ENABLE_SPOT, "all replicas may be spot"},
     {NULL, 0, NULL},
 };
+static const struct opt_choice interruption_choices[] = {
+    {"any-class", INTERRUPTION_ANY_CLASS, "a replica of any class that is not taken back"},
+    {"migrate-to-on-demand", INTERRUPTION_ON_DEMAND,
+     "no spot replica at all is started until spotRest is over"},
+    {NULL, 0, NULL},
+};
 static const struct opt step_options[] = {
     ENUM_OPT("action", budget_step_spec, action, action_choices, BUDGET_SCALE_TO_MIN,
              "What is done."),
@@ -212,6 +218,11 @@ const struct opt cost_options[] = {
              "Spot replicas evenly over their classes, not the cheapest first."),
     DURATION_OPT("spotRest", cost_spec, spot_rest_ns, 0, DAY_S, 600,
                  "A spot class of which replicas were taken back gets no new ones for so long."),
+    ENUM_OPT("onInterruption", cost_spec, interruption, interruption_choices,
+             INTERRUPTION_ANY_CLASS, "What takes the place of a spot replica under notice."),
+    DURATION_OPT("interruptionTimeout", cost_spec, interruption_timeout_ns, 0, DAY_S, 30,
+                 "A spot replica under notice for so long is drained, whether another one is ready "
+                 "or not."),
 };
 
 const struct opt class_options[] = {

@@ -275,6 +275,7 @@ static enum rc check_values(const struct pool_spec *s, struct diag *diag)
         {"cost.dailyBudget", s->cost.daily_budget, 0, 1e12, true},
         {"cost.fallbackAtPercent", s->cost.fallback_percent, 0, 100, true},
         {"cost.spotRest", seconds_of(s->cost.spot_rest_ns), 0, 86400, false},
+        {"cost.interruptionTimeout", seconds_of(s->cost.interruption_timeout_ns), 0, 86400, false},
         {"cost.maxSpotPercent", s->cost.spot_max_percent, 0, 100, false},
         {"cost.spotMaxPrice", s->cost.spot_max_price, 0, 1e9, true},
     };

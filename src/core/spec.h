@@ -140,6 +140,9 @@ struct budget_step_spec {
     int64_t after_ns; /* money must still be spent for so long after the step before */
 };
 
+/* What takes the place of a spot replica under notice. */
+enum interruption { INTERRUPTION_ANY_CLASS, INTERRUPTION_ON_DEMAND };
+
 struct cost_spec {
     double max_per_hour;                              /* NAN = none */
     double daily_budget;                              /* NAN = none */
@@ -152,6 +155,9 @@ struct cost_spec {
     bool spot_first;         /* before on-demand, otherwise only when that is full */
     bool spot_spread;        /* evenly over the spot classes, otherwise the cheapest first */
     int64_t spot_rest_ns;    /* a class that was taken back gets nothing new for so long */
+    int interruption;        /* enum interruption */
+    int64_t
+        interruption_timeout_ns; /* what is under notice for so long is drained, replaced or not */
 };
 
 struct pool_spec {

@@ -118,6 +118,8 @@ enum rc notice_take(struct reconcile *r, uint64_t id, bool up, struct diag *diag
     if (replica->row.notice == up)
         return RC_OK;
     replica->row.notice = up;
+    replica->notice_ns = r->now_ns;
+    schedule(r, num_add_sat(r->now_ns, pool_of(r, replica)->core->cost.interruption_timeout_ns));
     note(r, pool_of(r, replica), replica, "replica-notice",
          up ? "its capacity will be taken away" : "its capacity stays");
     tick_early(r, pool_of(r, replica), TICK_REPLICA);

@@ -39,6 +39,7 @@ struct replica {
     enum drain_goal goal;
     uint64_t drain_generation; /* routes of this generation say that it drains */
     uint64_t confirmed;        /* gateways that answered, by bit */
+    int64_t notice_ns;         /* of its notice, while row.notice */
     int64_t suspects;          /* complaints since suspect_ns */
     int64_t suspect_ns;
 };

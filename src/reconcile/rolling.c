@@ -1,6 +1,7 @@
 /* rolling.c - replacing replicas whose target changed, whose capacity is taken away or that an
  * operator does not want: one by one, new before old where there is room, drained. A revision that
  * does not become ready stops it there (R13). */
+#include "base/num.h"
 #include "reconcile/parts.h"
 
 /* A newcomer that was refused for want of room: only the old one can make it. */
@@ -84,10 +85,23 @@ void rolling_plan(struct reconcile *r, struct pool *pool)
     pool->surging = may && (pool->surging || p.unproven == 0) && has_room(r, pool);
 }
 
+/* Capacity that is about to be taken away is not waited for until it is: what streams shall end. */
+static void drain_overdue(struct reconcile *r, struct pool *pool)
+{
+    const int64_t limit_ns = pool->core->cost.interruption_timeout_ns;
+    for (size_t i = pool->replica_count; i-- > 0 && actions_room(r);) {
+        struct replica *replica = pool->replica[i];
+        if (replica->row.notice && replica->row.state == REPLICA_READY &&
+            num_add_sat(r->now_ns, -replica->notice_ns) >= limit_ns)
+            drain_begin(r, replica, DRAIN_REPLACE);
+    }
+}
+
 /* One more than wanted may exist for a while; without room for it the old one goes first, as long
  * as all that are wanted serve. */
 void rolling_step(struct reconcile *r, struct pool *pool)
 {
+    drain_overdue(r, pool);
     const struct progress p = progress_of(pool);
     const bool spare = pool->count[REPLICA_READY] > pool->desired;
     if (p.leaving == 0 || p.going > 0 || pool->count[REPLICA_READY] < pool->desired ||

@@ -79,12 +79,19 @@ static void spend(struct stage_context *c, const struct budget_view *view)
 
 /* ---- classes ---- */
 
-/* Spot classes that were taken back a moment ago are not asked again at once. */
+static bool is_spot(const struct stage_context *c, size_t class)
+{
+    return c->pool->class_[class].kind == CAPACITY_SPOT;
+}
+
+/* Spot classes that were taken back a moment ago are not asked again at once, or none at all is. */
 static void rest(struct stage_context *c, struct fleet_state *s)
 {
+    uint32_t spot = 0;
     for (size_t i = 0; i < c->pool->class_count; i++) {
-        if (c->pool->class_[i].kind != CAPACITY_SPOT)
+        if (!is_spot(c, i))
             continue;
+        spot |= 1U << i;
         if (c->observation->class_notice[i] > 0)
             s->taken_ns[i] = c->now_ns;
         if (s->taken_ns[i] != TIME_NONE &&
@@ -93,6 +100,8 @@ static void rest(struct stage_context *c, struct fleet_state *s)
         else
             s->taken_ns[i] = TIME_NONE;
     }
+    if (c->terms.resting != 0 && c->pool->cost.interruption == INTERRUPTION_ON_DEMAND)
+        c->terms.resting = spot;
 }
 
 static void apply(struct stage_context *c)

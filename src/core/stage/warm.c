@@ -31,6 +31,17 @@ static void state_init(const struct pool_spec *pool, void *state, int64_t now_ns
         (struct warm_state){.short_since_ns = TIME_NONE, .granted = REPLICAS_MAX};
 }
 
+/* Warm ones that this very tick makes serve are gone: to keep as many would start others in their
+ * place, past the delay. */
+static int64_t left_of(const struct stage_context *c)
+{
+    const struct pool_observation *o = c->observation;
+    const int64_t there = num_add_sat(num_clamp(o->ready, 0, REPLICAS_MAX),
+                                      num_clamp(o->pending, 0, REPLICAS_MAX));
+    const int64_t woken = c->pool->warm.use ? num_clamp(c->count - there, 0, REPLICAS_MAX) : 0;
+    return num_clamp(o->warm, 0, REPLICAS_MAX) - woken;
+}
+
 static void apply(struct stage_context *c)
 {
     struct warm_state *s = c->state;
@@ -39,7 +50,7 @@ static void apply(struct stage_context *c)
     const int64_t target =
         num_clamp(num_to_int(ceil((double)max * spec->percent / 100), 0, REPLICAS_MAX), 0,
                   num_clamp(max - c->count, 0, REPLICAS_MAX));
-    const int64_t have = num_clamp(c->observation->warm, 0, target);
+    const int64_t have = num_clamp(left_of(c), 0, target);
     if (have >= target || s->granted >= REPLICAS_MAX) {
         s->short_since_ns = TIME_NONE;
         s->granted = have >= target ? target : REPLICAS_MAX;

@@ -9,7 +9,7 @@
 
 /* ---- what a case may set ---- */
 
-enum setting_kind { SET_INT, SET_NUMBER, SET_DURATION, SET_BOOL };
+enum setting_kind { SET_INT, SET_NUMBER, SET_DURATION, SET_BOOL, SET_ENUM };
 static const struct {
     const char *name;
     enum setting_kind kind;
@@ -51,6 +51,7 @@ static const struct {
     {"preferSpot", SET_BOOL, offsetof(struct pool_spec, cost.spot_first)},
     {"spreadSpot", SET_BOOL, offsetof(struct pool_spec, cost.spot_spread)},
     {"spotRest", SET_DURATION, offsetof(struct pool_spec, cost.spot_rest_ns)},
+    {"onDemandInstead", SET_ENUM, offsetof(struct pool_spec, cost.interruption)},
     {"price", SET_NUMBER, offsetof(struct pool_spec, class_[0].price_per_hour)},
 };
 
@@ -86,8 +87,13 @@ static void set_member(struct pool_spec *pool, size_t i, struct span value)
     } else {
         assert_int_equal(num_parse_int(value, &number), RC_OK);
         const bool truth = number != 0;
-        memcpy(at, settings[i].kind == SET_BOOL ? (const void *)&truth : (const void *)&number,
-               settings[i].kind == SET_BOOL ? sizeof(truth) : sizeof(number));
+        const int choice = (int)number;
+        if (settings[i].kind == SET_BOOL)
+            memcpy(at, &truth, sizeof(truth));
+        else if (settings[i].kind == SET_ENUM)
+            memcpy(at, &choice, sizeof(choice));
+        else
+            memcpy(at, &number, sizeof(number));
     }
 }
 

@@ -356,6 +356,9 @@ static void warm_replicas_are_replenished_in_batches_after_a_delay(void **state)
         assert_int_equal(w->d[0].warm, steps[i].expect);
     }
     assert_int_equal(world_ask(w, SECOND_NS, 45), 45);
+    assert_int_equal(w->d[0].warm, 0); /* all of them serve from now on */
+    w->o.pool[0].ready = 45;
+    assert_int_equal(world_ask(w, SECOND_NS, 45), 45);
     assert_int_equal(w->d[0].warm, 5); /* together they stay within the maximum */
     world_free(w);
 }
