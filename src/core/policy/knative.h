@@ -74,6 +74,6 @@ struct knative_answer knative_scale(const struct knative_config *config,
 
 #define KNATIVE_OPTION_COUNT 19
 extern const struct opt knative_options[KNATIVE_OPTION_COUNT];
-enum rc knative_check(const struct pool_spec *pool, const void *config, struct diag *diag);
+enum rc knative_options_check(const struct pool_spec *pool, const void *config, struct diag *diag);
 
 #endif

@@ -62,7 +62,7 @@ const struct opt knative_options[KNATIVE_OPTION_COUNT] = {
                  "A start may take this long, and 30 s more, before it is given up."),
 };
 
-enum rc knative_check(const struct pool_spec *pool, const void *config_, struct diag *diag)
+enum rc knative_options_check(const struct pool_spec *pool, const void *config_, struct diag *diag)
 {
     const struct knative_config *config = config_;
     (void)pool;

@@ -36,8 +36,8 @@ static void state_init(const struct pool_spec *pool, void *state, int64_t now_ns
 static int64_t left_of(const struct stage_context *c)
 {
     const struct pool_observation *o = c->observation;
-    const int64_t there = num_add_sat(num_clamp(o->ready, 0, REPLICAS_MAX),
-                                      num_clamp(o->pending, 0, REPLICAS_MAX));
+    const int64_t there =
+        num_add_sat(num_clamp(o->ready, 0, REPLICAS_MAX), num_clamp(o->pending, 0, REPLICAS_MAX));
     const int64_t woken = c->pool->warm.use ? num_clamp(c->count - there, 0, REPLICAS_MAX) : 0;
     return num_clamp(o->warm, 0, REPLICAS_MAX) - woken;
 }
