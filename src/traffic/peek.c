@@ -220,8 +220,11 @@ static void settle_json(struct peek *peek, enum jscan_state state)
         peek->state = PEEK_BROKEN;
         break;
     }
-    if (peek->session == 0)
+    /* Of a body that is whole; what comes behind its end takes that back. */
+    if (peek->session == 0 || peek->session_of_user) {
         peek->session = peek->state == PEEK_DONE ? peek->user_session : 0;
+        peek->session_of_user = peek->session != 0;
+    }
 }
 
 enum peek_format peek_format_of(struct span content_type)

@@ -53,6 +53,7 @@ struct peek {
     enum peek_format format;
     uint64_t offset;
     uint64_t user_session;
+    bool session_of_user; /* session is user_session */
     union {
         struct jscan scan;
         struct form form;
