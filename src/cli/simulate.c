@@ -24,6 +24,13 @@ struct simulate_options {
     const char *policy;
     const char *options;
     const char *lengths;
+    const char *decode;
+    int64_t transfer_ns;
+    int64_t transfer_per_token_ns;
+    int64_t scrape_delay_ns;
+    double scrape_gaps;
+    double interruptions;
+    int64_t notice_ns;
     int64_t startup_ns;
     double spread;
     int64_t initial;
@@ -87,6 +94,20 @@ static const struct cli_opt simulate_options[] = {
             "Pairs of lengths for totals: a list, or a request trace."),
     CLI_OPT(NUMBER, struct simulate_options, cv, "cv", "NUMBER", "1", 0.1, 10,
             "Variation of the gaps between requests made from totals; 1 is Poisson."),
+    CLI_OPT(TEXT, struct simulate_options, decode, "decode-profile", "NAME", NULL, 0, 0,
+            "Of the decode pool, where the pool is half of a pair with roles."),
+    CLI_OPT(DURATION, struct simulate_options, transfer_ns, "transfer", "DURATION", "10ms", 0, 3600,
+            "Of the KV cache from prefill to decode, and"),
+    CLI_OPT(DURATION, struct simulate_options, transfer_per_token_ns, "transfer-per-token",
+            "DURATION", "0s", 0, 1, "for each prompt token."),
+    CLI_OPT(NUMBER, struct simulate_options, interruptions, "interruptions", "NUMBER", "0", 0, 1e6,
+            "Per hour and replica of a spot class: it is taken back, after"),
+    CLI_OPT(DURATION, struct simulate_options, notice_ns, "notice", "DURATION", "2m", 0, 86400,
+            "of notice."),
+    CLI_OPT(DURATION, struct simulate_options, scrape_delay_ns, "scrape-delay", "DURATION", "0s", 0,
+            600, "Age of what the engines' metrics pages say when it is told."),
+    CLI_OPT(NUMBER, struct simulate_options, scrape_gaps, "scrape-gaps", "RATIO", "0", 0, 1,
+            "Share of scrapes that fail."),
     CLI_SWITCH(struct simulate_options, warm, "warm",
                "Plays the trace twice and counts the second time."),
     CLI_OPT(INT, struct simulate_options, seed, "seed", "N", "1", 0, 0, "Seed of all chance."),
@@ -127,6 +148,8 @@ static void print_words(const struct simulation_spec *spec, const struct simulat
     printf("replicas: %lld starts, %lld at most, %.0f replica-seconds, %.2f GPU-hours\n",
            (long long)r->replica_starts, (long long)r->replicas_most, r->replica_seconds,
            r->gpu_hours);
+    if (r->cost > 0)
+        printf("cost %.2f\n", r->cost);
     printf("scaled up %lld times, down %lld times, %lld reversals; decisions %016llx\n",
            (long long)r->scale_ups, (long long)r->scale_downs, (long long)r->reversals,
            (unsigned long long)r->decision_hash);
@@ -283,12 +306,21 @@ static int run(int argc, char **argv)
         return command_usage_error(&command_simulate,
                                    "--options belongs to the built-in pool; a configuration has "
                                    "its own");
+    struct engine_profile decode;
     struct simulation_spec spec = {.startup = startup_of_total(o.startup_ns),
                                    .startup_sigma = o.spread,
                                    .initial = o.initial,
                                    .seed = (uint64_t)o.seed,
-                                   .chaos = o.chaos};
-    if (profile_load(o.profile, &spec.profile, &diag) != RC_OK)
+                                   .chaos = o.chaos,
+                                   .decode = o.decode != NULL ? &decode : NULL,
+                                   .transfer_ns = o.transfer_ns,
+                                   .transfer_per_token_ns = o.transfer_per_token_ns,
+                                   .scrape_delay_ns = o.scrape_delay_ns,
+                                   .scrape_gaps = o.scrape_gaps,
+                                   .interruptions_per_hour = o.interruptions,
+                                   .notice_ns = o.notice_ns};
+    if (profile_load(o.profile, &spec.profile, &diag) != RC_OK ||
+        (o.decode != NULL && profile_load(o.decode, &decode, &diag) != RC_OK))
         return command_failed(&command_simulate, &diag);
     return run_config(&o, &spec);
 }

@@ -27,7 +27,11 @@
     X(RELOAD, "reload", true)                                                                      \
     X(PIN, "pin", true)                                                                            \
     X(PAUSE, "pause", true)                                                                        \
-    X(FOREIGN, "foreign", false)
+    X(FOREIGN, "foreign", false)                                                                   \
+    X(LEASE, "lease-lost", true)                                                                   \
+    X(LEADER, "leader-changes", false)                                                             \
+    X(BUDGET, "budget-unreadable", true)                                                           \
+    X(SPOT, "spot-storm", false)
 
 enum chaos_fault {
 #define CHAOS_ENUM(id, name, lasts) CHAOS_##id,

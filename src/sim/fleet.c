@@ -93,11 +93,12 @@ int64_t fleet_room(const struct world *world, size_t pool)
                : (int64_t)(world->spec.gpus / each + 1e-9);
 }
 
-static void hold(struct world *world, size_t pool, int sign)
+static void hold(struct world *world, const struct body *body, int sign)
 {
     count_time(world);
     world->holding += sign;
-    world->gpus_used += sign * gpus_of(world, pool);
+    world->gpus_used += sign * spot_gpus(world, body->pool, body->class_);
+    world->price += sign * spot_price(world, body->pool, body->class_);
     if (world->holding > world->result.replicas_most)
         world->result.replicas_most = world->holding;
     if (world->spec.gpus < REPLICAS_MAX)
@@ -143,6 +144,7 @@ static void become_ready(struct world *world, struct body *body)
         return;
     }
     body->state = BODY_READY;
+    spot_expect(world, body);
     const double crashes = world->pool[body->pool].crashes_per_hour;
     if (crashes > 0) {
         const int64_t after_ns = ns_of_seconds(rng_exponential(&world->rng, 3600 / crashes));
@@ -159,9 +161,19 @@ void fleet_begin(struct world *world, size_t pool, int64_t count)
         struct body *body = add_body(world, pool, world->body_count + 1);
         if (body == NULL)
             return;
-        hold(world, pool, 1);
+        hold(world, body, 1);
         become_ready(world, body);
-        tell_news(world, body, NEWS_FOUND, PHASE_LOADING, "");
+    }
+}
+
+void fleet_found(struct world *world)
+{
+    for (size_t i = 0; i < world->alive_count; i++) {
+        const struct body *body = &world->body[world->alive[i]];
+        if (body->state == BODY_READY)
+            tell_news(world, body, NEWS_FOUND, PHASE_LOADING, "");
+        else if (body->state == BODY_STARTING)
+            tell_news(world, body, NEWS_FOUND, PHASE_LAUNCHED, "");
     }
 }
 
@@ -180,15 +192,18 @@ void fleet_start(struct world *world, size_t pool, uint64_t id, uint16_t class_)
     body->startup = startup_vary(&own->startup, own->startup_sigma, &world->rng);
     for (size_t i = 0; slow && i < STARTUP_PHASES; i++)
         body->startup.phase_ns[i] *= SLOW_FACTOR;
-    if (refused || world->gpus_used + gpus_of(world, pool) > world->spec.gpus + 1e-9) {
+    const bool node = spot_has_node(world, pool, class_);
+    if (refused || !node ||
+        world->gpus_used + spot_gpus(world, pool, class_) > world->spec.gpus + 1e-9) {
         body->state = BODY_GONE;
         bury(world, body);
         rules_failed(world, pool);
-        tell_news(world, body, NEWS_REFUSED, PHASE_SCHEDULED, "no GPU is free");
+        tell_news(world, body, NEWS_REFUSED, PHASE_SCHEDULED,
+                  node ? "no GPU is free" : "no node of its class is free");
         return;
     }
     world->result.replica_starts += count_scores(world, world->now_ns);
-    hold(world, pool, 1);
+    hold(world, body, 1);
     world_plan(world, world->now_ns, HAPPENS_START, index_of(world, body), body->version);
 }
 
@@ -232,7 +247,7 @@ void fleet_end(struct world *world, struct body *body, const char *why)
     body->engine = NULL;
     bury(world, body);
     tell_news(world, body, was_ready ? NEWS_GONE : NEWS_FAILED, PHASE_LAUNCHED, why);
-    hold(world, body->pool, -1);
+    hold(world, body, -1);
     drop_calls(world, id);
 }
 
@@ -328,10 +343,7 @@ bool fleet_submit(struct world *world, uint32_t index)
     struct call *call = front_call(world, index);
     call->body = (uint32_t)index_of(world, body);
     call->engine_id = ++world->tries << 24 | index;
-    const struct engine_request request = {.id = call->engine_id,
-                                           .prompt_tokens = call->prompt_tokens,
-                                           .output_tokens = call->output_tokens,
-                                           .cached_tokens = call->cached_tokens};
+    const struct engine_request request = carry_ask(world, call);
     if (engine_submit(body->engine, world->now_ns, &request, NULL) != RC_OK)
         return false;
     body->in_flight++;
@@ -357,8 +369,16 @@ void fleet_happens(struct world *world, const struct agenda_item *item)
     case HAPPENS_END:
         fleet_end(world, body, "ended as asked");
         return;
+    case HAPPENS_NOTICE:
+        if (body->state == BODY_READY)
+            spot_notice(world, body, world->pool[body->pool].class_[body->class_].notice_ns);
+        return;
+    case HAPPENS_TAKEN:
+        fleet_end(world, body, "its spot capacity was taken back");
+        return;
     case HAPPENS_FRONT:
     case HAPPENS_CONTROL:
+    case HAPPENS_CARRIED:
         return;
     }
 }

@@ -38,13 +38,13 @@ static void end_call(struct world *world, uint32_t index, bool whole, bool refus
     world->call_free = index;
 }
 
+/* Behind the first byte it is no refusal but an answer that was cut. */
 static void refuse(struct world *world, uint32_t index)
 {
-    end_call(world, index, false, true);
+    end_call(world, index, false, !world->call[index].byte);
 }
 
-/* An answer of the dispatcher about a call. A try that fails at once is tried again at once. */
-static void follow(struct world *world, uint32_t index, struct dispatch_answer answer)
+void front_follow(struct world *world, uint32_t index, struct dispatch_answer answer)
 {
     struct call *call = &world->call[index];
     const size_t pool = call->pool;
@@ -88,6 +88,7 @@ void front_arrive(struct world *world)
     world->result.requests += count_scores(world, world->now_ns);
     world->call[index] = (struct call){.state = CALL_HELD,
                                        .pool = a.pool,
+                                       .entry = a.pool,
                                        .arrived_ns = world->now_ns,
                                        .first_ns = TIME_NONE,
                                        .prompt_tokens = a.prompt_tokens > 0 ? a.prompt_tokens : 1,
@@ -100,7 +101,7 @@ void front_arrive(struct world *world)
                                     .prompt_tokens = world->call[index].prompt_tokens,
                                     .output_tokens_max = world->call[index].output_tokens,
                                     .stream = true};
-    follow(world, index, dispatch_arrive(world->front[a.pool], &arrival, world->now_ns));
+    front_follow(world, index, dispatch_arrive(world->front[a.pool], &arrival, world->now_ns));
 }
 
 void front_try_failed(struct world *world, uint32_t index, enum outcome cause)
@@ -109,7 +110,7 @@ void front_try_failed(struct world *world, uint32_t index, enum outcome cause)
     struct dispatch *front = world->front[call->pool];
     world->front_dirty[call->pool] = true;
     if (!call->byte) {
-        follow(world, index, dispatch_retry(front, call->handle, cause, world->now_ns));
+        front_follow(world, index, dispatch_retry(front, call->handle, cause, world->now_ns));
         return;
     }
     const struct usage usage = USAGE_NONE;
@@ -133,9 +134,10 @@ void front_engine_event(struct world *world, struct body *body, const struct eng
     case ENGINE_PREEMPTED:
         return;
     case ENGINE_FIRST_TOKEN:
+        if (!call->byte)
+            call->first_ns = event->at_ns;
         call->byte = true;
-        call->first_ns = event->at_ns;
-        call->generated = 1;
+        call->generated++;
         dispatch_first_byte(front, call->handle, event->at_ns);
         dispatch_tokens(front, call->handle, 1, event->at_ns);
         return;
@@ -149,6 +151,10 @@ void front_engine_event(struct world *world, struct body *body, const struct eng
                                     .cached_tokens = call->cached_tokens};
         body->in_flight--;
         dispatch_finish(front, call->handle, OUTCOME_OK, &usage, world->now_ns);
+        if (carry_begins(world, call)) {
+            carry_start(world, index);
+            return;
+        }
         if (call->generated != call->output_tokens)
             check_broken(world, "an answer has %lld tokens of %lld", (long long)call->generated,
                          (long long)call->output_tokens);
@@ -163,10 +169,10 @@ static void say(struct world *world, size_t pool, const struct dispatch_event *e
     struct up up = {.pool = pool, .replica = event->replica, .generation = event->generation};
     switch (event->kind) {
     case DISPATCH_ASSIGNED:
-        follow(world, (uint32_t)event->cookie,
-               (struct dispatch_answer){.verdict = VERDICT_ASSIGNED,
-                                        .request = event->request,
-                                        .replica = event->replica});
+        front_follow(world, (uint32_t)event->cookie,
+                     (struct dispatch_answer){.verdict = VERDICT_ASSIGNED,
+                                              .request = event->request,
+                                              .replica = event->replica});
         return;
     case DISPATCH_REFUSED:
         refuse(world, (uint32_t)event->cookie);

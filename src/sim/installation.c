@@ -151,6 +151,24 @@ enum rc installation_make(const struct config *config, struct installation **ret
     return RC_OK;
 }
 
+size_t installation_decode_pool(const struct installation *in, size_t pool)
+{
+    size_t first = 0;
+    for (size_t i = 0; i < in->spec.group_count; i++) {
+        const struct group_spec *group = in->spec.group[i].group;
+        const size_t count = group_pool_count(group);
+        const bool here =
+            pool - first < count && group_pool(group, pool - first)->role == ROLE_PREFILL;
+        for (size_t j = 0; here && j < count; j++)
+            if (group_pool(group, j)->role == ROLE_DECODE)
+                return first + j;
+        first += count;
+        if (first > pool)
+            break;
+    }
+    return SIZE_MAX;
+}
+
 void installation_free(struct installation *installation)
 {
     if (installation == NULL)

@@ -29,4 +29,8 @@ void installation_free(struct installation *installation);
  * the simulator; what the pool says nothing of stays as it is in *ret. */
 void installation_dispatch(const struct pool_config *pool, struct dispatch_config *ret);
 
+/* Where a pool of role prefill hands its requests on to: the one of role decode in its group;
+ * SIZE_MAX for any other. */
+size_t installation_decode_pool(const struct installation *installation, size_t pool);
+
 #endif

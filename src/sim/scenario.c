@@ -79,6 +79,12 @@ static bool fill_pool(struct play *p, size_t index)
     pool->never_ready = engine->never_ready;
     pool->slow = engine->slow;
     pool->crashes_per_hour = engine->crashes_per_hour;
+    pool->transfer_ns = engine->transfer_ns;
+    pool->transfer_per_token_ns = engine->transfer_per_token_ns;
+    pool->scrape_delay_ns = engine->scrape_delay_ns;
+    pool->scrape_gaps = engine->scrape_gaps;
+    pool->decode_pool = installation_decode_pool(p->installation[0], index);
+    pool->hands_on = pool->decode_pool != SIZE_MAX;
     return true;
 }
 
@@ -89,6 +95,8 @@ static bool read_engine(struct play *p, const struct tree *source, size_t index)
     problem_list_init(&problems);
     reader_init(&r, &problems, p->scenario->file, "engines");
     scenario_engine_read(&r, source, &p->engine[index]);
+    (void)scenario_classes_read(&r, p->engine[index].classes_source,
+                                &p->installation[0]->pool[index]->core, p->pool[index].class_);
     for (size_t i = 0; i < problems.count; i++)
         play_complain(p, "line %u: %s: %s", problems.item[i].line, problems.item[i].path,
                       problems.item[i].text);
@@ -189,7 +197,8 @@ static void operate(struct play *p, const struct scenario_step *step, enum event
     const int64_t wall_ns =
         WORLD_WALL_BEGIN_NS + world_now_ns(p->world); /* jumps are not told to operators */
     const struct event event = {.kind = kind,
-                                .up = step->verb == VERB_PAUSE,
+                                .up = step->verb == VERB_PAUSE || step->verb == VERB_BUDGET_LOST,
+                                .money = NAN,
                                 .pool = step->pool,
                                 .count = count,
                                 .next_count = NO_COUNT,
@@ -207,6 +216,22 @@ static void reload(struct play *p, const struct scenario_step *step)
     if (take_config(p, step->config_source) &&
         world_configure(p->world, &p->installation[p->config_count - 1]->spec) != RC_OK)
         play_complain(p, "the configuration was not taken");
+}
+
+static void storm(struct play *p, const struct scenario_step *step, size_t pool)
+{
+    const struct pool_spec *spec = &p->installation[0]->pool[pool]->core;
+    struct world_storm storm = {.class_ = SIZE_MAX,
+                                .share = step->share,
+                                .notice_ns = step->notice_ns,
+                                .lasts_ns = step->for_ns == 0 ? INT64_MAX : step->for_ns};
+    for (size_t i = 0; i < spec->class_count; i++)
+        if (strcmp(step->class_, spec->class_[i].name) == 0)
+            storm.class_ = i;
+    if (step->class_[0] != '\0' && storm.class_ == SIZE_MAX)
+        play_complain(p, "pool %s has no class \"%s\"", spec->name, step->class_);
+    else
+        world_take_back(p->world, pool, &storm);
 }
 
 static void take_step(struct play *p, const struct scenario_step *step)
@@ -245,8 +270,37 @@ static void take_step(struct play *p, const struct scenario_step *step)
     case VERB_SCHEDULE:
         operate(p, step, EVENT_SCHEDULE, step->replicas);
         return;
+    case VERB_FOREIGN:
+        operate(p, step, EVENT_FOREIGN, step->replicas);
+        return;
+    case VERB_BUDGET_LOST:
+    case VERB_BUDGET_FOUND:
+        operate(p, step, EVENT_MONEY, 0);
+        return;
     case VERB_RELOAD:
         reload(p, step);
+        return;
+    case VERB_STORM:
+        storm(p, step, index);
+        return;
+    case VERB_METRICS:
+        world_set_metrics(p->world, (enum world_metrics)step->metrics);
+        return;
+    case VERB_GPUS:
+        world_set_gpus(p->world, step->gpus);
+        return;
+    case VERB_LEASE:
+    case VERB_LEASE_LOST:
+        world_lease(p->world, step->verb == VERB_LEASE,
+                    step->for_ns == 0 ? TIME_NONE : step->for_ns);
+        return;
+    case VERB_STALL:
+    case VERB_GO_ON:
+        world_stall(p->world, step->verb == VERB_STALL);
+        return;
+    case VERB_TAKE_OVER:
+        if (world_succeed(p->world, step->state_lost) != RC_OK)
+            play_complain(p, "nobody took over");
         return;
     }
 }

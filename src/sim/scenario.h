@@ -4,10 +4,12 @@
  *   config: |            the configuration, as a file would hold it
  *   engines: {chat: {profile: 8b, startup: 30s, gpus...}}
  *   loads: [{pool: chat, pattern: steady, rate: 3, for: 10m, input: 500, output: 100}]
- *   steps: [{at: 5m, kill: chat, share: 0.6}, {at: 6m, expect: ["chat ready >= 3"]}]
+ *   steps: [{at: 5m, do: kill, pool: chat, share: 0.6}, {at: 6m, expect: ["chat ready >= 3"]}]
  *   run: 20m
  *   expect: ["lost == 0", "note crash-loop >= 1"]
  *
+ * A pool of role prefill hands its requests on to the one of role decode in its group. All verbs
+ * and options with their meaning: the tables in scenario_read.c, in words: docs/simulation.md.
  * Checkers of the world (world.h) hold in every scenario without being asked for. Pure. */
 #ifndef SLUICE_SIM_SCENARIO_H
 #define SLUICE_SIM_SCENARIO_H
@@ -36,6 +38,11 @@ struct scenario_engine {
     double never_ready;
     double slow;
     double crashes_per_hour;
+    int64_t transfer_ns; /* prefill: of the KV cache, and for each prompt token: */
+    int64_t transfer_per_token_ns;
+    int64_t scrape_delay_ns;
+    double scrape_gaps;
+    const struct tree *classes_source; /* by name: rows of struct world_class */
 };
 
 struct scenario_load {
@@ -67,6 +74,17 @@ enum scenario_verb {
     VERB_RESUME,
     VERB_RELOAD,
     VERB_SCHEDULE,
+    VERB_STORM,
+    VERB_METRICS,
+    VERB_GPUS,
+    VERB_FOREIGN,
+    VERB_BUDGET_LOST,
+    VERB_BUDGET_FOUND,
+    VERB_LEASE,
+    VERB_LEASE_LOST,
+    VERB_STALL,
+    VERB_GO_ON,
+    VERB_TAKE_OVER,
 };
 
 struct scenario_step {
@@ -77,6 +95,11 @@ struct scenario_step {
     int64_t replicas;
     int64_t by_ns;
     int64_t for_ns;
+    int64_t notice_ns; /* storm */
+    char class_[NAME_SIZE];
+    double gpus;
+    int metrics;                      /* enum world_metrics */
+    bool state_lost;                  /* take-over */
     const struct tree *engine_source; /* fault: rows of an engine, over those in force */
     const struct tree *config_source; /* reload: text */
     const struct tree *expect_source;
@@ -103,6 +126,10 @@ struct scenario *scenario_read(const char *file, struct span text, struct proble
 void scenario_free(struct scenario *scenario);
 /* Seeds that the file names, else one: 1. Returns how many. */
 size_t scenario_seeds(const struct scenario *scenario, uint64_t ret[SCENARIO_SEEDS_MAX]);
+/* Classes of one pool, by name. */
+bool scenario_classes_read(struct reader *r, const struct tree *source,
+                           const struct pool_spec *pool,
+                           struct world_class ret[CLASSES_PER_POOL_MAX]);
 void scenario_engine_read(struct reader *r, const struct tree *source, struct scenario_engine *ret);
 
 /* Plays it. What does not hold is appended to *report, a line each; true when there is none.

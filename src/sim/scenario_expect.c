@@ -37,6 +37,7 @@ OF_RUN(downs, scale_downs)
 OF_RUN(reversals, reversals)
 OF_RUN(hours, gpu_hours)
 OF_RUN(seconds, replica_seconds)
+OF_RUN(cost, cost)
 OF_POOL(desired, s->desired)
 OF_POOL(granted, s->granted)
 OF_POOL(ready, s->count[REPLICA_READY])
@@ -61,6 +62,7 @@ static const struct expect_row expect_rows[] = {
     {"reversals", run_reversals, NULL},
     {"gpuHours", run_hours, NULL},
     {"replicaSeconds", run_seconds, NULL},
+    {"cost", run_cost, NULL},
     {"desired", NULL, pool_desired},
     {"granted", NULL, pool_granted},
     {"ready", NULL, pool_ready},

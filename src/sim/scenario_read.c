@@ -28,9 +28,38 @@ static const struct opt_choice verb_choices[] = {
     {"resume", VERB_RESUME, "and lets it go"},
     {"reload", VERB_RELOAD, "another configuration"},
     {"schedule", VERB_SCHEDULE, "a scheduled floor of replicas"},
+    {"storm", VERB_STORM,
+     "spot capacity is taken back after a notice, and none is there for a time"},
+    {"metrics", VERB_METRICS, "the engines' pages say something else from now on"},
+    {"gpus", VERB_GPUS, "there are so many GPUs from now on"},
+    {"foreign", VERB_FOREIGN, "somebody else sets the count"},
+    {"budget-lost", VERB_BUDGET_LOST, "what is spent cannot be read"},
+    {"budget-found", VERB_BUDGET_FOUND, "it can again"},
+    {"lease", VERB_LEASE, "control may write, for a time"},
+    {"lease-lost", VERB_LEASE_LOST, "another one leads"},
+    {"stall", VERB_STALL, "control stands still"},
+    {"go-on", VERB_GO_ON, "and goes on"},
+    {"take-over", VERB_TAKE_OVER, "another control step takes over"},
     {NULL, 0, NULL},
 };
 
+static const struct opt_choice metrics_choices[] = {
+    {"fresh", METRICS_FRESH, "what is so"},
+    {"lost", METRICS_LOST, "nothing, and that is known"},
+    {"stale", METRICS_STALE, "nothing new"},
+    {"nan", METRICS_NAN, "no numbers"},
+    {"absurd", METRICS_ABSURD, "numbers beyond all bounds"},
+    {"negative", METRICS_NEGATIVE, "numbers below zero"},
+    {NULL, 0, NULL},
+};
+
+static const struct opt world_class_options[] = {
+    ROW_NUMBER(INT, "nodes", world_class, nodes, LIVE, 0, 1e6, 0, "", "0 is as many as asked for."),
+    ROW_NUMBER(NUMBER, "interruptionsPerHour", world_class, interruptions_per_hour, LIVE, 0, 1e6, 0,
+               "1/h", "Of each replica."),
+    ROW_NUMBER(DURATION, "notice", world_class, notice_ns, LIVE, 0, 86400, 120, "s",
+               "From the notice to the end."),
+};
 static const struct opt engine_options[] = {
     ROW_TEXT("profile", scenario_engine, profile, 0, LIVE, "8b", "Name of a known engine."),
     ROW_NUMBER(INT, "sequences", scenario_engine, sequences, LIVE, 0, 65536, 0, "", "Batch limit."),
@@ -49,6 +78,16 @@ static const struct opt engine_options[] = {
                "Share of starts that take five times as long."),
     ROW_NUMBER(NUMBER, "crashesPerHour", scenario_engine, crashes_per_hour, LIVE, 0, 1e6, 0, "1/h",
                "Of a ready replica."),
+    ROW_NUMBER(DURATION, "transfer", scenario_engine, transfer_ns, LIVE, 0, 3600, 0.01, "s",
+               "Prefill: of the KV cache to the decode pool, and"),
+    ROW_NUMBER(DURATION, "transferPerToken", scenario_engine, transfer_per_token_ns, LIVE, 0, 1, 0,
+               "s", "for each prompt token."),
+    ROW_NUMBER(DURATION, "scrapeDelay", scenario_engine, scrape_delay_ns, LIVE, 0, 600, 0, "s",
+               "Age of what the metrics pages say when it is told."),
+    ROW_NUMBER(NUMBER, "scrapeGaps", scenario_engine, scrape_gaps, LIVE, 0, 1, 0, "ratio",
+               "Share of scrapes that fail."),
+    ROW_TREE("classes", scenario_engine, classes_source, 0, LIVE, SCHEMA_MAP,
+             "By name of a class."),
 };
 static const struct opt load_options[] = {
     ROW_TEXT("pool", scenario_load, pool, OPT_FLAG_REQUIRED, LIVE, "", "Who is asked."),
@@ -74,6 +113,15 @@ static const struct opt step_options[] = {
     ROW_NUMBER(INT, "replicas", scenario_step, replicas, LIVE, 0, 1e6, 0, "replicas", "How many."),
     ROW_NUMBER(DURATION, "by", scenario_step, by_ns, LIVE, -1e9, 1e9, 0, "s", "How far."),
     ROW_NUMBER(DURATION, "for", scenario_step, for_ns, LIVE, 0, 1e7, 0, "s", "0 is without end."),
+    ROW_NUMBER(DURATION, "notice", scenario_step, notice_ns, LIVE, 0, 86400, 120, "s",
+               "Of a storm."),
+    ROW_TEXT("class", scenario_step, class_, 0, LIVE, "",
+             "Of a storm; each spot class unless said."),
+    ROW_NUMBER(NUMBER, "gpus", scenario_step, gpus, LIVE, 0, 1e6, 0, "GPUs", "All there are."),
+    ROW_ENUM("metrics", scenario_step, metrics, LIVE, metrics_choices, METRICS_FRESH,
+             "What pages say."),
+    ROW_NUMBER(BOOL, "stateLost", scenario_step, state_lost, LIVE, 0, 1, 0, "",
+               "Who takes over knows nothing of before."),
     ROW_TREE("engine", scenario_step, engine_source, 0, LIVE, "{}", "Options of an engine."),
     ROW_TREE("config", scenario_step, config_source, 0, LIVE, "{}", "Text of a configuration."),
     ROW_TREE("expect", scenario_step, expect_source, 0, LIVE, SCHEMA_TEXTS, "What must hold."),
@@ -94,6 +142,25 @@ static const struct opt scenario_options[] = {
 void scenario_engine_read(struct reader *r, const struct tree *source, struct scenario_engine *ret)
 {
     read_options(r, engine_options, COUNT_OF(engine_options), source, ret);
+}
+
+bool scenario_classes_read(struct reader *r, const struct tree *source,
+                           const struct pool_spec *pool,
+                           struct world_class ret[CLASSES_PER_POOL_MAX])
+{
+    for (const struct tree *node = source == NULL ? NULL : source->first; node != NULL;
+         node = node->next) {
+        size_t i = 0;
+        while (i < pool->class_count && !span_equal_text(node->key, pool->class_[i].name))
+            i++;
+        if (i == pool->class_count) {
+            reader_error(r, node, RC_UNKNOWN, "the pool has no class \"%.*s\"",
+                         SPAN_ARG(node->key));
+            return false;
+        }
+        read_options(r, world_class_options, COUNT_OF(world_class_options), node, &ret[i]);
+    }
+    return true;
 }
 
 static void check_steps(struct reader *r, const struct scenario *s)

@@ -4,10 +4,7 @@
 
 #include "sim/world_internal.h"
 
-#define ENGINE_SIGNALS 3
-
-/* Group of a pool and its place in it. */
-static size_t group_of(const struct world *world, size_t *pool)
+size_t scrape_group(const struct world *world, size_t *pool)
 {
     size_t group = 0;
     for (;; group++) {
@@ -36,47 +33,70 @@ static double spoiled(const struct world *world, double value)
     return value;
 }
 
-void scrape_engines(struct world *world, size_t pool)
+static struct scrape look(struct world *world, size_t pool)
 {
-    if (world->metrics == METRICS_STALE)
-        return;
-    size_t place = pool;
-    const size_t group = group_of(world, &place);
-    double running = 0;
-    double waiting = 0;
-    double kv = 0;
-    uint32_t ready = 0;
+    struct scrape s = {.at_ns = world->now_ns, .failed = world->metrics == METRICS_LOST};
+    const double gaps = world->pool[pool].scrape_gaps;
+    if (gaps > 0 && rng_unit(&world->rng) < gaps)
+        s.failed = true;
     for (size_t i = 0; i < world->alive_count; i++) {
         const struct body *body = &world->body[world->alive[i]];
         struct engine_load load;
         if (body->pool != pool || body->state != BODY_READY)
             continue;
         engine_load_of(body->engine, &load);
-        running += (double)load.running;
-        waiting += (double)load.waiting;
-        kv += (double)load.kv_blocks / (double)load.kv_capacity;
-        ready++;
+        s.value[0] += (double)load.running;
+        s.value[1] += (double)load.waiting;
+        s.value[2] += (double)load.kv_blocks / (double)load.kv_capacity;
+        s.ready++;
     }
-    const struct {
-        enum signal_id signal;
-        double value;
-    } told[ENGINE_SIGNALS] = {{SIGNAL_RUNNING_REQUESTS, running},
-                              {SIGNAL_WAITING_REQUESTS, waiting},
-                              {SIGNAL_KV_CACHE_USAGE, ready > 0 ? kv / ready : 0}};
-    const uint8_t state = (uint8_t)(world->metrics == METRICS_LOST ? SIGNAL_FAILED
-                                    : ready > 0                    ? SIGNAL_VALUE
-                                                                   : SIGNAL_ABSENT);
+    s.value[2] = s.ready > 0 ? s.value[2] / s.ready : 0;
+    for (size_t i = 0; i < ENGINE_SIGNALS; i++)
+        s.value[i] = spoiled(world, s.value[i]);
+    return s;
+}
+
+static void deliver(struct world *world, size_t pool, const struct scrape *s)
+{
+    static const enum signal_id signals[ENGINE_SIGNALS] = {
+        SIGNAL_RUNNING_REQUESTS, SIGNAL_WAITING_REQUESTS, SIGNAL_KV_CACHE_USAGE};
+    size_t place = pool;
+    const size_t group = scrape_group(world, &place);
+    const uint8_t state = (uint8_t)(s->failed      ? SIGNAL_FAILED
+                                    : s->ready > 0 ? SIGNAL_VALUE
+                                                   : SIGNAL_ABSENT);
     struct sample sample[ENGINE_SIGNALS];
     for (size_t i = 0; i < ENGINE_SIGNALS; i++)
-        sample[i] = (struct sample){.t_ns = world->now_ns,
+        sample[i] = (struct sample){.t_ns = s->at_ns,
                                     .pool = (uint16_t)place,
-                                    .signal = (uint16_t)told[i].signal,
+                                    .signal = (uint16_t)signals[i],
                                     .state = state,
-                                    .covered = world->metrics == METRICS_LOST ? 0 : ready,
-                                    .expected = ready,
-                                    .value = spoiled(world, told[i].value),
+                                    .covered = s->failed ? 0 : s->ready,
+                                    .expected = s->ready,
+                                    .value = s->value[i],
                                     .weight = 1};
     const struct event event = {
         .kind = EVENT_SAMPLES, .group = group, .samples = sample, .sample_count = ENGINE_SIGNALS};
     world_give(world, &event);
+}
+
+/* Told as they were when they were read. */
+void scrape_engines(struct world *world, size_t pool)
+{
+    struct scrapes *q = &world->scrapes[pool];
+    if (world->metrics == METRICS_STALE)
+        return;
+    if (q->count == SCRAPES_MAX) {
+        q->first = (q->first + 1) % SCRAPES_MAX;
+        q->count--;
+    }
+    q->item[(q->first + q->count++) % SCRAPES_MAX] = look(world, pool);
+    if (world->pool[pool].hands_on && world->metrics == METRICS_FRESH)
+        carry_scrape(world, pool);
+    while (q->count > 0 &&
+           q->item[q->first].at_ns + world->pool[pool].scrape_delay_ns <= world->now_ns) {
+        deliver(world, pool, &q->item[q->first]);
+        q->first = (q->first + 1) % SCRAPES_MAX;
+        q->count--;
+    }
 }

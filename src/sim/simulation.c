@@ -9,6 +9,7 @@
 #include "sim/installation.h"
 #include "sim/scenario.h"
 
+#define PAIR 2                     /* pools at most: prefill and decode */
 #define CHAOS_CRASHES_PER_HOUR 0.5 /* of each replica, beside the faults of chaos.h */
 
 static enum rc unknown(struct diag *diag, const char *what, const char *name,
@@ -21,14 +22,35 @@ static enum rc unknown(struct diag *diag, const char *what, const char *name,
     return fail(diag, RC_UNKNOWN, "there is no %s \"%.64s\"", what, name);
 }
 
+static struct pool_config *partner_of(const struct config *config, const struct pool_config *pool)
+{
+    const int wanted = pool->core.role == ROLE_PREFILL  ? ROLE_DECODE
+                       : pool->core.role == ROLE_DECODE ? ROLE_PREFILL
+                                                        : ROLE_NONE;
+    for (size_t i = 0; i < config->pool_count && wanted != ROLE_NONE; i++)
+        if (config->pool[i]->core.role == wanted &&
+            strcmp(config->pool[i]->group, pool->group) == 0)
+            return config->pool[i];
+    return NULL;
+}
+
+static void keep_pool(struct config *config, struct pool_config *pool)
+{
+    struct pool_config *partner = partner_of(config, pool);
+    const bool second = pool->core.role == ROLE_DECODE && partner != NULL;
+    config->pool[0] = second ? partner : pool;
+    config->pool_count = 1;
+    if (partner != NULL)
+        config->pool[config->pool_count++] = second ? pool : partner;
+}
+
 static enum rc choose_pool(struct config *config, const char *name, struct diag *diag)
 {
     const char *known[64];
     size_t n = 0;
     for (size_t i = 0; i < config->pool_count; i++) {
         if (name == NULL || strcmp(config->pool[i]->core.name, name) == 0) {
-            config->pool[0] = config->pool[i];
-            config->pool_count = 1;
+            keep_pool(config, config->pool[i]);
             return RC_OK;
         }
         if (n < COUNT_OF(known))
@@ -52,9 +74,11 @@ enum rc simulation_choose(struct config *config, const char *pool, const char *p
             known[n] = policy_at(n)->name;
         return unknown(diag, "policy", policy, known, n);
     }
-    struct pool_config *chosen = config->pool[0];
-    chosen->core.policy = ops;
-    chosen->core.policy_config = layout_policy_config(chosen, ops);
+    for (size_t i = 0; i < config->pool_count; i++) {
+        struct pool_config *chosen = config->pool[i];
+        chosen->core.policy = ops;
+        chosen->core.policy_config = layout_policy_config(chosen, ops);
+    }
     return RC_OK;
 }
 
@@ -77,10 +101,12 @@ static double objective(int64_t ns)
     return ns == 0 ? NAN : seconds_of(ns);
 }
 
-static void fill_pool(const struct simulation_spec *spec, struct world_pool *ret)
+static void fill_pool(const struct simulation_spec *spec, const struct installation *in,
+                      size_t index, struct world_pool *ret)
 {
-    const struct pool_config *pool = spec->config->pool[0];
-    *ret = (struct world_pool){.profile = spec->profile,
+    const struct pool_config *pool = in->pool[index];
+    const bool decodes = index > 0 && spec->decode != NULL;
+    *ret = (struct world_pool){.profile = decodes ? *spec->decode : spec->profile,
                                .startup = spec->startup,
                                .startup_sigma = spec->startup_sigma,
                                .ttft_s = objective(pool->core.slo.ttft_ns),
@@ -90,6 +116,17 @@ static void fill_pool(const struct simulation_spec *spec, struct world_pool *ret
     dispatch_config_default(&ret->dispatch);
     installation_dispatch(pool, &ret->dispatch);
     ret->crashes_per_hour = spec->chaos ? CHAOS_CRASHES_PER_HOUR : 0;
+    ret->decode_pool = installation_decode_pool(in, index);
+    ret->hands_on = ret->decode_pool != SIZE_MAX;
+    ret->transfer_ns = spec->transfer_ns;
+    ret->transfer_per_token_ns = spec->transfer_per_token_ns;
+    ret->scrape_delay_ns = spec->scrape_delay_ns;
+    ret->scrape_gaps = spec->scrape_gaps;
+    for (size_t i = 0; i < pool->core.class_count; i++)
+        if (pool->core.class_[i].kind == CAPACITY_SPOT)
+            ret->class_[i] =
+                (struct world_class){.interruptions_per_hour = spec->interruptions_per_hour,
+                                     .notice_ns = spec->notice_ns};
 }
 
 /* What is still open so long after the last arrival is a miss. A target that does not say how many
@@ -115,7 +152,8 @@ static enum rc pin(struct world *world, const char *pool, int64_t count, struct 
 
 /* The configuration with half the maximum, for a change in flight. */
 static enum rc halve(const struct simulation_spec *spec, struct config *config,
-                     struct pool_config **ret_pool, struct installation **ret, struct diag *diag)
+                     struct pool_config *ret_pool[PAIR], struct installation **ret,
+                     struct diag *diag)
 {
     const struct pool_config *pool = spec->config->pool[0];
     struct pool_config *copy = mem_new(1, sizeof(*copy));
@@ -125,7 +163,8 @@ static enum rc halve(const struct simulation_spec *spec, struct config *config,
     const int64_t half = pool->core.replicas_max / 2;
     copy->core.replicas_max = half > pool->core.replicas_min ? half : pool->core.replicas_min;
     *config = *spec->config;
-    *ret_pool = copy;
+    ret_pool[0] = copy;
+    ret_pool[1] = spec->config->pool_count > 1 ? spec->config->pool[1] : NULL;
     config->pool = ret_pool;
     return installation_make(config, ret, diag);
 }
@@ -135,11 +174,11 @@ static enum rc play_chaos(const struct simulation_spec *spec, const struct insta
                           struct world *world, struct diag *diag)
 {
     struct config config;
-    struct pool_config *pool = NULL;
+    struct pool_config *pool[PAIR] = {NULL};
     struct installation *other = NULL;
     struct chaos chaos;
     chaos_init(&chaos, spec->seed);
-    enum rc rc = halve(spec, &config, &pool, &other, diag);
+    enum rc rc = halve(spec, &config, pool, &other, diag);
     while (rc == RC_OK && world_arrives(world)) {
         const struct chaos_change change = chaos_next(&chaos);
         rc = world_run(world, change.at_ns);
@@ -153,7 +192,7 @@ static enum rc play_chaos(const struct simulation_spec *spec, const struct insta
     if (rc == RC_OK)
         rc = world_configure(world, &in->spec); /* the other one goes now */
     installation_free(other);
-    free(pool);
+    free(pool[0]);
     return rc;
 }
 
@@ -220,18 +259,20 @@ enum rc simulation_run(const struct simulation_spec *spec, struct simulation_res
                        struct diag *diag)
 {
     struct installation *in = NULL;
-    struct world_pool pool;
+    struct world_pool pool[PAIR];
+    const int64_t initial[PAIR] = {spec->initial, spec->initial};
     enum rc rc = installation_make(spec->config, &in, diag);
     if (rc != RC_OK)
         return rc;
-    fill_pool(spec, &pool);
+    for (size_t i = 0; i < in->pool_count && i < PAIR; i++)
+        fill_pool(spec, in, i, &pool[i]);
     const struct world_spec world_spec = {.control = &in->spec,
-                                          .pool = &pool,
-                                          .pool_count = 1,
+                                          .pool = pool,
+                                          .pool_count = in->pool_count,
                                           .gpus = INFINITY,
                                           .seed = spec->seed,
                                           .again = spec->chaos,
-                                          .initial = &spec->initial,
+                                          .initial = initial,
                                           .score_from_ns = spec->score_from_ns,
                                           .next = next_row,
                                           .source = spec->feed};
@@ -293,6 +334,7 @@ void simulation_print(const struct simulation_spec *spec, const struct simulatio
     json_member_number(w, "attainment", r->attainment);
     json_member_number(w, "worstWindowAttainment", r->worst_window_attainment);
     json_member_number(w, "gpuHours", r->gpu_hours);
+    json_member_number(w, "cost", r->cost); /* null where a class has no price */
     json_member_number(w, "replicaSeconds", r->replica_seconds);
     json_member_int(w, "replicaStarts", r->replica_starts);
     json_member_int(w, "replicasMost", r->replicas_most);

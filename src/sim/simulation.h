@@ -11,7 +11,8 @@
 #define SIMULATION_REST_NS INT64_C(600000000000)
 
 struct simulation_spec {
-    struct config *config; /* its only pool is the one simulated; see simulation_choose() */
+    struct config *config; /* its only pool is the one simulated, or a pair of prefill and decode;
+                              see simulation_choose() */
     struct feed *feed;     /* at its begin */
     int64_t score_from_ns;
     struct engine_profile profile;
@@ -21,10 +22,17 @@ struct simulation_spec {
     uint64_t seed;
     const int64_t *plan; /* counts by minute, pinned at its begin; NULL: the policy decides */
     size_t plan_count;
-    const char *label; /* name of the policy in the result; NULL: its own */
-    bool minutes;      /* the result keeps every minute */
-    bool changes;      /* ... every change of the count */
-    bool chaos;        /* starts are refused, fail or are slow, replicas crash */
+    const char *label;                   /* name of the policy in the result; NULL: its own */
+    bool minutes;                        /* the result keeps every minute */
+    bool changes;                        /* ... every change of the count */
+    bool chaos;                          /* starts are refused, fail or are slow, replicas crash */
+    const struct engine_profile *decode; /* of the second pool of a pair; NULL: the same */
+    int64_t transfer_ns;                 /* of the KV cache between them, and per prompt token: */
+    int64_t transfer_per_token_ns;
+    int64_t scrape_delay_ns;       /* of what the engines' metrics pages say */
+    double scrape_gaps;            /* share of scrapes that fail */
+    double interruptions_per_hour; /* of a replica in a spot class */
+    int64_t notice_ns;
 };
 
 struct simulation_result {
@@ -37,8 +45,9 @@ struct simulation_result {
     char violation[256]; /* of a checker; "" when all held */
 };
 
-/* Leaves only the pool of that name in the configuration (NULL: its first one); with a policy that
- * one decides. RC_UNKNOWN with the nearest name. */
+/* Leaves only the pool of that name in the configuration (NULL: its first one), or with a role the
+ * prefill pool of its group and the decode pool, in this order; with a policy that one decides.
+ * RC_UNKNOWN with the nearest name. */
 enum rc simulation_choose(struct config *config, const char *pool, const char *policy,
                           struct diag *diag) MUST_CHECK;
 enum rc simulation_run(const struct simulation_spec *spec, struct simulation_result *ret,

@@ -104,6 +104,11 @@ static void give_up(struct world *world, const struct up *up)
         world_give(world, &event);
         return;
     }
+    case UP_NOTICE: {
+        const struct event event = {.kind = EVENT_NOTICE, .replica = up->replica, .up = true};
+        world_give(world, &event);
+        return;
+    }
     case UP_ROOM: {
         struct pool_status status;
         reconcile_pool_status(world->reconcile, up->pool, &status);
@@ -170,6 +175,15 @@ static bool settle_control(struct world *world)
     return moved;
 }
 
+void world_hand_up(struct world *world)
+{
+    while (world->up_done < world->up_count) {
+        const struct up up = world->up[world->up_done++];
+        give_up(world, &up);
+    }
+    world->up_done = world->up_count = 0;
+}
+
 /* Until nobody has anything to say at this instant. */
 static void settle(struct world *world)
 {
@@ -181,12 +195,10 @@ static void settle(struct world *world)
                 front_settle(world, i);
                 moved = true;
             }
-        while (world->up_done < world->up_count) {
-            const struct up up = world->up[world->up_done++];
-            give_up(world, &up);
-            moved = true;
-        }
-        world->up_done = world->up_count = 0;
+        if (world->stalled)
+            continue;
+        moved |= world->up_count > 0;
+        world_hand_up(world);
         moved |= settle_control(world);
     }
     check_counts(world);
@@ -210,7 +222,12 @@ static void happen(struct world *world, const struct agenda_item *item)
     case HAPPENS_START:
     case HAPPENS_CRASH:
     case HAPPENS_END:
+    case HAPPENS_NOTICE:
+    case HAPPENS_TAKEN:
         fleet_happens(world, item);
+        return;
+    case HAPPENS_CARRIED:
+        carry_arrive(world, item->index);
         return;
     }
 }
@@ -318,6 +335,11 @@ void world_set_faults(struct world *world, size_t pool, const struct world_pool 
     own->never_ready = like->never_ready;
     own->slow = like->slow;
     own->crashes_per_hour = like->crashes_per_hour;
+    own->transfer_ns = like->transfer_ns;
+    own->transfer_per_token_ns = like->transfer_per_token_ns;
+    own->scrape_delay_ns = like->scrape_delay_ns;
+    own->scrape_gaps = like->scrape_gaps;
+    memcpy(own->class_, like->class_, sizeof(own->class_));
 }
 
 const struct reconcile *world_reconcile(const struct world *world)
@@ -347,12 +369,15 @@ static bool make_arrays(struct world *world)
     world->front = mem_new(n, sizeof(struct dispatch *));
     world->front_ns = mem_new(n, sizeof(*world->front_ns));
     world->front_dirty = mem_new(n, sizeof(*world->front_dirty));
+    world->scrapes = mem_new(n, sizeof(*world->scrapes));
+    world->gone_until_ns = mem_new(n, sizeof(*world->gone_until_ns));
     world->desired = mem_new(n, sizeof(*world->desired));
     world->direction = mem_new(n, sizeof(*world->direction));
     world->direction_ns = mem_new(n, sizeof(*world->direction_ns));
     return world->pool != NULL && world->front != NULL && world->front_ns != NULL &&
-           world->front_dirty != NULL && world->desired != NULL && rules_begin(world) &&
-           world->direction != NULL && world->direction_ns != NULL;
+           world->front_dirty != NULL && world->scrapes != NULL && world->gone_until_ns != NULL &&
+           world->desired != NULL && rules_begin(world) && world->direction != NULL &&
+           world->direction_ns != NULL;
 }
 
 static bool make_fronts(struct world *world)
@@ -370,21 +395,9 @@ static bool make_fronts(struct world *world)
 
 static void begin(struct world *world)
 {
-    const struct event gateway = {.kind = EVENT_GATEWAY, .up = true};
-    world_give(world, &gateway);
-    for (size_t i = 0; i < world->spec.pool_count; i++) {
+    for (size_t i = 0; i < world->spec.pool_count; i++)
         fleet_begin(world, i, world->spec.initial == NULL ? 0 : world->spec.initial[i]);
-        world_tell(world, &(struct up){.kind = UP_ROOM, .pool = i});
-    }
-    for (size_t i = 0; i < world->up_count; i++)
-        give_up(world, &world->up[i]);
-    world->up_count = 0;
-    for (size_t i = 0; i < world->spec.control->group_count; i++) {
-        const struct event source = {.kind = EVENT_SOURCE, .group = i, .up = true};
-        world_give(world, &source);
-    }
-    const struct event scanned = {.kind = EVENT_SCANNED, .pool = ""};
-    world_give(world, &scanned);
+    lead_begin(world);
     front_next(world);
 }
 
@@ -435,6 +448,8 @@ void world_free(struct world *world)
     free(world->front);
     free(world->front_ns);
     free(world->front_dirty);
+    free(world->scrapes);
+    free(world->gone_until_ns);
     rules_end(world);
     free(world->state);
     free(world->desired);

@@ -40,6 +40,13 @@ struct world_arrival {
 /* False at the end. Arrivals come in order of time. */
 typedef bool world_next_fn(void *source, struct world_arrival *ret);
 
+/* Where the replicas of one class run. All zero: as many nodes as asked for, for ever. */
+struct world_class {
+    int64_t nodes;                 /* replicas that find a place; 0 = without limit */
+    double interruptions_per_hour; /* of each replica */
+    int64_t notice_ns;             /* from the notice to the end */
+};
+
 /* One pool, in the order of the control specification. */
 struct world_pool {
     struct engine_profile profile;
@@ -54,8 +61,18 @@ struct world_pool {
     double refused;
     double failed; /* ends before it is ready */
     double never_ready;
-    double slow;             /* takes five times as long */
-    double crashes_per_hour; /* of a ready replica */
+    double slow;                                     /* takes five times as long */
+    double crashes_per_hour;                         /* of a ready replica */
+    struct world_class class_[CLASSES_PER_POOL_MAX]; /* in the order of its specification */
+    /* Prefill: the first token is computed here, then the KV cache is carried to the other pool,
+     * which computes the rest. */
+    bool hands_on;
+    size_t decode_pool;
+    int64_t transfer_ns; /* and for each prompt token: */
+    int64_t transfer_per_token_ns;
+    /* What the engines' metrics pages say comes so late, or not at all. */
+    int64_t scrape_delay_ns;
+    double scrape_gaps; /* share of scrapes that fail */
 };
 
 struct world_spec {
@@ -74,6 +91,16 @@ struct world_spec {
 };
 
 struct world;
+
+/* What the engines' metrics pages say. */
+enum world_metrics {
+    METRICS_FRESH,
+    METRICS_LOST,  /* nobody could read them, and we know it */
+    METRICS_STALE, /* nothing new comes */
+    METRICS_NAN,
+    METRICS_ABSURD,
+    METRICS_NEGATIVE,
+};
 
 /* NULL when memory is out. Pools and the control specification are borrowed. */
 struct world *world_new(const struct world_spec *spec);
@@ -95,6 +122,25 @@ size_t world_kill(struct world *world, size_t pool, double share);
 /* Faults of a pool from now on. */
 void world_set_faults(struct world *world, size_t pool, const struct world_pool *like);
 
+/* Spot capacity of a class is taken back: a share of its replicas gets notice and ends notice_ns
+ * later, and no node of it is free for the time given. SIZE_MAX: of every spot class. */
+struct world_storm {
+    size_t class_;
+    double share;
+    int64_t notice_ns;
+    int64_t lasts_ns;
+};
+void world_take_back(struct world *world, size_t pool, const struct world_storm *storm);
+void world_set_metrics(struct world *world, enum world_metrics metrics);
+void world_set_gpus(struct world *world, double gpus); /* INFINITY = not described */
+/* The right to write is ours until so long from now (TIME_NONE = without end), or not (R8). */
+void world_lease(struct world *world, bool ours, int64_t for_ns);
+/* Control does nothing for a while, as on a machine that is suspended; the gateways go on. */
+void world_stall(struct world *world, bool stands_still);
+/* Another control step takes over: it finds the replicas that run, and what the old one stored of
+ * its state unless that is lost. */
+enum rc world_succeed(struct world *world, bool state_is_lost) MUST_CHECK;
+
 /* One change of fate for a pool; CHAOS_RELOAD is the caller's. */
 void world_trouble(struct world *world, size_t pool, const struct chaos_change *change);
 bool world_arrives(const struct world *world); /* some request is yet to come */
@@ -112,6 +158,7 @@ struct world_result {
     double attainment; /* good / requests that ended; NAN without any */
     double worst_window_attainment;
     double gpu_hours; /* of replicas that hold resources, from order to end */
+    double cost;      /* of them, by the prices of their classes; NAN where one has none */
     double replica_seconds;
     int64_t replica_starts;
     int64_t replicas_most;

@@ -42,8 +42,8 @@ void check_routes(struct world *world, const struct routes *routes)
         }
 }
 
-/* DESIGN 3.5: never a busy one while an idle one exists; what carries an old target hash goes
- * whatever it does. */
+/* DESIGN 3.5: never a busy one while an idle one exists; what carries an old target hash or is
+ * taken back goes whatever it does. */
 void check_drain(struct world *world, uint64_t replica, uint64_t generation)
 {
     struct body *body = fleet_body(world, replica);
@@ -53,7 +53,7 @@ void check_drain(struct world *world, uint64_t replica, uint64_t generation)
     body->drain_generation = generation;
     body->confirmed = 0;
     rules_write(world, body, body->pool, "a drain");
-    if (body->in_flight == 0 || world->silent ||
+    if (body->in_flight == 0 || world->silent || body->notice ||
         body->target_hash != fleet_pool_of(world, body->pool)->target_hash)
         return;
     for (size_t i = 0; i < world->alive_count; i++) {

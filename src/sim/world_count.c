@@ -17,6 +17,7 @@ void count_time(struct world *world)
     const double seconds = seconds_of(world->now_ns - world->counted_ns);
     world->result.replica_seconds += seconds * (double)world->holding;
     world->result.gpu_hours += seconds * world->gpus_used / 3600;
+    world->result.cost += seconds * world->price / 3600;
     world->counted_ns = world->now_ns;
 }
 
@@ -76,7 +77,7 @@ void count_ended(struct world *world, const struct call *call, bool whole, bool 
         histogram_record(&world->result.ttft_s, ttft_s, 1);
         histogram_record(&world->result.itl_s, itl_s, 1);
         histogram_record(&world->result.e2e_s, e2e_s, 1);
-        good = meets(&world->pool[call->pool], call, ttft_s, itl_s, e2e_s);
+        good = meets(&world->pool[call->entry], call, ttft_s, itl_s, e2e_s);
         first_s = ttft_s;
     }
     world->result.good += good;

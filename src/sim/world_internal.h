@@ -16,8 +16,10 @@
 #define WORLD_NOTES_MAX 64
 #define FOREIGNS_KEPT 4 /* R16: so many counts of others ... */
 #define FOREIGN_QUIET_NS                                                                           \
-    INT64_C(600000000000)                /* ... in so much time are a fight, until it is quiet     \
-                                            for as long */
+    INT64_C(600000000000) /* ... in so much time are a fight, until it is quiet                    \
+                             for as long */
+#define ENGINE_SIGNALS 3
+#define SCRAPES_MAX 128                  /* a delay of minutes at the pace of ticks */
 #define WORLD_STOP_NS INT64_C(100000000) /* from the stop signal to the end of a process */
 
 enum happening {
@@ -26,6 +28,9 @@ enum happening {
     HAPPENS_END,     /* of a stopping replica */
     HAPPENS_FRONT,   /* deadline of a pool's dispatcher */
     HAPPENS_CONTROL, /* deadline of the control step */
+    HAPPENS_NOTICE,  /* a replica will be taken back */
+    HAPPENS_TAKEN,   /* and is */
+    HAPPENS_CARRIED, /* the KV cache of a call reached the other pool */
 };
 
 enum body_state { BODY_STARTING, BODY_READY, BODY_STOPPING, BODY_GONE };
@@ -45,17 +50,20 @@ struct body {
     int64_t engine_ns; /* what the timers hold for it; TIME_NONE */
     uint64_t version;  /* of its items in the agenda */
     uint64_t target_hash;
+    bool notice; /* its spot capacity will be taken back */
     bool fails;
     bool never_ready;
     uint16_t class_;
 };
 
-enum call_state { CALL_FREE, CALL_HELD, CALL_FLYING };
+enum call_state { CALL_FREE, CALL_HELD, CALL_FLYING, CALL_CARRIED };
 
 struct call {
     enum call_state state;
-    bool byte; /* the first token went out */
+    bool byte;    /* the first token went out */
+    bool decodes; /* the KV cache came from another pool */
     size_t pool;
+    size_t entry;       /* pool of its arrival, whose objectives count */
     uint64_t handle;    /* of the dispatcher */
     uint64_t engine_id; /* of this try */
     uint64_t replica;
@@ -70,23 +78,13 @@ struct call {
 };
 
 /* A message on its way to control. */
-enum up_kind { UP_SNAPSHOT, UP_WAKE, UP_DRAINED, UP_SUSPECT, UP_NEWS, UP_ROOM };
+enum up_kind { UP_SNAPSHOT, UP_WAKE, UP_DRAINED, UP_SUSPECT, UP_NEWS, UP_ROOM, UP_NOTICE };
 struct up {
     enum up_kind kind;
     size_t pool;
     uint64_t replica;
     uint64_t generation;
     struct replica_news news; /* UP_NEWS */
-};
-
-/* What the engines' metrics pages say. */
-enum world_metrics {
-    METRICS_FRESH,
-    METRICS_LOST,  /* nobody could read them, and we know it */
-    METRICS_STALE, /* nothing new comes */
-    METRICS_NAN,
-    METRICS_ABSURD,
-    METRICS_NEGATIVE,
 };
 
 /* The books of world_rules.c. */
@@ -112,6 +110,20 @@ struct watch {
     int64_t lease_until_ns; /* TIME_NONE = without end */
 };
 
+/* One look at the metrics pages of a pool. */
+struct scrape {
+    int64_t at_ns;
+    bool failed;
+    uint32_t ready;
+    double value[ENGINE_SIGNALS];
+};
+/* Those that are still on their way, oldest first. */
+struct scrapes {
+    struct scrape item[SCRAPES_MAX];
+    size_t first;
+    size_t count;
+};
+
 struct world {
     struct world_spec spec;
     enum world_metrics metrics;
@@ -127,6 +139,7 @@ struct world {
     int64_t control_ns; /* what the agenda holds; TIME_NONE */
     bool control_due;   /* something was told to control, or its time came */
     bool silent;
+    bool stalled;
     enum rc rc; /* first failure of memory */
 
     struct dispatch **front; /* by pool */
@@ -143,6 +156,9 @@ struct world {
     size_t alive_cap;
     size_t alive_count;
     double gpus_used;
+    double price; /* of all replicas that hold resources, per hour */
+    int64_t (*gone_until_ns)[CLASSES_PER_POOL_MAX]; /* by pool: no node of the class before */
+    struct scrapes *scrapes;                        /* by pool */
 
     struct call *call;
     size_t call_cap;
@@ -192,6 +208,7 @@ void world_tell(struct world *world, const struct up *up);
 /* fleet.c */
 struct body *fleet_body(struct world *world, uint64_t id); /* NULL when unknown */
 void fleet_begin(struct world *world, size_t pool, int64_t count);
+void fleet_found(struct world *world); /* tells of all that run or start */
 void fleet_start(struct world *world, size_t pool, uint64_t id, uint16_t class_);
 void fleet_stop(struct world *world, uint64_t id, bool kill);
 void fleet_happens(struct world *world, const struct agenda_item *item);
@@ -206,7 +223,29 @@ const struct reconcile_pool *fleet_pool_of(const struct world *world, size_t poo
 const struct pool_spec *fleet_pool_spec(const struct world *world, size_t pool);
 int64_t fleet_room(const struct world *world, size_t pool);
 
+void world_hand_up(struct world *world); /* all that waits for control */
+
+/* lead.c */
+void lead_begin(struct world *world);
+
+/* spot.c */
+double spot_gpus(const struct world *world, size_t pool, size_t class_);
+double spot_price(const struct world *world, size_t pool, size_t class_);
+bool spot_has_node(const struct world *world, size_t pool, size_t class_);
+void spot_expect(struct world *world, const struct body *body); /* it is ready now */
+void spot_notice(struct world *world, struct body *body, int64_t notice_ns);
+
+/* carry.c */
+/* Queue of the prefill pool and load of each decode engine, for both policies of the pair. */
+void carry_scrape(struct world *world, size_t prefill);
+struct engine_request carry_ask(const struct world *world, const struct call *call);
+bool carry_begins(const struct world *world, const struct call *call);
+void carry_start(struct world *world, uint32_t call);
+void carry_arrive(struct world *world, uint32_t call);
+
 /* scrape.c */
+/* Group of a pool; makes its index that in the group. */
+size_t scrape_group(const struct world *world, size_t *pool);
 void scrape_engines(struct world *world, size_t pool);
 
 /* front.c */
@@ -216,6 +255,8 @@ void front_message(struct world *world, const struct message *message);
 /* Carries out what the dispatcher of a pool has to say. */
 void front_settle(struct world *world, size_t pool);
 void front_engine_event(struct world *world, struct body *body, const struct engine_event *event);
+/* An answer of the dispatcher about a call. A try that fails at once is tried again at once. */
+void front_follow(struct world *world, uint32_t index, struct dispatch_answer answer);
 /* The try of a call is lost: connection refused or reset. */
 void front_try_failed(struct world *world, uint32_t call, enum outcome cause);
 struct call *front_call(struct world *world, uint32_t index);
@@ -241,6 +282,7 @@ void check_counts(struct world *world);
 bool rules_begin(struct world *world);
 void rules_end(struct world *world);
 void rules_pass_over(struct world *world);
+void rules_succeed(struct world *world); /* another control step, which remembers no writes */
 void rules_foreign(struct world *world, size_t pool, int64_t count);
 bool rules_contended(const struct world *world, size_t pool);
 void rules_failed(struct world *world, size_t pool);

@@ -13,26 +13,43 @@
 #define LATE_NS (SNAPSHOT_WAIT_NS + TICK_EARLY_NS + 10 * MILLISECOND_NS)
 #define BACKOFF_LEAST 0.75 /* of the doubled time: jitter takes up to a quarter */
 
+/* Nobody ticked for a while, and nobody was to. */
+void rules_pass_over(struct world *world)
+{
+    for (size_t i = 0; i < world->spec.pool_count; i++)
+        world->watch.group[i].ticked_ns = TIME_NONE;
+}
+
+void rules_succeed(struct world *world)
+{
+    struct watch *watch = &world->watch;
+    watch->leads = true;
+    watch->lease_until_ns = TIME_NONE;
+    for (size_t i = 0; i < world->spec.pool_count; i++) {
+        struct watch_pool *pool = &watch->pool[i];
+        watch->group[i].changed_ns = TIME_NONE;
+        pool->write_ns = pool->failed_ns = TIME_NONE;
+        pool->foreign_count = NO_COUNT;
+        pool->contended_until_ns = 0;
+        for (size_t k = 0; k < FOREIGNS_KEPT; k++)
+            pool->foreign_ns[k] = TIME_NONE;
+    }
+    rules_pass_over(world);
+}
+
 bool rules_begin(struct world *world)
 {
     const size_t n = world->spec.pool_count;
     struct watch *watch = &world->watch;
     watch->group = mem_new(n, sizeof(*watch->group));
     watch->pool = mem_new(n, sizeof(*watch->pool));
-    watch->leads = true;
-    watch->lease_until_ns = TIME_NONE;
     if (watch->group == NULL || watch->pool == NULL)
         return false;
     for (size_t i = 0; i < n; i++) {
-        watch->group[i] = (struct watch_group){
-            .told_ns = TIME_NONE, .changed_ns = TIME_NONE, .ticked_ns = TIME_NONE};
-        watch->pool[i] = (struct watch_pool){.write_ns = TIME_NONE,
-                                             .raised_ns = TIME_NONE,
-                                             .failed_ns = TIME_NONE,
-                                             .foreign_count = NO_COUNT};
-        for (size_t k = 0; k < FOREIGNS_KEPT; k++)
-            watch->pool[i].foreign_ns[k] = TIME_NONE;
+        watch->group[i].told_ns = TIME_NONE;
+        watch->pool[i].raised_ns = TIME_NONE;
     }
+    rules_succeed(world);
     return true;
 }
 
@@ -40,13 +57,6 @@ void rules_end(struct world *world)
 {
     free(world->watch.group);
     free(world->watch.pool);
-}
-
-/* Another control step, or one that stood still: nobody ticked meanwhile. */
-void rules_pass_over(struct world *world)
-{
-    for (size_t i = 0; i < world->spec.pool_count; i++)
-        world->watch.group[i].ticked_ns = TIME_NONE;
 }
 
 /* ---- what is told ---- */

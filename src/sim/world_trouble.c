@@ -17,17 +17,27 @@ static void share_of_starts(double *share, const struct chaos_change *change)
 static void set_metrics(struct world *world, const struct chaos_change *change,
                         enum world_metrics metrics)
 {
-    world->metrics = change->begins ? metrics : METRICS_FRESH;
+    world_set_metrics(world, change->begins ? metrics : METRICS_FRESH);
+}
+
+void world_set_metrics(struct world *world, enum world_metrics metrics)
+{
+    world->metrics = metrics;
+}
+
+void world_set_gpus(struct world *world, double gpus)
+{
+    world->spec.gpus = gpus;
+    for (size_t i = 0; i < world->spec.pool_count; i++)
+        world_tell(world, &(struct up){.kind = UP_ROOM, .pool = i});
 }
 
 /* No more than a little beyond what runs: the provider has nothing left. */
 static void set_quota(struct world *world, size_t pool, const struct chaos_change *change)
 {
     const double each = fleet_gpus_each(world, pool);
-    world->spec.gpus =
-        change->begins ? world->gpus_used + each * floor(3 * change->amount) : INFINITY;
-    for (size_t i = 0; i < world->spec.pool_count; i++)
-        world_tell(world, &(struct up){.kind = UP_ROOM, .pool = i});
+    world_set_gpus(world, change->begins ? world->gpus_used + each * floor(3 * change->amount)
+                                         : (double)INFINITY);
 }
 
 /* A count beside the one in force, inside the bounds. */
@@ -55,6 +65,14 @@ static void operate(struct world *world, size_t pool, const struct chaos_change 
     struct diag diag = {0};
     if (world_event(world, &event, &diag) != RC_OK)
         check_broken(world, "control refused an event: %s", diag.text);
+}
+
+static void tell_budget(struct world *world, size_t pool, bool lost)
+{
+    struct pool_status status;
+    reconcile_pool_status(world->reconcile, pool, &status);
+    const struct event event = {.kind = EVENT_MONEY, .pool = status.name, .up = lost, .money = NAN};
+    world_give(world, &event);
 }
 
 void world_trouble(struct world *world, size_t pool, const struct chaos_change *change)
@@ -107,6 +125,22 @@ void world_trouble(struct world *world, size_t pool, const struct chaos_change *
     case CHAOS_PAUSE:
     case CHAOS_FOREIGN:
         operate(world, pool, change);
+        return;
+    case CHAOS_BUDGET:
+        tell_budget(world, pool, change->begins);
+        return;
+    case CHAOS_LEASE:
+        world_lease(world, !change->begins, TIME_NONE);
+        return;
+    case CHAOS_LEADER: /* half of them know nothing of before */
+        world->rc = world_succeed(world, change->amount < 0.5);
+        return;
+    case CHAOS_SPOT:
+        world_take_back(world, pool,
+                        &(struct world_storm){.class_ = SIZE_MAX,
+                                              .share = STORM_SHARE,
+                                              .notice_ns = ns_of_seconds(120 * change->amount),
+                                              .lasts_ns = ns_of_seconds(600)});
         return;
     case CHAOS_RELOAD: /* the caller's: it has the configuration */
     case CHAOS_FAULTS:
