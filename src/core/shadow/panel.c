@@ -7,6 +7,7 @@
 
 #define MARGIN_FIRST 0.6
 #define MARGIN_STEP 1.1664
+#define FLOOR_MARGIN 1.2      /* on what is in demand above a floor: with none, ramps outrun it */
 #define DEVIATIONS 2.0        /* of the load that must fit, too */
 #define DAY_KEEP 0.99951880   /* 2^(-1/1440): a minute of a day's half-life */
 #define WEEKS_KEEP 0.99996562 /* the same of two weeks */
@@ -49,7 +50,7 @@ struct panel_rule panel_rule(int64_t candidate, int64_t start_s)
     struct panel_rule rule = {.signal = blocks[block].signal, .margin = MARGIN_FIRST};
     if (rule.signal == PANEL_FLOOR) {
         rule.least = sizes[blocks[block].first + index];
-        rule.margin = 1;
+        rule.margin = FLOOR_MARGIN;
     } else {
         for (int64_t i = 0; i < index; i++)
             rule.margin *= MARGIN_STEP;
