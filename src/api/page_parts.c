@@ -90,6 +90,44 @@ static void put_gpu(struct buf *out, const struct tree *gpu)
     buf_text(out, "</td></tr>\n");
 }
 
+/* Pools that hold GPUs, those that yield first in front: by priority, then in the order of the
+ * file. */
+static size_t holders(const struct config *config, const struct pool_config *ret[PAGE_POOLS_MAX])
+{
+    size_t count = 0;
+    for (size_t i = 0; i < config->pool_count && count < PAGE_POOLS_MAX; i++) {
+        const struct pool_config *pool = config->pool[i];
+        const struct process_target *process = &pool->target.process;
+        size_t at = count;
+        if (!(process->gpus > 0 || process->gpu_memory_bytes > 0))
+            continue;
+        for (; at > 0 && ret[at - 1]->core.priority > pool->core.priority; at--)
+            ret[at] = ret[at - 1];
+        ret[at] = pool;
+        count++;
+    }
+    return count;
+}
+
+/* Who may take GPUs from whom: what allot() does when they are short. */
+static void put_yielding(const struct page *page)
+{
+    const struct pool_config *pool[PAGE_POOLS_MAX];
+    const size_t count = holders(control_config(page->control), pool);
+    if (count < 2)
+        return;
+    buf_text(page->out,
+             "<p id=\"yielding\">When GPUs are short, idle replicas yield in this order: ");
+    for (size_t i = 0; i < count; i++) {
+        buf_text(page->out, i > 0 ? ", " : "");
+        page_put(page->out, pool[i]->core.name);
+        buf_printf(page->out, " (priority %lld)", (long long)pool[i]->core.priority);
+    }
+    buf_text(page->out,
+             ". A pool takes from pools of its own or a lower priority only, and never a "
+             "busy replica.</p>\n");
+}
+
 void page_gpus(const struct page *page, const struct tree *inventory)
 {
     const struct tree *gpus = tree_get(inventory, "gpus");
@@ -106,7 +144,9 @@ void page_gpus(const struct page *page, const struct tree *inventory)
                             "</td></tr>\n");
     for (const struct tree *gpu = gpus != NULL ? gpus->first : NULL; gpu != NULL; gpu = gpu->next)
         put_gpu(page->out, gpu);
-    buf_text(page->out, "</tbody></table></div></section>\n");
+    buf_text(page->out, "</tbody></table></div>\n");
+    put_yielding(page);
+    buf_text(page->out, "</section>\n");
 }
 
 static void put_request(struct buf *out, const struct gateway_request *row)
