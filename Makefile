@@ -32,7 +32,7 @@ demo: build ## the main job in under three minutes: two models on emulated engin
 check: deps-build deps-check ## every test of every change (at most 10 minutes on 2 cores)
 	@tools/check $(BUILD) $(SANITIZED)
 
-quality: build ## policies against tuned baselines on the recorded traces (20 minutes on 2 cores; goes on where it was broken off)
+quality: build ## policies against tuned baselines on the recorded traces (about 25 minutes on 2 free cores; goes on where it was broken off)
 	@tools/quality $(BUILD)/sluice standard quality
 
 quality-full: build ## the same with every scale and five seeds: hours

@@ -51,7 +51,7 @@ int64_t leap_ns(const struct leap_engine *e, int64_t k)
 int64_t leap_ended(const struct leap_engine *e, int64_t now_ns)
 {
     const int64_t most = e->length - 1;
-    const double t = (double)(now_ns - e->base.begin_ns) / 1e9;
+    const double t = (double)(now_ns - e->base.begin_ns) * 1e-9; /* near enough to begin from */
     const double half = e->step_s + e->growth_s / 2;
     /* Positive root of growth/2 k^2 + half k = t, in the form that does not cancel. */
     const double root = 2 * t / (half + sqrt(half * half + 2 * e->growth_s * t));

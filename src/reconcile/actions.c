@@ -16,6 +16,8 @@ static bool queue_room(struct action_queue *queue, size_t n)
     void *item = queue->item;
     if (queue->head > 0 && queue->count == 0)
         queue->head = 0;
+    if (queue->head + queue->count + n <= queue->cap)
+        return true; /* nearly always, and it is asked for every replica of every tick */
     const bool fits = mem_grow(&item, &queue->cap, queue->head + queue->count + n,
                                sizeof(*queue->item), ACTIONS_MAX) == RC_OK;
     queue->item = item;
@@ -27,6 +29,8 @@ static bool tells_room(struct tell_queue *queue, size_t n)
     void *item = queue->item;
     if (queue->head > 0 && queue->count == 0)
         queue->head = 0;
+    if (queue->head + queue->count + n <= queue->cap)
+        return true; /* nearly always, and it is asked for every replica of every tick */
     const bool fits = mem_grow(&item, &queue->cap, queue->head + queue->count + n,
                                sizeof(*queue->item), ACTIONS_MAX) == RC_OK;
     queue->item = item;
