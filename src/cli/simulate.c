@@ -306,7 +306,7 @@ static int run(int argc, char **argv)
         return command_usage_error(&command_simulate,
                                    "--options belongs to the built-in pool; a configuration has "
                                    "its own");
-    struct engine_profile decode;
+    struct engine_profile decode = {0};
     struct simulation_spec spec = {.startup = startup_of_total(o.startup_ns),
                                    .startup_sigma = o.spread,
                                    .initial = o.initial,
