@@ -197,7 +197,9 @@ static void read_list(struct reader *r, const struct opt *row, const struct tree
     }
     size_t i = 0;
     char *elements = list_place(r, row, node, config);
-    for (const struct tree *item = node->first; item && elements; item = item->next, i++) {
+    if (elements == NULL)
+        return; /* the file is refused */
+    for (const struct tree *item = node->first; item != NULL; item = item->next, i++) {
         char *element = elements + i * row->size;
         const size_t up = reader_down_index(r, i);
         opt_defaults(row->sub, row->sub_count, element);

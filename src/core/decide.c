@@ -302,13 +302,14 @@ void decide(const struct group_spec *group, struct group_state *state,
     round.group = group;
     round.state = state;
     round.o = observation;
+    const size_t pool_count = group->pool_count;
     bool serves = false;
     round.waits = group_waits(group, observation);
     if (observation->now_ns > state->now_ns)
         state->now_ns = observation->now_ns;
-    for (size_t i = 0; i < group->pool_count; i++)
+    for (size_t i = 0; i < pool_count; i++)
         round.peer[i] = meet(&group->pool[i], state, &observation->pool[i], &decision[i]);
-    for (size_t i = 0; i < group->pool_count; i++) {
+    for (size_t i = 0; i < pool_count; i++) {
         struct walk *walk = &walks[i];
         const struct pool_plan *plan = &group->pool[i];
         begin(walk, &round, i, &decision[i]);
@@ -319,7 +320,7 @@ void decide(const struct group_spec *group, struct group_state *state,
         }
         serves |= walk->context.count > 0;
     }
-    for (size_t i = 0; i < group->pool_count; i++) {
+    for (size_t i = 0; i < pool_count; i++) {
         walks[i].context.group_serves = serves;
         for (uint32_t s = group->pool[i].fleet_stage; s < group->pool[i].stage_count; s++)
             run_stage(&walks[i], state, &group->pool[i].stage[s]);

@@ -26,6 +26,7 @@
     X(slist_free_all)
 
 struct curl_library {
+/* NOLINTNEXTLINE(bugprone-macro-parentheses): the name of a member cannot stand in any */
 #define MEMBER(name) __typeof__(&(curl_##name)) name;
     CURL_FUNCTIONS(MEMBER)
 #undef MEMBER

@@ -197,7 +197,7 @@ void check_engine(struct world *world, const struct body *body)
     check_kv(world, body, &load);
     if (load.running + load.waiting != body->in_flight)
         check_broken(world, "replica %llu has %lld requests of %lld", (unsigned long long)body->id,
-                     (long long)(load.running + load.waiting), (long long)body->in_flight);
+                     (long long)load.running + (long long)load.waiting, (long long)body->in_flight);
     if (body->in_flight > 0 && engine_next_ns(body->engine) == TIME_NONE)
         check_broken(world, "replica %llu rests while %lld requests wait in it",
                      (unsigned long long)body->id, (long long)body->in_flight);

@@ -82,7 +82,7 @@ void source_number(struct source *s, double value, int64_t age_ns)
 
 /* ---- states ---- */
 
-static void say(struct source *s, const char *format, va_list args)
+static void PRINTF_LIKE(2, 0) say(struct source *s, const char *format, va_list args)
 {
     (void)vsnprintf(s->status.text, sizeof(s->status.text), format, args);
     s->said = true;

@@ -199,8 +199,6 @@ size_t cgroup_kill(const struct cgroup *group)
         char line[32];
         FILE *procs;
 
-        (void)write_text(group->folder[i], "cgroup.kill",
-                         "1"); /* Linux 5.14 and later; the loop serves the others */
         (void)snprintf(path, sizeof path, "%s/cgroup.procs", group->folder[i]);
         procs = fopen(path, "re");
         if (procs == NULL)
@@ -212,6 +210,9 @@ size_t cgroup_kill(const struct cgroup *group)
                 seen++;
         }
         (void)fclose(procs); /* read only */
+        /* Those that were born meanwhile; Linux 5.14 and later. After the loop: whoever is dead is
+         * not listed any more. */
+        (void)write_text(group->folder[i], "cgroup.kill", "1");
     }
     return seen;
 }

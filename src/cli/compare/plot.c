@@ -58,25 +58,28 @@ static void y_tick(const struct plot *p, double y, double step)
 static void y_ticks(const struct plot *p)
 {
     if (p->y_log) {
-        for (double y = pow(10, ceil(log10(p->y_min) - 1e-9)); y <= p->y_max * (1 + 1e-9); y *= 10)
-            y_tick(p, y, y);
+        for (int64_t k = (int64_t)ceil(log10(p->y_min) - 1e-9);
+             pow(10, (double)k) <= p->y_max * (1 + 1e-9); k++)
+            y_tick(p, pow(10, (double)k), pow(10, (double)k));
         return;
     }
     const double step = round_step(p->y_max - p->y_min);
-    for (double k = ceil(p->y_min / step - 1e-9); k * step <= p->y_max + step * 1e-9; k++)
-        y_tick(p, k * step, step);
+    for (int64_t k = (int64_t)ceil(p->y_min / step - 1e-9);
+         (double)k * step <= p->y_max + step * 1e-9; k++)
+        y_tick(p, (double)k * step, step);
 }
 
 static void x_ticks(const struct plot *p)
 {
     const double step = round_step(p->x_max - p->x_min);
     const int bottom = p->height - BOTTOM;
-    for (double k = ceil(p->x_min / step - 1e-9); k * step <= p->x_max + step * 1e-9; k++) {
-        buf_printf(p->out, "<line class='axis' x1='%.1f' x2='%.1f' y1='%d' y2='%d'/>",
-                   x_at(p, k * step), x_at(p, k * step), bottom, bottom + 4);
-        buf_printf(p->out, "<text x='%.1f' y='%d' text-anchor='middle'>", x_at(p, k * step),
-                   bottom + 18);
-        tick_text(p->out, k * step, step);
+    for (int64_t k = (int64_t)ceil(p->x_min / step - 1e-9);
+         (double)k * step <= p->x_max + step * 1e-9; k++) {
+        const double x = (double)k * step;
+        buf_printf(p->out, "<line class='axis' x1='%.1f' x2='%.1f' y1='%d' y2='%d'/>", x_at(p, x),
+                   x_at(p, x), bottom, bottom + 4);
+        buf_printf(p->out, "<text x='%.1f' y='%d' text-anchor='middle'>", x_at(p, x), bottom + 18);
+        tick_text(p->out, x, step);
         buf_text(p->out, "</text>");
     }
 }

@@ -112,7 +112,7 @@ static void put_log(const struct report *r, struct buf *out)
                       "hours): nothing could be decided again as it was.\n");
     else
         buf_printf(out, "%lld of %lld recorded decisions come out the same again.\n",
-                   (long long)t->same, (long long)(t->same + t->not_same));
+                   (long long)t->same, (long long)t->same + (long long)t->not_same);
     if (t->not_same > 0) {
         buf_text(out, "The first that does not: ");
         buf_span(out, buf_view(&t->why));

@@ -298,7 +298,8 @@ void report_html(const struct report *r, struct buf *out)
                   "padding:.6em}</style><h1>What another configuration would have done</h1><p>");
     html_text(out, r->state);
     buf_printf(out, ". %lld of %lld recorded decisions come out the same again.</p>",
-               (long long)r->retake->same, (long long)(r->retake->same + r->retake->not_same));
+               (long long)r->retake->same,
+               (long long)r->retake->same + (long long)r->retake->not_same);
     for (size_t i = 0; i < r->recorded->pool_count; i++)
         if (report_tells(r, r->recorded->pool[i].rows.pool))
             put_pool(r, i, out);
