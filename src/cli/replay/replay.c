@@ -191,8 +191,9 @@ static enum rc check_pools(const struct session *s, struct diag *diag)
         known[count++] = s->config[1]->pool[i]->core.name;
     for (size_t i = 0; i < s->recorded.pool_count; i++) {
         const char *name = s->recorded.pool[i].rows.pool;
-        if (config_pool(s->config[1], span_from(name)) != NULL ||
-            (s->o->pool != NULL && strcmp(s->o->pool, name) != 0))
+        if (s->o->pool != NULL && strcmp(s->o->pool, name) != 0)
+            continue;
+        if (config_pool(s->config[1], span_from(name)) != NULL)
             continue;
         const char *nearest = name_nearest(span_from(name), known, count);
         return fail(diag, RC_UNKNOWN,
