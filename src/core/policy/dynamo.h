@@ -53,6 +53,9 @@ struct dynamo_sla_state {
     int64_t decode;
 };
 
+#define DYNAMO_SLA_OPTION_COUNT 19
+extern const struct opt dynamo_sla_options[DYNAMO_SLA_OPTION_COUNT];
+
 struct dynamo_forecast {
     double requests; /* of the next interval */
     double isl;
