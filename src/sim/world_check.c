@@ -7,6 +7,7 @@
 #include "base/duration.h"
 #include "base/mem.h"
 #include "sim/world_internal.h"
+#include "traffic/balancer.h"
 
 #define INPUTS_MAX 64
 
@@ -203,6 +204,16 @@ void check_engine(struct world *world, const struct body *body)
                      (unsigned long long)body->id, (long long)body->in_flight);
 }
 
+/* Without a limit those that waited are let go a few at a time. */
+static int64_t free_places(const struct dispatch_counts *counts)
+{
+    if (counts->ready == 0)
+        return 0;
+    return counts->free_slots == INT64_MAX
+               ? counts->ready * BALANCER_RELEASE - counts->in_flight_requests
+               : counts->free_slots;
+}
+
 /* Each request that is open waits in one dispatcher or is in flight from it, and none waits beside
  * a free place. */
 void check_counts(struct world *world)
@@ -215,9 +226,10 @@ void check_counts(struct world *world)
         const struct dispatch_counts counts = dispatch_counts(world->front[i]);
         if (counts.waiting_requests < 0 || counts.in_flight_requests < 0)
             check_broken(world, "a dispatcher counts less than nothing");
-        if (counts.waiting_requests > 0 && counts.free_slots > 0 && counts.ready > 0)
+        const int64_t places = free_places(&counts);
+        if (counts.waiting_requests > 0 && places > 0)
             check_broken(world, "%lld requests wait beside %lld free places",
-                         (long long)counts.waiting_requests, (long long)counts.free_slots);
+                         (long long)counts.waiting_requests, (long long)places);
         known += counts.waiting_requests + counts.in_flight_requests;
     }
     if (known != world->open)
