@@ -24,7 +24,7 @@ enum rc store_tick(struct store *store, const struct store_tick *tick, struct di
     (void)sqlite3_bind_int64(s, 5, tick->cause);
     (void)sqlite3_bind_int64(s, 6, tick->changed);
     for (int i = 0; i < (int)COUNT_OF(blobs); i++) {
-        const enum rc rc = store_bind_deflated(s, 7 + i, blobs[i], diag);
+        const enum rc rc = store_bind_deflated(store, s, 7 + i, blobs[i], diag);
 
         if (rc != RC_OK)
             return rc;
@@ -104,7 +104,7 @@ enum rc store_config(struct store *store, uint64_t hash, const char *name, struc
         return RC_IO;
     (void)sqlite3_bind_int64(s, 1, (int64_t)hash);
     bind_text(s, 2, name);
-    rc = store_bind_deflated(s, 3, text, diag);
+    rc = store_bind_deflated(store, s, 3, text, diag);
     return rc == RC_OK ? store_run(store, s, diag) : rc;
 }
 
@@ -146,7 +146,7 @@ enum rc store_state_put(struct store *store, const char *group, uint64_t config_
     bind_text(s, 1, group);
     (void)sqlite3_bind_int64(s, 2, (int64_t)config_hash);
     (void)sqlite3_bind_int64(s, 3, now_ns);
-    rc = store_bind_deflated(s, 4, bytes, diag);
+    rc = store_bind_deflated(store, s, 4, bytes, diag);
     return rc == RC_OK ? store_run(store, s, diag) : rc;
 }
 

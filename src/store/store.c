@@ -7,7 +7,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-#include <zlib.h>
 
 #include "base/duration.h"
 #include "store/store_internal.h"
@@ -86,27 +85,40 @@ enum rc store_run(struct store *store, sqlite3_stmt *statement, struct diag *dia
     return RC_OK;
 }
 
-enum rc store_bind_deflated(sqlite3_stmt *statement, int index, struct span bytes,
-                            struct diag *diag)
+/* Bytes of the deflated form in `ret`, which has room for *ret_len; false: no memory. */
+static bool deflate_whole(struct store *store, struct span bytes, unsigned char *ret,
+                          size_t *ret_len)
 {
-    uLongf size = compressBound((uLong)bytes.len);
-    unsigned char *blob;
+    z_stream *z = &store->deflater;
+    if (!store->deflates && deflateInit(z, Z_BEST_SPEED) != Z_OK)
+        return false;
+    store->deflates = true;
+    z->next_in = (z_const Bytef *)(bytes.len > 0 ? bytes.ptr : "");
+    z->avail_in = (uInt)bytes.len;
+    z->next_out = ret;
+    z->avail_out = (uInt)*ret_len;
+    const int code = deflate(z, Z_FINISH);
+    *ret_len = z->total_out;
+    return deflateReset(z) == Z_OK && code == Z_STREAM_END;
+}
 
+enum rc store_bind_deflated(struct store *store, sqlite3_stmt *statement, int index,
+                            struct span bytes, struct diag *diag)
+{
     if (bytes.len > BLOB_BYTES_MAX)
         return fail(diag, RC_LIMIT, "record of %zu bytes, at most %u are kept", bytes.len,
                     BLOB_BYTES_MAX);
-    blob = malloc(size + 8);
+    const uint64_t plain = bytes.len;
+    size_t size = compressBound((uLong)bytes.len);
+    unsigned char *blob = malloc(size + sizeof(plain));
     if (blob == NULL)
         return fail(diag, RC_NO_MEMORY, "no memory for a record of %zu bytes", bytes.len);
-    const uint64_t plain = bytes.len;
-
-    memcpy(blob, &plain, 8);
-    if (compress2(blob + 8, &size, (const Bytef *)(bytes.len > 0 ? bytes.ptr : ""),
-                  (uLong)bytes.len, 1) != Z_OK) {
+    memcpy(blob, &plain, sizeof(plain));
+    if (!deflate_whole(store, bytes, blob + sizeof(plain), &size)) {
         free(blob);
         return fail(diag, RC_NO_MEMORY, "record could not be compressed");
     }
-    (void)sqlite3_bind_blob64(statement, index, blob, size + 8,
+    (void)sqlite3_bind_blob64(statement, index, blob, size + sizeof(plain),
                               free); /* frees also on failure; step then fails */
     return RC_OK;
 }
@@ -328,6 +340,8 @@ void store_close(struct store *store)
     if (store == NULL)
         return;
     close_db(store);
+    if (store->deflates)
+        (void)deflateEnd(&store->deflater); /* nothing of it is wanted any more */
     for (size_t i = 0; i < COUNT_OF(store->inflated); i++)
         buf_done(&store->inflated[i]);
     free(store);

@@ -5,6 +5,9 @@
 
 #include <sqlite3.h>
 
+#define ZLIB_CONST /* what is read stays as it is */
+#include <zlib.h>
+
 #include "store/store.h"
 
 /* What is asked of ticks stands in an index of its own: rows are long, and only those of the answer
@@ -92,6 +95,8 @@ struct store {
     bool read_only;
     bool newer;
     char installation[40];
+    z_stream deflater;      /* 268 kB that are made once: made anew they cost more than deflating */
+    bool deflates;          /* it is there */
     struct buf inflated[4]; /* state, samples, observation, decision of the row being shown */
 };
 
@@ -102,8 +107,8 @@ enum rc store_run(struct store *store, sqlite3_stmt *statement, struct diag *dia
 /* Words of the last error of the connection. */
 enum rc store_failed(struct store *store, const char *what, struct diag *diag);
 /* Deflated blob: 8 bytes of plain length, then zlib. */
-enum rc store_bind_deflated(sqlite3_stmt *statement, int index, struct span bytes,
-                            struct diag *diag) MUST_CHECK;
+enum rc store_bind_deflated(struct store *store, sqlite3_stmt *statement, int index,
+                            struct span bytes, struct diag *diag) MUST_CHECK;
 enum rc store_column_inflated(sqlite3_stmt *statement, int column, struct buf *ret,
                               struct diag *diag) MUST_CHECK;
 void store_bind_span(sqlite3_stmt *statement, int index, struct span text);
