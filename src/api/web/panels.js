@@ -179,9 +179,19 @@ export async function openDrawer(title, href) {
   body.replaceChildren(el("p", {}, "…"));
   if (!drawer.open) drawer.showModal();
   try {
-    body.replaceChildren(...(href.includes("/why?") ? stepsOf(await get(href)) : await logOf(href)));
+    body.replaceChildren(...(href.includes("/why?") ? stepsOf(await stepsAt(href)) : await logOf(href)));
   } catch (error) {
     body.replaceChildren(el("p", {}, error.message));
+  }
+}
+
+/** A decision is shown before it is written down: until then the answer is about the one before it. */
+async function stepsAt(href) {
+  const wanted = Date.parse(new URL(href, location.href).searchParams.get("at"));
+  for (let tries = 10; ; tries--) {
+    const why = await get(href);
+    if (!(Date.parse(why.at) < wanted) || tries === 0) return why;
+    await new Promise((resolve) => setTimeout(resolve, 200));
   }
 }
 
