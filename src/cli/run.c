@@ -226,14 +226,14 @@ static enum rc enter_sandbox(struct run *run, const struct config *config, struc
     const char *const folder[] = {
         folder_of(run->options.state != NULL ? run->options.state : config->state, state,
                   sizeof(state)),
-        folder_of(run->options.log_file != NULL ? run->options.log_file : "/dev/null", log,
-                  sizeof(log)),
+        run->options.log_file == NULL ? NULL : folder_of(run->options.log_file, log, sizeof(log)),
     };
+    const size_t folders = run->options.log_file == NULL ? 1 : 2;
     struct sandbox sandbox;
     run->sandboxed = config->sandbox == SANDBOX_AUTO && !config_starts_programs(config);
     if (!run->sandboxed)
         return RC_OK;
-    const enum rc rc = sandbox_enter(folder, COUNT_OF(folder), &sandbox, diag);
+    const enum rc rc = sandbox_enter(folder, folders, &sandbox, diag);
     if (rc == RC_OK)
         log_event(&run->log, LOG_SANDBOXED, LOG_TEXT("files", sandbox.files ? "yes" : "no"),
                   LOG_TEXT("calls", sandbox.calls ? "yes" : "no"));

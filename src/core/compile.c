@@ -253,8 +253,9 @@ static enum rc plan_needs(struct compiler *c, struct pool_plan *plan)
 static void place_policy(struct compiler *c, const struct pool_spec *pool,
                          struct policy_plan *policy)
 {
+    const struct policy_ops *ops = policy->ops;
     const size_t size =
-        policy->ops->state_size == NULL ? 0 : policy->ops->state_size(pool, policy->config);
+        ops->state_room != NULL ? ops->state_room(pool, policy->config) : ops->state_size;
     policy->size = (uint32_t)(size < STATE_BYTES_MAX ? size : STATE_BYTES_MAX);
     policy->offset = place(c, sizeof(struct policy_state) + (uint64_t)size);
 }

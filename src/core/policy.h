@@ -106,8 +106,10 @@ struct policy_ops {
     /* Series this policy reads besides the metrics; at most max; returns how many. */
     size_t (*series)(const struct pool_spec *pool, const void *config, struct series_need *ret,
                      size_t max);
-    size_t (*state_size)(const struct pool_spec *pool,
-                         const void *config); /* multiple of 8, >= fixed part; 0 = stateless */
+    size_t state_size; /* multiple of 8; 0 = stateless, or as state_room says */
+    /* Of a state that depends on the pool or its options, instead: multiple of 8, >= fixed part. */
+    size_t (*state_room)(const struct pool_spec *pool, const void *config);
+    /* All bytes are zero before; NULL: they stay so. */
     void (*state_init)(const struct pool_spec *pool, const void *config, void *state,
                        int64_t now_ns, int64_t ready);
     /* False for bytes that the policy could not have left and that lead astray; may be NULL. */

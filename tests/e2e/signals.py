@@ -111,14 +111,23 @@ def lag(house):
     return next(i for i in call(house, "GET", "/api/v1/pools/chat/why")[1]["inputs"] if i["signal"] == "queue-lag")
 
 
-def holds(house, count, rounds=1):
-    """The count stays over so many ticks."""
+def ticks_go_by(house, rounds, look=lambda view: None):
+    """So many ticks; `look` sees the view of the pool meanwhile."""
     ticks = set()
 
     def seen():
         view = call(house, "GET", "/api/v1/pools/chat")[1]
-        assert view["replicas"]["desired"] == count, view["sentence"]
+        look(view)
         ticks.add(view["tick"])
         return len(ticks) > rounds
 
     await_true(seen, "ticks go by")
+
+
+def holds(house, count, rounds=1):
+    """The count stays over so many ticks."""
+
+    def look(view):
+        assert view["replicas"]["desired"] == count, view["sentence"]
+
+    ticks_go_by(house, rounds, look)

@@ -34,13 +34,6 @@ static const struct field fields[] = {
     ADAPTIVE_PANEL_FIELDS(adaptive_state, panel),
 };
 
-static size_t state_size(const struct pool_spec *pool, const void *config)
-{
-    (void)pool;
-    (void)config;
-    return sizeof(struct adaptive_state);
-}
-
 static void state_init(const struct pool_spec *pool, const void *config, void *state,
                        int64_t now_ns, int64_t ready)
 {
@@ -115,7 +108,7 @@ const struct policy_ops policy_adaptive = {
     .holds_itself = true,
     .hold_least_ns = PANEL_HOLD_LEAST_S * SECOND_NS,
     .series = adaptive_series,
-    .state_size = state_size,
+    .state_size = sizeof(struct adaptive_state),
     .state_init = state_init,
     .state_valid = state_valid,
     .sample = sample,

@@ -302,7 +302,7 @@ static int64_t period_ns(const struct pool_spec *pool, const void *config)
         .config_size = sizeof(struct aibrix_config), .fields = aibrix_fields,                      \
         .field_count = AIBRIX_FIELD_COUNT, .imitation = true, .uses_metrics = true,                \
         .holds_itself = true, .check = check, .period_ns = period_ns, .series = series,            \
-        .state_size = aibrix_state_size, .state_init = aibrix_state_init,                          \
+        .state_room = aibrix_state_size, .state_init = aibrix_state_init,                          \
         .state_valid = aibrix_state_valid, .reshape = aibrix_reshape, .propose = (propose_),       \
     }
 

@@ -256,13 +256,6 @@ static int64_t period_ns(const struct pool_spec *pool, const void *config)
     return ((const struct dynamo_load_config *)config)->interval_ns;
 }
 
-static size_t state_size(const struct pool_spec *pool, const void *config)
-{
-    (void)pool;
-    (void)config;
-    return sizeof(struct dynamo_load_state);
-}
-
 static void state_init(const struct pool_spec *pool, const void *config, void *state,
                        int64_t now_ns, int64_t ready)
 {
@@ -292,7 +285,7 @@ const struct policy_ops policy_dynamo_load = {
     .check = check,
     .period_ns = period_ns,
     .series = series,
-    .state_size = state_size,
+    .state_size = sizeof(struct dynamo_load_state),
     .state_init = state_init,
     .sample = sample,
     .propose = propose,

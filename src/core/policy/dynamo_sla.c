@@ -274,13 +274,6 @@ static int64_t period_ns(const struct pool_spec *pool, const void *config)
     return ((const struct dynamo_sla_config *)config)->interval_ns;
 }
 
-static size_t state_size(const struct pool_spec *pool, const void *config)
-{
-    (void)pool;
-    (void)config;
-    return sizeof(struct dynamo_sla_state);
-}
-
 static void state_init(const struct pool_spec *pool, const void *config, void *state_,
                        int64_t now_ns, int64_t ready)
 {
@@ -317,7 +310,7 @@ const struct policy_ops policy_dynamo_sla = {
     .check = check,
     .period_ns = period_ns,
     .series = series,
-    .state_size = state_size,
+    .state_size = sizeof(struct dynamo_sla_state),
     .state_init = state_init,
     .propose = propose,
 };

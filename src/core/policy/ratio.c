@@ -54,23 +54,6 @@ static const struct field fields[] = {
     PACE_LOG_FIELDS(ratio_state, ready),
 };
 
-static size_t state_size(const struct pool_spec *pool, const void *config)
-{
-    (void)pool;
-    (void)config;
-    return sizeof(struct ratio_state);
-}
-
-static void state_init(const struct pool_spec *pool, const void *config, void *state,
-                       int64_t now_ns, int64_t ready)
-{
-    (void)pool;
-    (void)config;
-    (void)now_ns;
-    (void)ready;
-    *(struct ratio_state *)state = (struct ratio_state){0};
-}
-
 static enum shape shape_of(enum signal_id signal)
 {
     if (signal == SIGNAL_PREFIX_HIT_RATIO || signal == SIGNAL_SLO_ATTAINMENT ||
@@ -264,7 +247,6 @@ const struct policy_ops policy_ratio = {
     .uses_metrics = true,
     .wakes_itself = true,
     .check = check,
-    .state_size = state_size,
-    .state_init = state_init,
+    .state_size = sizeof(struct ratio_state),
     .propose_metric = propose_metric,
 };

@@ -241,13 +241,6 @@ static int64_t period_ns(const struct pool_spec *pool, const void *config)
     return ((const struct sage_config *)config)->interval_ns;
 }
 
-static size_t state_size(const struct pool_spec *pool, const void *config)
-{
-    (void)pool;
-    (void)config;
-    return sizeof(struct sage_state);
-}
-
 static void state_init(const struct pool_spec *pool, const void *config, void *state,
                        int64_t now_ns, int64_t ready)
 {
@@ -288,7 +281,7 @@ const struct policy_ops policy_sageserve = {
     .check = check,
     .period_ns = period_ns,
     .series = series,
-    .state_size = state_size,
+    .state_size = sizeof(struct sage_state),
     .state_init = state_init,
     .state_valid = state_valid,
     .propose = propose,

@@ -117,13 +117,6 @@ static int64_t period_ns(const struct pool_spec *pool, const void *config)
     return ((const struct v1_config *)config)->interval_ns;
 }
 
-static size_t state_size(const struct pool_spec *pool, const void *config)
-{
-    (void)pool;
-    (void)config;
-    return sizeof(struct v1_state);
-}
-
 static void state_init(const struct pool_spec *pool, const void *config, void *state,
                        int64_t now_ns, int64_t ready)
 {
@@ -155,7 +148,7 @@ const struct policy_ops policy_saturation_v1 = {
     .check = check,
     .period_ns = period_ns,
     .series = series,
-    .state_size = state_size,
+    .state_size = sizeof(struct v1_state),
     .state_init = state_init,
     .pod_sample = pod_sample,
     .propose = propose,
