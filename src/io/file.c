@@ -94,6 +94,38 @@ enum rc file_replace(const char *path, struct span bytes, mode_t mode, struct di
     return RC_OK;
 }
 
+/* Takes whole blocks off the begin in one step: nothing is lost of what is appended meanwhile. Some
+ * file systems cannot (tmpfs, btrfs), and a file of a few blocks has none to take. */
+static bool collapse(int fd, const struct stat *st, size_t cap_bytes, uint64_t *ret_dropped)
+{
+    const off_t block = st->st_blksize > 0 ? (off_t)st->st_blksize : 4096;
+    const off_t drop = (st->st_size - (off_t)(cap_bytes / 2)) / block * block;
+    if (drop <= 0 || (uint64_t)(st->st_size - drop) > cap_bytes ||
+        fallocate(fd, FALLOC_FL_COLLAPSE_RANGE, 0, drop) != 0)
+        return false;
+    *ret_dropped = (uint64_t)drop;
+    return true;
+}
+
+/* Through memory; what is appended between reading and cutting is lost. */
+static enum rc rewrite_tail(int fd, const struct stat *st, size_t cap_bytes, uint64_t *ret_dropped)
+{
+    const size_t keep = cap_bytes / 2 < TAIL_BYTES_MAX ? cap_bytes / 2 : TAIL_BYTES_MAX;
+    char *tail = malloc(keep + 1);
+    if (!tail)
+        return RC_NO_MEMORY;
+    enum rc rc = RC_IO;
+    const ssize_t n = pread(fd, tail, keep, st->st_size - (off_t)keep);
+    if (n >= 0 && ftruncate(fd, 0) == 0) {
+        const char *line = memchr(tail, '\n', (size_t)n);
+        const size_t skip = line ? (size_t)(line - tail) + 1 : 0;
+        *ret_dropped = (uint64_t)st->st_size - (uint64_t)n + skip;
+        rc = write_all(fd, span_of(tail + skip, (size_t)n - skip)) ? RC_OK : RC_IO;
+    }
+    free(tail);
+    return rc;
+}
+
 enum rc file_keep_tail(const char *path, size_t cap_bytes, uint64_t *ret_dropped)
 {
     *ret_dropped = 0;
@@ -102,22 +134,9 @@ enum rc file_keep_tail(const char *path, size_t cap_bytes, uint64_t *ret_dropped
     if (fd < 0)
         return errno == ENOENT ? RC_NOT_FOUND : RC_IO;
     enum rc rc = fstat(fd, &st) == 0 ? RC_OK : RC_IO;
-    if (rc == RC_OK && (uint64_t)st.st_size > cap_bytes) {
-        const size_t keep = cap_bytes / 2 < TAIL_BYTES_MAX ? cap_bytes / 2 : TAIL_BYTES_MAX;
-        char *tail = malloc(keep + 1);
-        ssize_t n = tail ? pread(fd, tail, keep, st.st_size - (off_t)keep) : -1;
-        if (!tail)
-            rc = RC_NO_MEMORY;
-        else if (n < 0 || ftruncate(fd, 0) != 0)
-            rc = RC_IO;
-        if (rc == RC_OK) {
-            const char *line = memchr(tail, '\n', (size_t)n);
-            const size_t skip = line ? (size_t)(line - tail) + 1 : 0;
-            *ret_dropped = (uint64_t)st.st_size - (uint64_t)n + skip;
-            rc = write_all(fd, span_of(tail + skip, (size_t)n - skip)) ? RC_OK : RC_IO;
-        }
-        free(tail);
-    }
+    if (rc == RC_OK && (uint64_t)st.st_size > cap_bytes &&
+        !collapse(fd, &st, cap_bytes, ret_dropped))
+        rc = rewrite_tail(fd, &st, cap_bytes, ret_dropped);
     (void)close(fd); /* output of others: nothing to report */
     return rc;
 }

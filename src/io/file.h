@@ -14,9 +14,11 @@ enum rc file_read(const char *path, size_t limit_bytes, struct buf *into,
 /* The file holds the old or the new bytes, never a mixture, also after a power loss. */
 enum rc file_replace(const char *path, struct span bytes, mode_t mode,
                      struct diag *diag) MUST_CHECK;
-/* For a file that others append to (engine output): when it is longer than cap_bytes only its last
- * half cap stays, 64 MiB at most, cut at a line. Writers must have opened it with O_APPEND.
- * *ret_dropped counts the bytes lost. */
+/* For a file that others append to (engine output): when it is longer than cap_bytes only about its
+ * last half cap stays. Where the file system can take blocks off the begin (ext4, xfs) the first
+ * line may be a part and nothing is lost that is appended meanwhile; elsewhere it is cut at a line,
+ * 64 MiB stay at most, and lines of that moment may be lost. Writers must have opened it with
+ * O_APPEND. *ret_dropped counts the bytes taken off. */
 enum rc file_keep_tail(const char *path, size_t cap_bytes, uint64_t *ret_dropped) MUST_CHECK;
 /* The last lines of a file, at most limit_bytes of them. */
 enum rc file_tail(const char *path, size_t lines, size_t limit_bytes, struct buf *into) MUST_CHECK;

@@ -185,37 +185,6 @@ static void a_file_is_replaced_whole_read_back_and_watched(void **state)
     (void)rmdir(folder);
 }
 
-static void fault_74_a_capped_file_keeps_its_last_lines(void **state)
-{
-    (void)state;
-    char folder[] = "/tmp/sluice-test-XXXXXX";
-    assert_non_null(mkdtemp(folder));
-    char path[64];
-    (void)snprintf(path, sizeof(path), "%s/log", folder);
-    struct buf text;
-    buf_init(&text, 1U << 20);
-    for (int i = 0; i < 1000; i++)
-        buf_printf(&text, "line %d\n", i);
-    assert_int_equal(file_replace(path, buf_view(&text), 0600, NULL), RC_OK);
-    uint64_t dropped = 0;
-    assert_int_equal(file_keep_tail(path, 1U << 20, &dropped), RC_OK);
-    assert_int_equal(dropped, 0);
-    assert_int_equal(file_keep_tail(path, 1000, &dropped), RC_OK);
-    const size_t before = text.len;
-    buf_clear(&text);
-    assert_int_equal(file_read(path, 1000, &text, NULL), RC_OK);
-    assert_true(text.len <= 500);
-    assert_int_equal(before - text.len, dropped);
-    assert_true(span_ends_with(buf_view(&text), "\nline 998\nline 999\n"));
-    assert_true(span_starts_with(buf_view(&text), "line "));
-    buf_clear(&text);
-    assert_int_equal(file_tail(path, 2, 1000, &text), RC_OK);
-    assert_string_equal(buf_cstr(&text), "line 998\nline 999\n");
-    buf_done(&text);
-    (void)unlink(path);
-    (void)rmdir(folder);
-}
-
 static void no_handler(void *user, struct http_request *request, const struct route_match *match)
 {
     (void)user;
@@ -299,7 +268,6 @@ int main(void)
         cmocka_unit_test(posts_are_bounded),
         cmocka_unit_test(fault_89_a_log_value_cannot_end_a_line_or_forge_a_pair),
         cmocka_unit_test(a_file_is_replaced_whole_read_back_and_watched),
-        cmocka_unit_test(fault_74_a_capped_file_keeps_its_last_lines),
         cmocka_unit_test(routes_are_found_by_method_and_pattern),
         cmocka_unit_test(addresses_are_read_and_printed),
     };
