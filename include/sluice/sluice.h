@@ -192,6 +192,8 @@ struct sluice_world {
     struct sluice_batch batch[SLUICE_BATCHES]; /* of `pending`, by time */
     uint32_t batch_count;
     uint32_t reserved;
+    int64_t class_refused[SLUICE_CLASSES]; /* starts in a row that led to nothing, while the class
+                                              is left alone for it; 0 otherwise */
 };
 /* A world without replicas, gateway, limits and pins, in which nothing is known. world->size is
  * set already. */

@@ -34,6 +34,14 @@ static int64_t cap_of(const struct pool_spec *pool, const struct pool_observatio
     return stays < most ? stays : most;
 }
 
+/* A class whose starts lead to nothing keeps what there is of it, as long as others have room. */
+static int64_t cap_while_refused(const struct pool_observation *o, size_t i, int64_t cap)
+{
+    const int64_t stays =
+        num_clamp(num_add_sat(o->class_ready[i], o->class_pending[i]), 0, REPLICAS_MAX);
+    return o->class_refused[i] > 0 && stays < cap ? stays : cap;
+}
+
 /* Filling order of kinds. */
 static int rank_of(const struct pool_spec *pool, size_t i)
 {
@@ -144,6 +152,16 @@ static void spread_spot(struct split *s, const struct pool_spec *pool)
     }
 }
 
+static void fill(struct split *s, const struct pool_spec *pool)
+{
+    for (size_t i = 0; i < pool->class_count && s->left > 0; i++) {
+        const size_t class = s->order[i];
+        if (is_spot(pool, class) && pool->cost.spot_spread)
+            spread_spot(s, pool);
+        give(s, class, s->left, is_spot(pool, class));
+    }
+}
+
 void classes_split(const struct pool_spec *pool, const struct pool_observation *o,
                    const struct class_terms *terms, int64_t count, int64_t *ret_desired)
 {
@@ -157,13 +175,16 @@ void classes_split(const struct pool_spec *pool, const struct pool_observation *
     const double share = fmin(terms->spot_max_percent, 100) / 100;
     struct split s = {.order = order, .left = count, .given = ret_desired};
     s.spot_left = num_to_int(floor((double)count * share), 0, count);
-    for (size_t i = 0; i < pool->class_count; i++)
-        s.cap[i] = cap_of(pool, o, terms, i);
+    int64_t refused[CLASSES_PER_POOL_MAX]; /* room that nobody else has */
     for (size_t i = 0; i < pool->class_count; i++) {
-        if (is_spot(pool, order[i]) && pool->cost.spot_spread)
-            spread_spot(&s, pool);
-        give(&s, order[i], s.left, is_spot(pool, order[i]));
+        const int64_t cap = cap_of(pool, o, terms, i);
+        s.cap[i] = cap_while_refused(o, i, cap);
+        refused[i] = cap - s.cap[i];
     }
+    fill(&s, pool);
+    for (size_t i = 0; i < pool->class_count; i++)
+        s.cap[i] += refused[i];
+    fill(&s, pool);
     ret_desired[order[pool->class_count - 1]] += s.left; /* pinned beyond the classes */
 }
 

@@ -4,7 +4,8 @@
  * Order: reserved (paid anyway), then spot within its share and price, then on-demand - or spot
  * last, where it is not preferred; inside a kind the cheaper class per unit of capacity first, then
  * the order of the specification, or spot classes evenly. A spot class under notice or at rest
- * keeps what stays of it and gets nothing new. */
+ * keeps what stays of it and gets nothing new. A class whose starts lead to nothing keeps what
+ * there is of it too, but gets the rest where no other class has room: then it is tried again. */
 #ifndef SLUICE_CORE_CLASSES_H
 #define SLUICE_CORE_CLASSES_H
 

@@ -61,7 +61,9 @@ struct pool_observation {
     double spent_today; /* money; NAN = unknown */
     int64_t class_ready[CLASSES_PER_POOL_MAX];
     int64_t class_pending[CLASSES_PER_POOL_MAX];
-    int64_t class_notice[CLASSES_PER_POOL_MAX]; /* spot replicas under notice */
+    int64_t class_notice[CLASSES_PER_POOL_MAX];  /* spot replicas under notice */
+    int64_t class_refused[CLASSES_PER_POOL_MAX]; /* starts in a row that led to nothing, while the
+                                                    class is left alone for it; 0 otherwise */
 };
 
 enum tick_cause {

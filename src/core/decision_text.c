@@ -175,6 +175,9 @@ static void put_placeholder(const struct pool_spec *spec, const struct trail_ent
         buf_text(
             out,
             signal_row((enum signal_id)num_to_int(entry->number[0], 0, SIGNAL_COUNT - 1))->name);
+    else if (span_equal_text(name, "class") && entry->number[0] >= 0 &&
+             entry->number[0] < (double)spec->class_count)
+        buf_text(out, spec->class_[num_to_int(entry->number[0], 0, CLASSES_PER_POOL_MAX - 1)].name);
     else
         buf_printf(out, "{%.*s}", SPAN_ARG(name));
 }

@@ -47,6 +47,7 @@ static const struct field pool_fields[] = {
     CLASS_FIELD("classReady", class_ready),
     CLASS_FIELD("classPending", class_pending),
     CLASS_FIELD("classNotice", class_notice),
+    CLASS_FIELD("classRefused", class_refused),
 };
 
 static const struct field tick_fields[] = {

@@ -160,6 +160,7 @@ static void observation_of(const struct sluice_world *from, struct pool_observat
         ret->class_ready[i] = from->class_ready[i];
         ret->class_pending[i] = from->class_pending[i];
         ret->class_notice[i] = from->class_notice[i];
+        ret->class_refused[i] = from->class_refused[i];
     }
     for (size_t i = 0; i < ret->batch_count; i++) {
         ret->batch[i].count = from->batch[i].count;

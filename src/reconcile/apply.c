@@ -53,55 +53,47 @@ bool pool_wrote(const struct reconcile *r, const struct pool *pool)
 /* ---- starts ---- */
 
 /* While starts lead to nothing, only so many are tried at once (R13, FAULTS 64). Lost replicas that
- * served for long are replaced all at once (FAULTS 50). */
-static int64_t tries_left(const struct pool *pool)
+ * served for long are replaced all at once (FAULTS 50), and what was only refused is tried at once
+ * in classes that refused nothing (FAULTS 46). */
+static int64_t tries_left(const struct pool *pool, int64_t open)
 {
     bool failing = false;
-    for (size_t i = 0; i < pool->replica_count; i++)
-        failing |= pool->replica[i]->row.failures > 0 || pool->replica[i]->refused;
-    if (!failing)
+    bool refused = false;
+    for (size_t i = 0; i < pool->replica_count; i++) {
+        failing |= pool->replica[i]->row.failures > 0;
+        refused |= pool->replica[i]->refused;
+    }
+    if (!failing && !refused)
         return REPLICAS_MAX;
     const int64_t most = pool->core->max_unready > 1 ? pool->core->max_unready : 1;
-    return num_clamp(most - pool->count[REPLICA_STARTING], 0, REPLICAS_MAX);
+    const int64_t left = num_clamp(most - pool->count[REPLICA_STARTING], 0, REPLICAS_MAX);
+    return failing || open < left ? left : open;
+}
+
+/* Its class had no place, and it waits for that one. */
+static bool may_go_elsewhere(const struct replica *replica)
+{
+    return replica->row.state == REPLICA_BLOCKED && !replica->alive && replica->refused;
 }
 
 int64_t apply_starts(struct reconcile *r, struct pool *pool)
 {
     if (pool->spec->fixed || !pool_may_act(r, pool) || pool_wrote(r, pool))
         return 0;
+    const int64_t open = classes_open(r, pool);
     int64_t due = 0;
-    for (size_t i = 0; i < pool->replica_count; i++)
-        due += is_due(r, pool->replica[i]) ? 1 : 0;
+    int64_t elsewhere = 0;
+    for (size_t i = 0; i < pool->replica_count; i++) {
+        const bool now = is_due(r, pool->replica[i]);
+        due += now ? 1 : 0;
+        elsewhere += !now && may_go_elsewhere(pool->replica[i]) ? 1 : 0;
+    }
+    due += num_clamp(open - due, 0, elsewhere);
     const int64_t short_of = wanted_of(pool) - total_of(pool);
     const int64_t missing = num_clamp(short_of - count_drains(pool, DRAIN_LESS), 0, REPLICAS_MAX);
     const int64_t again = num_clamp(short_of + due, 0, due); /* the surplus is not tried again */
-    const int64_t left = tries_left(pool);
+    const int64_t left = tries_left(pool, open);
     return again + missing < left ? again + missing : left;
-}
-
-static void count_classes(const struct pool *pool, int64_t ret_have[CLASSES_PER_POOL_MAX])
-{
-    for (size_t i = 0; i < pool->replica_count; i++) {
-        const struct replica *replica = pool->replica[i];
-        if (replica->row.state != REPLICA_DRAINING && replica->row.state != REPLICA_STOPPING &&
-            replica->row.class_ < CLASSES_PER_POOL_MAX)
-            ret_have[replica->row.class_]++;
-    }
-}
-
-/* The class that is furthest below its share. */
-static uint16_t class_for_start(const struct reconcile *r, const struct pool *pool)
-{
-    const struct decision *d = &r->group[pool->group].decision[pool->in_group];
-    int64_t have[CLASSES_PER_POOL_MAX] = {0};
-    uint16_t best = 0;
-    count_classes(pool, have);
-    if (!r->group[pool->group].decided)
-        return best;
-    for (uint16_t i = 1; i < pool->core->class_count; i++)
-        if (d->class_desired[i] - have[i] > d->class_desired[best] - have[best])
-            best = i;
-    return best;
 }
 
 static void start(struct reconcile *r, struct pool *pool, struct replica *replica)
@@ -122,6 +114,11 @@ static struct replica *due_one(const struct reconcile *r, const struct pool *poo
     for (size_t i = 0; i < pool->replica_count; i++)
         if (is_due(r, pool->replica[i]))
             return pool->replica[i];
+    if (classes_open(r, pool) == 0)
+        return NULL;
+    for (size_t i = 0; i < pool->replica_count; i++)
+        if (may_go_elsewhere(pool->replica[i]))
+            return pool->replica[i];
     return NULL;
 }
 
@@ -132,7 +129,6 @@ static void start_some(struct reconcile *r, struct pool *pool, int64_t starts)
         if (replica == NULL && total_of(pool) >= wanted_of(pool))
             return;
         if (replica == NULL) {
-            const uint16_t class = class_for_start(r, pool);
             replica = replica_add(r, pool, r->next_id, REPLICA_BLOCKED);
             if (replica == NULL && !pool->full)
                 note(r, pool, NULL, "replica-limit", "no place for another one: at most %d a pool",
@@ -140,8 +136,8 @@ static void start_some(struct reconcile *r, struct pool *pool, int64_t starts)
             pool->full = replica == NULL;
             if (pool->full)
                 return; /* the next tick tries again */
-            replica->row.class_ = class;
         }
+        replica->row.class_ = class_for_start(r, pool);
         start(r, pool, replica);
     }
 }
@@ -222,6 +218,16 @@ struct lowering {
     const struct decision *decision; /* NULL = of any class */
     int64_t have[CLASSES_PER_POOL_MAX];
 };
+
+static void count_classes(const struct pool *pool, int64_t ret_have[CLASSES_PER_POOL_MAX])
+{
+    for (size_t i = 0; i < pool->replica_count; i++) {
+        const struct replica *replica = pool->replica[i];
+        if (replica->row.state != REPLICA_DRAINING && replica->row.state != REPLICA_STOPPING &&
+            replica->row.class_ < CLASSES_PER_POOL_MAX)
+            ret_have[replica->row.class_]++;
+    }
+}
 
 static bool may_go(const struct replica *replica, const void *context)
 {

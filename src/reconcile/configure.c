@@ -205,6 +205,7 @@ static void place_pool(struct reconcile *r, struct pool *pool, const struct reco
     pool->index = index;
     pool->group = (size_t)(group - r->group);
     pool->in_group = in_group;
+    memset(pool->class_rest, 0, sizeof(pool->class_rest)); /* an index may mean another class */
     for (size_t i = 0; i < pool->replica_count; i++) {
         struct replica_row *row = &pool->replica[i]->row;
         row->pool = index;

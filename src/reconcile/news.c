@@ -64,6 +64,8 @@ void replica_succeed(struct reconcile *r, const struct replica *replica, bool re
     struct replica *next = replica_add(r, pool, r->next_id, REPLICA_BLOCKED);
     if (next == NULL)
         return; /* the next tick sees that one is missing */
+    if (replica->row.ready_ns == TIME_NONE)
+        class_failed(r, pool, replica->row.class_);
     const bool fresh = proven(r, pool, replica);
     next->row.failures = fresh ? 0 : replica->row.failures + (refused ? 0 : 1);
     next->tries = fresh ? 1 : replica->tries + 1;
@@ -120,6 +122,7 @@ static void set_ready(struct reconcile *r, struct pool *pool, struct replica *re
     replica_say(replica, "");
     pool->text[0] = '\0';
     replica->suspects = 0;
+    class_works(r, pool, replica->row.class_);
     if (first) {
         replica->row.ready_ns = r->now_ns;
         if (!replica->adopted)

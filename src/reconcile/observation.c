@@ -80,6 +80,8 @@ void pool_observe(const struct reconcile *r, const struct pool *pool, struct poo
     o->blocked = pool->count[REPLICA_BLOCKED] + pool->count[REPLICA_FAILED];
     for (size_t i = 0; i < pool->replica_count; i++)
         observe_replica(r, pool, pool->replica[i], o);
+    for (size_t i = 0; i < CLASSES_PER_POOL_MAX; i++)
+        o->class_refused[i] = class_refused(r, pool, i);
     o->actual_count = o->ready + o->pending + o->blocked + o->warm;
     gateways_observe(r, pool, o);
     o->foreign_count = pool->foreign;

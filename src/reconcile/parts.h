@@ -108,6 +108,12 @@ struct startup_times {
     int64_t p90_ns;
 };
 
+/* Starts in a class that led to nothing. */
+struct class_rest {
+    int64_t refused;  /* in a row */
+    int64_t until_ns; /* left alone until then, while another class has room */
+};
+
 #define FOREIGN_FLIPS_MAX 4
 #define FOREIGN_WINDOW_NS (10 * MINUTE_NS)
 
@@ -136,6 +142,7 @@ struct pool {
     uint16_t grant_reason; /* enum reason: why allot() gave less, or took */
     int64_t unmet;         /* starts that the last tick wanted and did not get */
     int64_t unmet_since_ns;
+    struct class_rest class_rest[CLASSES_PER_POOL_MAX];
     struct outcome {
         int64_t desired;
         int64_t applied;
@@ -318,6 +325,16 @@ enum rc news_take(struct reconcile *r, const struct replica_news *news, struct d
  * way out anyway. The caller then removes or stops it. */
 void replica_succeed(struct reconcile *r, const struct replica *replica, bool refused,
                      const char *text);
+
+/* ---- class_choice.c ---- */
+
+void class_failed(struct reconcile *r, struct pool *pool, size_t class); /* a start in it */
+void class_works(struct reconcile *r, struct pool *pool, size_t class);
+/* Starts in a row that led to nothing, while the class is left alone for it; 0 otherwise. */
+int64_t class_refused(const struct reconcile *r, const struct pool *pool, size_t class);
+uint16_t class_for_start(const struct reconcile *r, const struct pool *pool);
+/* How many starts classes ask for that are not left alone; 0 without a choice. */
+int64_t classes_open(const struct reconcile *r, const struct pool *pool);
 
 /* ---- gateways.c, gateway_signals.c ---- */
 

@@ -198,8 +198,8 @@ enum action_kind {
  * -overdue, -suspect, -notice, -unwanted, -replaced, -woken, -parked, -draining, -undrained,
  * -drained, -drain-timeout, -stopping, -stop-again, -stopped, -limit.
  * Pools: pool-pinned, -unpinned, -paused, -resumed, -contended, -settled, -forgotten;
- * foreign-count, fallback, fallback-ended. All: lease-taken, lease-lost, gateway-silent,
- * gateway-answers, samples-dropped, ticks-skipped, notes-lost.
+ * class-resting, class-works; foreign-count, fallback, fallback-ended. All: lease-taken,
+ * lease-lost, gateway-silent, gateway-answers, samples-dropped, ticks-skipped, notes-lost.
  */
 struct tick_record {
     size_t group;

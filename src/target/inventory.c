@@ -5,6 +5,7 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "base/num.h"
 
@@ -124,6 +125,35 @@ int64_t inventory_capacity(const struct inventory *inventory, const struct gpu_n
     if (inventory->gpus)
         return num_clamp(gpu_capacity(inventory->gpus, need), 0, INT64_MAX);
     return inventory_needs_gpus(need) ? 0 : INT64_MAX;
+}
+
+int64_t inventory_room(const struct inventory *inventory, const struct pool_config *pool)
+{
+    /* Classes of one type of GPU share what there is of it: the smallest fits most. A class of no
+     * type takes any. */
+    char type[CLASSES_PER_POOL_MAX][NAME_SIZE];
+    int64_t best[CLASSES_PER_POOL_MAX];
+    int64_t any = 0;
+    int64_t sum = 0;
+    size_t types = 0;
+    for (size_t i = 0; i == 0 || i < pool->core.class_count; i++) {
+        struct gpu_need need;
+        inventory_need(inventory, pool, (uint16_t)i, &need);
+        const int64_t room = inventory_capacity(inventory, &need);
+        size_t at = 0;
+        while (at < types && strcasecmp(type[at], need.type) != 0)
+            at++;
+        if (at == types) {
+            memcpy(type[types], need.type, sizeof type[types]);
+            best[types++] = 0;
+        }
+        best[at] = room > best[at] ? room : best[at];
+        if (need.type[0] == '\0' && room > any)
+            any = room;
+    }
+    for (size_t i = 0; i < types; i++)
+        sum = type[i][0] == '\0' ? sum : num_add_sat(sum, best[i]);
+    return any > sum ? any : sum;
 }
 
 double inventory_free(const struct inventory *inventory)

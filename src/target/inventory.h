@@ -33,6 +33,8 @@ size_t inventory_claim(struct inventory *inventory, struct span ids, double rati
 void inventory_give_back(struct inventory *inventory, const struct gpu_grant *grant);
 /* Replicas that would fit if nothing were taken; INT64_MAX = unlimited. */
 int64_t inventory_capacity(const struct inventory *inventory, const struct gpu_need *need);
+/* Replicas of a pool that would fit, of all its classes together; INT64_MAX = unlimited. */
+int64_t inventory_room(const struct inventory *inventory, const struct pool_config *pool);
 double inventory_free(const struct inventory *inventory); /* devices; INFINITY = not known */
 
 #endif

@@ -364,9 +364,7 @@ static void process_adapt(struct replica *r, const struct pool_config *pool)
 
 static int64_t process_room(const struct targets *t, const struct pool_config *pool)
 {
-    struct gpu_need need;
-    inventory_need(&t->inventory, pool, 0, &need);
-    const int64_t room = inventory_capacity(&t->inventory, &need);
+    const int64_t room = inventory_room(&t->inventory, pool);
     if (pool->target.process.port != 0)
         return room > 0 ? 1 : 0;
     return room == INT64_MAX ? NO_COUNT : room;

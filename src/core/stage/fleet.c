@@ -2,6 +2,7 @@
  * serves; money, quota, inventory and the classes bound the count; then it is split over the
  * classes. Sharing between groups is allot()'s business. */
 #include <math.h>
+#include <string.h>
 
 #include "base/duration.h"
 #include "base/num.h"
@@ -104,6 +105,28 @@ static void rest(struct stage_context *c, struct fleet_state *s)
         c->terms.resting = spot;
 }
 
+/* Says which part of the count goes elsewhere since starts in a class lead to nothing. */
+static void tell_refused(struct stage_context *c)
+{
+    int64_t now[CLASSES_PER_POOL_MAX];
+    int64_t usual[CLASSES_PER_POOL_MAX];
+    bool any = false;
+    for (size_t i = 0; i < c->pool->class_count && c->pool->class_count > 1; i++)
+        any |= c->observation->class_refused[i] > 0;
+    if (!any)
+        return;
+    struct pool_observation willing = *c->observation;
+    memset(willing.class_refused, 0, sizeof(willing.class_refused));
+    classes_split(c->pool, c->observation, &c->terms, c->count, now);
+    classes_split(c->pool, &willing, &c->terms, c->count, usual);
+    for (size_t i = 0; i < c->pool->class_count; i++) {
+        const double number[4] = {(double)i, (double)c->observation->class_refused[i],
+                                  (double)(usual[i] - now[i])};
+        if (c->observation->class_refused[i] > 0 && now[i] < usual[i])
+            stage_say(c, STAGE_FLEET, c->count, REASON_CLASS_REFUSED, number);
+    }
+}
+
 static void apply(struct stage_context *c)
 {
     struct fleet_state *s = c->state;
@@ -124,6 +147,7 @@ static void apply(struct stage_context *c)
     const int64_t room = classes_room(c->pool, c->observation, &c->terms);
     if (c->count > room)
         stage_say(c, STAGE_FLEET, room, REASON_CLASSES_FULL, NULL);
+    tell_refused(c);
 }
 
 const struct stage_ops stage_fleet = {

@@ -199,6 +199,7 @@ static void random_observation(struct rng *rng, struct world *w)
         o->spent_today = absurd_value(rng);
         for (size_t k = 0; k < CLASSES_PER_POOL_MAX; k++) {
             o->class_notice[k] = maybe(rng, 10, absurd_count(rng), 0);
+            o->class_refused[k] = maybe(rng, 6, absurd_count(rng), 0);
             o->class_ready[k] = maybe(rng, 3, absurd_count(rng), 0);
             o->class_pending[k] = maybe(rng, 3, absurd_count(rng), 0);
         }

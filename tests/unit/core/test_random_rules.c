@@ -385,6 +385,7 @@ static const struct {
     FIELD_AT(class_ready[0]),
     FIELD_AT(class_pending[0]),
     FIELD_AT(class_notice[0]),
+    FIELD_AT(class_refused[0]),
     FIELD_AT(spent_today),
 };
 

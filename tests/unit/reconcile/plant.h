@@ -73,6 +73,8 @@ struct plant {
     int64_t stop_ns[PLANT_POOLS];
     int64_t crash_after_ns[PLANT_POOLS]; /* a start fails after this; INT64_MAX = it does not */
     bool refuse[PLANT_POOLS];
+    uint32_t refused_classes; /* bit i: no place in class i, in any pool */
+    uint32_t failing_classes; /* bit i: what is started in class i ends after a second */
     struct body body[PLANT_BODIES];
     size_t body_count;
 
@@ -314,11 +316,14 @@ static inline void plant_act_start(struct plant *p, const struct action *a)
                                           : p->now_ns + p->startup_ns[a->pool],
                           .end_ns = INT64_MAX,
                           .class_ = a->class_};
-    if (p->refuse[a->pool]) {
+    if (p->refuse[a->pool] || (p->refused_classes >> a->class_ & 1) != 0) {
         body->end_ns = p->now_ns;
         body->end = NEWS_REFUSED;
-    } else if (p->crash_after_ns[a->pool] != INT64_MAX) {
-        body->end_ns = p->now_ns + p->crash_after_ns[a->pool];
+    } else if (p->crash_after_ns[a->pool] != INT64_MAX ||
+               (p->failing_classes >> a->class_ & 1) != 0) {
+        body->end_ns =
+            p->now_ns +
+            (p->crash_after_ns[a->pool] == INT64_MAX ? SECOND_NS : p->crash_after_ns[a->pool]);
         body->end = NEWS_FAILED;
     }
     p->starts++;

@@ -116,6 +116,28 @@ static void an_engine_gets_its_mark_what_is_configured_and_nothing_else(void **s
     rig_free(rig);
 }
 
+static void the_classes_of_a_pool_share_the_gpus_of_their_types(void **state)
+{
+#define CLASSES(list)                                                                              \
+    "{classes: [" list "], target: {process: {command: [EXE, --engine, '{port}'], gpus: 1}}}\n"
+    static const char yaml[] =
+        "inventory: {gpus: [{name: '0', type: l4}, {name: '1', type: l4}, {name: '2', type: h1}]}\n"
+        "pools:\n"
+        "  types: " CLASSES("{name: a, gpuType: L4}, {name: b, gpuType: h1}") "  sizes: " CLASSES(
+            "{name: a, gpuType: l4, gpus: 2}, {name: b, gpuType: l4}") "  any: " CLASSES("{name: "
+                                                                                         "a, "
+                                                                                         "gpuType: "
+                                                                                         "l4}, "
+                                                                                         "{name: "
+                                                                                         "b}");
+    (void)state;
+    struct rig *rig = rig_new(yaml);
+    assert_int_equal(targets_room(rig->targets, "types"), 3);
+    assert_int_equal(targets_room(rig->targets, "sizes"), 2);
+    assert_int_equal(targets_room(rig->targets, "any"), 3);
+    rig_free(rig);
+}
+
 static void gpus_are_given_out_once_and_refused_when_used_up(void **state)
 {
     static const char yaml[] = "inventory: {gpus: [{name: '0'}, {name: '1'}, {name: '2'}]}\n"
@@ -221,6 +243,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(a_replica_may_be_stopped_in_any_phase_and_twice),
         cmocka_unit_test(an_engine_that_ends_after_it_served_is_gone_with_its_last_words),
         cmocka_unit_test(an_engine_gets_its_mark_what_is_configured_and_nothing_else),
+        cmocka_unit_test(the_classes_of_a_pool_share_the_gpus_of_their_types),
         cmocka_unit_test(gpus_are_given_out_once_and_refused_when_used_up),
         cmocka_unit_test(gpus_that_nobody_described_are_refused_with_words),
         cmocka_unit_test(what_is_known_of_a_replica_is_printed),
