@@ -23,7 +23,7 @@ void play_complain(struct play *p, const char *format, ...)
 
 /* ---- configuration ---- */
 
-static bool take_config(struct play *p, const struct tree *source)
+static bool take_config(struct play *p, const struct tree *source, bool wanted)
 {
     struct problem_list problems;
     struct span text = {0};
@@ -31,7 +31,7 @@ static bool take_config(struct play *p, const struct tree *source)
     problem_list_init(&problems);
     (void)tree_string(source, &text);
     struct config *config = config_read("config.yaml", text, NULL, &problems);
-    for (size_t i = 0; config == NULL && i < problems.count; i++)
+    for (size_t i = 0; config == NULL && wanted && i < problems.count; i++)
         play_complain(p, "config line %u: %s: %s", problems.item[i].line, problems.item[i].path,
                       problems.item[i].text);
     problem_list_done(&problems);
@@ -213,8 +213,12 @@ static void operate(struct play *p, const struct scenario_step *step, enum event
 
 static void reload(struct play *p, const struct scenario_step *step)
 {
-    if (take_config(p, step->config_source) &&
-        world_configure(p->world, &p->installation[p->config_count - 1]->spec) != RC_OK)
+    const bool wanted = step->verb == VERB_RELOAD;
+    const bool taken = take_config(p, step->config_source, wanted);
+    if (taken && !wanted)
+        play_complain(p, "a configuration that must be refused was taken");
+    else if (taken &&
+             world_configure(p->world, &p->installation[p->config_count - 1]->spec) != RC_OK)
         play_complain(p, "the configuration was not taken");
 }
 
@@ -278,6 +282,7 @@ static void take_step(struct play *p, const struct scenario_step *step)
         operate(p, step, EVENT_MONEY, 0);
         return;
     case VERB_RELOAD:
+    case VERB_RELOAD_REFUSED:
         reload(p, step);
         return;
     case VERB_STORM:
@@ -348,10 +353,11 @@ bool scenario_play(const struct scenario *scenario, uint64_t seed, struct buf *r
     p->scenario = scenario;
     p->report = report;
     p->ok = true;
-    if (take_config(p, scenario->config_source) && fill_pools(p) && start_loads(p, seed)) {
+    if (take_config(p, scenario->config_source, true) && fill_pools(p) && start_loads(p, seed)) {
         const struct world_spec spec = {.control = &p->installation[0]->spec,
                                         .pool = p->pool,
                                         .pool_count = p->pool_count,
+                                        .uptime_ns = scenario->uptime_ns,
                                         .gpus = isnan(scenario->gpus) ? INFINITY : scenario->gpus,
                                         .seed = seed,
                                         .again = true,

@@ -73,6 +73,7 @@ enum scenario_verb {
     VERB_PAUSE,
     VERB_RESUME,
     VERB_RELOAD,
+    VERB_RELOAD_REFUSED,
     VERB_SCHEDULE,
     VERB_STORM,
     VERB_METRICS,
@@ -113,6 +114,7 @@ struct scenario {
     const struct tree *initial_source;
     const struct tree *expect_source;
     const struct tree *seeds_source;
+    int64_t uptime_ns;
     double gpus; /* NAN = not described */
     int64_t run_ns;
     struct scenario_load load[SCENARIO_LOADS_MAX];

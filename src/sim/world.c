@@ -5,16 +5,17 @@
 
 #include "base/duration.h"
 #include "base/mem.h"
+#include "base/num.h"
 #include "sim/world_internal.h"
 
 int64_t world_wall_ns(const struct world *world)
 {
-    return WORLD_WALL_BEGIN_NS + (world->now_ns - WORLD_BEGIN_NS) + world->wall_offset_ns;
+    return WORLD_WALL_BEGIN_NS + (world->now_ns - world->begin_ns) + world->wall_offset_ns;
 }
 
 int64_t world_now_ns(const struct world *world)
 {
-    return world->now_ns - WORLD_BEGIN_NS;
+    return world->now_ns - world->begin_ns;
 }
 
 static void note_failure(struct world *world, enum rc rc)
@@ -238,7 +239,7 @@ static bool step(struct world *world, int64_t until_ns)
 {
     const struct agenda_item *item = agenda_first(&world->agenda);
     const struct timer *engine = timers_first(&world->engines);
-    int64_t at_ns = world->arrivals_left ? WORLD_BEGIN_NS + world->arrival.at_ns : INT64_MAX;
+    int64_t at_ns = world->arrivals_left ? world->begin_ns + world->arrival.at_ns : INT64_MAX;
     uint64_t sequence = world->arrival_sequence;
     if (engine != NULL &&
         (engine->at_ns < at_ns || (engine->at_ns == at_ns && engine->sequence < sequence))) {
@@ -278,7 +279,7 @@ enum rc world_finish(struct world *world, int64_t rest_ns)
 
 enum rc world_run(struct world *world, int64_t at_ns)
 {
-    const int64_t until_ns = WORLD_BEGIN_NS + at_ns;
+    const int64_t until_ns = world->begin_ns + at_ns;
     settle(world);
     while (world->rc == RC_OK && step(world, until_ns))
         settle(world);
@@ -407,7 +408,8 @@ struct world *world_new(const struct world_spec *spec)
     if (world == NULL)
         return NULL;
     world->spec = *spec;
-    world->now_ns = world->counted_ns = WORLD_BEGIN_NS;
+    world->begin_ns = num_add_sat(WORLD_BEGIN_NS, spec->uptime_ns);
+    world->now_ns = world->counted_ns = world->begin_ns;
     world->control_ns = TIME_NONE;
     world->call_free = UINT32_MAX;
     rng_init(&world->rng, spec->seed);

@@ -79,7 +79,8 @@ struct world_spec {
     const struct reconcile_spec *control;
     const struct world_pool *pool;
     size_t pool_count;
-    double gpus; /* all of them; INFINITY = not described */
+    int64_t uptime_ns; /* how old control is when the run begins */
+    double gpus;       /* all of them; INFINITY = not described */
     uint64_t seed;
     bool again;            /* decisions are worked out once more from their records (R17): slower */
     int64_t score_from_ns; /* what arrives or costs before is not counted */

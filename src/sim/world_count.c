@@ -11,7 +11,7 @@
 
 void count_time(struct world *world)
 {
-    const int64_t from_ns = WORLD_BEGIN_NS + world->spec.score_from_ns;
+    const int64_t from_ns = world->begin_ns + world->spec.score_from_ns;
     if (world->counted_ns < from_ns)
         world->counted_ns = world->now_ns < from_ns ? world->now_ns : from_ns;
     const double seconds = seconds_of(world->now_ns - world->counted_ns);
@@ -23,13 +23,13 @@ void count_time(struct world *world)
 
 bool count_scores(const struct world *world, int64_t at_ns)
 {
-    return at_ns - WORLD_BEGIN_NS >= world->spec.score_from_ns;
+    return at_ns - world->begin_ns >= world->spec.score_from_ns;
 }
 
 /* ttft_s: NAN when there was no whole answer. */
 static void count_minute(struct world *world, int64_t arrived_ns, bool good, double ttft_s)
 {
-    const size_t index = (size_t)((arrived_ns - WORLD_BEGIN_NS) / WORLD_MINUTE_NS);
+    const size_t index = (size_t)((arrived_ns - world->begin_ns) / WORLD_MINUTE_NS);
     if (index >= WORLD_MINUTES_MAX)
         return;
     if (index >= world->minute_count) {
@@ -98,7 +98,7 @@ static void keep_change(struct world *world, size_t pool, int64_t desired)
     if (mem_grow((void **)&world->change, &world->change_cap, world->change_count + 1,
                  sizeof(*world->change), WORLD_CHANGES_MAX) == RC_OK)
         world->change[world->change_count++] =
-            (struct world_change){.at_ns = world->now_ns - WORLD_BEGIN_NS,
+            (struct world_change){.at_ns = world->now_ns - world->begin_ns,
                                   .pool = (uint32_t)pool,
                                   .desired = (uint32_t)desired};
 }

@@ -134,7 +134,8 @@ struct world {
     struct agenda agenda;
     struct timers engines; /* next event of each replica's engine */
     struct rng rng;
-    int64_t now_ns; /* axis of the groups */
+    int64_t begin_ns; /* of the run, on the axis of the groups */
+    int64_t now_ns;   /* axis of the groups */
     int64_t wall_offset_ns;
     int64_t control_ns; /* what the agenda holds; TIME_NONE */
     bool control_due;   /* something was told to control, or its time came */
