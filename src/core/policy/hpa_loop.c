@@ -77,8 +77,12 @@ static void damp(struct hpa_loop *t)
 
 static void follow_metrics(struct hpa_loop *t)
 {
-    if (!ask_all(t))
+    if (!ask_all(t)) {
+        /* The peer records nothing, and its window is empty when the source is back. */
+        if (!t->in->pool->exact)
+            hpa_store_record(&t->parts.records, t->in->now_ns, t->current);
         return;
+    }
     if (hpa_behaves(t->config))
         damp(t);
     else

@@ -338,6 +338,25 @@ static void guarded_it_holds_while_a_source_is_silent(void **state)
     world_free(w);
 }
 
+static void after_an_outage_a_full_window_is_held_but_not_by_the_peer(void **state)
+{
+    (void)state;
+    for (int exact = 0; exact <= 1; exact++) {
+        struct world *w = hpa_world(exact == 1, 1);
+        config.down_window_ns = 5 * MINUTE_NS;
+        world_start(w, 8);
+        assert_int_equal(period(w, 80), 8);
+        for (int i = 0; i < 100; i++)
+            assert_int_equal(period(w, NAN), 8);
+        int periods = 0;
+        while (period(w, 30) == 8 && periods < 100)
+            periods++;
+        assert_in_range(periods, exact == 1 ? 0 : 300 / 15 - 1, exact == 1 ? 0 : 300 / 15);
+        assert_int_equal(w->d[0].desired, 3);
+        world_free(w);
+    }
+}
+
 static void lists_stay_within_the_state_for_a_day(void **state)
 {
     (void)state;
@@ -447,6 +466,7 @@ int main(void)
         cmocka_unit_test(young_pods_do_not_count_for_cpu),
         cmocka_unit_test(quantities_are_rounded_up_to_thousandths),
         cmocka_unit_test(the_metrics_of_the_pool_serve_where_it_has_none),
+        cmocka_unit_test(after_an_outage_a_full_window_is_held_but_not_by_the_peer),
         cmocka_unit_test(guarded_it_holds_while_a_source_is_silent),
         cmocka_unit_test(lists_stay_within_the_state_for_a_day),
         cmocka_unit_test(a_longer_window_after_a_reload_keeps_the_records),
