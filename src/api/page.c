@@ -38,7 +38,7 @@ static void put_gpus(const struct page *page, struct api_call *call)
     buf_init(&text, API_ANSWER_BYTES_MAX);
     json_init(&w, &text);
     json_object(&w);
-    targets_print(control_targets(call->api->control), &w);
+    control_inventory(call->api->control, &w);
     json_object_end(&w);
     if (text.failed || json_read(&call->arena, buf_view(&text), NULL, &inventory, NULL) != RC_OK)
         inventory = NULL; /* shown as not known */

@@ -57,6 +57,8 @@ void page_changes(const struct page *page)
     buf_text(page->out, "</tbody></table></div></section>\n");
 }
 
+#define GIB 1073741824.0
+
 static void put_text_member(struct buf *out, const struct tree *node, const char *name)
 {
     struct span text = {0};
@@ -67,26 +69,46 @@ static void put_text_member(struct buf *out, const struct tree *node, const char
     page_put(out, copy);
 }
 
-static void put_gpu(struct buf *out, const struct tree *gpu)
+/* "5 (21.3 GiB)": memory where it is measured and the replica has its GPUs for itself. */
+static void put_holder(struct buf *out, const struct tree *inventory, const struct tree *holder)
 {
+    const struct tree *replicas = tree_get(inventory, "replicas");
+    buf_span(out, holder->text); /* a number of ours */
+    for (const struct tree *r = replicas != NULL ? replicas->first : NULL; r != NULL; r = r->next) {
+        const struct tree *id = tree_get(r, "replica");
+        double bytes = NAN;
+        if (id == NULL || !span_equal(id->text, holder->text) ||
+            !tree_number(tree_get(r, "gpuMemoryUsedBytes"), &bytes))
+            continue;
+        buf_text(out, " (");
+        page_put_number(out, bytes / GIB);
+        buf_text(out, " GiB)");
+    }
+    buf_byte(out, ' ');
+}
+
+static void put_gpu(struct buf *out, const struct tree *inventory, const struct tree *gpu)
+{
+    double measured = NAN;
     double used = NAN;
     double memory = NAN;
     const struct tree *replicas = tree_get(gpu, "replicas");
     (void)tree_number(tree_get(gpu, "used"), &used);          /* unknown stays unknown */
-    (void)tree_number(tree_get(gpu, "memoryBytes"), &memory); /* the same */
+    (void)tree_number(tree_get(gpu, "memoryBytes"), &memory); /* the same, as the next */
+    (void)tree_number(tree_get(tree_get(gpu, "measured"), "memoryUsedBytes"), &measured);
     buf_text(out, "<tr><td>");
     put_text_member(out, gpu, "id");
     buf_text(out, "</td><td>");
     put_text_member(out, gpu, "type");
     buf_text(out, "</td><td class=\"n\">");
-    page_put_number(out, memory / 1073741824.0);
+    page_put_number(out, memory / GIB);
+    buf_text(out, "</td><td class=\"n\">");
+    page_put_number(out, measured / GIB);
     buf_text(out, "</td><td class=\"n\">");
     page_put_number(out, used * 100);
     buf_text(out, "</td><td>");
-    for (const struct tree *r = replicas != NULL ? replicas->first : NULL; r != NULL; r = r->next) {
-        buf_span(out, r->text); /* a number of ours */
-        buf_byte(out, ' ');
-    }
+    for (const struct tree *r = replicas != NULL ? replicas->first : NULL; r != NULL; r = r->next)
+        put_holder(out, inventory, r);
     buf_text(out, "</td></tr>\n");
 }
 
@@ -131,19 +153,20 @@ static void put_yielding(const struct page *page)
 void page_gpus(const struct page *page, const struct tree *inventory)
 {
     const struct tree *gpus = tree_get(inventory, "gpus");
-    buf_text(
-        page->out,
-        "<section id=\"gpus\" aria-labelledby=\"gpus-title\"><h2 id=\"gpus-title\">GPUs</h2>"
-        "<div class=\"cards\" hidden></div><div class=\"scroll\" tabindex=\"0\" "
-        "role=\"group\" aria-label=\"GPUs\"><table><thead><tr><th scope=\"col\">GPU</th>"
-        "<th scope=\"col\">Type</th><th scope=\"col\" class=\"n\">Memory, GiB</th>"
-        "<th scope=\"col\" class=\"n\">Used, %</th><th scope=\"col\">Replicas</th></tr></thead>"
-        "<tbody>\n");
+    buf_text(page->out,
+             "<section id=\"gpus\" aria-labelledby=\"gpus-title\"><h2 id=\"gpus-title\">GPUs</h2>"
+             "<div class=\"cards\" hidden></div><div class=\"scroll\" tabindex=\"0\" "
+             "role=\"group\" aria-label=\"GPUs\"><table><thead><tr><th scope=\"col\">GPU</th>"
+             "<th scope=\"col\">Type</th><th scope=\"col\" class=\"n\">Memory, GiB</th>"
+             "<th scope=\"col\" class=\"n\">In use, GiB</th>"
+             "<th scope=\"col\" class=\"n\">Given out, %</th><th "
+             "scope=\"col\">Replicas</th></tr></thead>"
+             "<tbody>\n");
     if (gpus == NULL || gpus->first == NULL)
-        buf_text(page->out, "<tr><td colspan=\"5\" class=\"none\">No GPU is known on this machine."
+        buf_text(page->out, "<tr><td colspan=\"6\" class=\"none\">No GPU is known on this machine."
                             "</td></tr>\n");
     for (const struct tree *gpu = gpus != NULL ? gpus->first : NULL; gpu != NULL; gpu = gpu->next)
-        put_gpu(page->out, gpu);
+        put_gpu(page->out, inventory, gpu);
     buf_text(page->out, "</tbody></table></div>\n");
     put_yielding(page);
     buf_text(page->out, "</section>\n");

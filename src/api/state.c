@@ -157,7 +157,7 @@ void handle_config(struct api_call *call)
 void handle_inventory(struct api_call *call)
 {
     json_object(&call->w);
-    targets_print(control_targets(call->api->control), &call->w);
+    control_inventory(call->api->control, &call->w);
     json_object_end(&call->w);
     call_answer(call, 200);
 }

@@ -70,6 +70,8 @@ void control_audit(struct control *control, const char *who, const char *what, c
 const struct reconcile *control_reconcile(const struct control *control);
 const struct config *control_config(const struct control *control);
 struct targets *control_targets(const struct control *control);
+/* GPUs with what holds them and what sources measure of them: members of an open object. */
+void control_inventory(const struct control *control, struct json_writer *w);
 struct sources *control_sources(const struct control *control);
 struct gateway_thread *control_gateway(const struct control *control);
 struct store_writer *control_store(const struct control *control);

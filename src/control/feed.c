@@ -160,6 +160,23 @@ static bool on_usage(void *user, uint64_t replica, struct source_usage *ret)
     return true;
 }
 
+static bool on_measure(const void *user, const char *id, struct target_gpu *ret)
+{
+    const struct control *control = user;
+    struct source_gpu gpu;
+    if (!sources_gpu(control->sources, span_from(id), &gpu))
+        return false;
+    *ret = (struct target_gpu){.use_ratio = gpu.use_ratio,
+                               .memory_used_bytes = gpu.memory_used_bytes,
+                               .memory_bytes = gpu.memory_bytes};
+    return true;
+}
+
+void control_inventory(const struct control *control, struct json_writer *w)
+{
+    targets_print(control->targets, on_measure, control, w);
+}
+
 static const char *on_gpus(void *user, uint64_t replica)
 {
     const struct control *control = user;

@@ -15,6 +15,7 @@
 #define DCGM_GPUS_MAX 1024U
 #define MEMORY_MIB_MAX 1e8 /* 100 TB: what is above is a blank value of the driver */
 #define EXCERPT_SIZE 81
+#define MIB 1048576.0
 
 enum gpu_number {
     GPU_ACTIVE_RATIO,
@@ -46,6 +47,7 @@ struct dcgm {
     size_t count;
     size_t cap;
     bool full;
+    bool whole; /* the last answer was read to its end: `gpu` is of it */
 };
 static const enum signal_id signals[] = {SIGNAL_GPU_UTILIZATION, SIGNAL_GPU_MEMORY_UTILIZATION};
 
@@ -117,6 +119,7 @@ static enum rc read_page(struct dcgm *d, const struct http_result *answer, struc
     d->base.status.repeated += (int64_t)counts.repeated;
     if (rc == RC_OK && d->full)
         return fail(diag, RC_LIMIT, "the page has more than %u GPUs", DCGM_GPUS_MAX);
+    d->whole = rc == RC_OK;
     return rc;
 }
 
@@ -204,6 +207,7 @@ static void on_page(void *user, const struct http_result *answer)
     struct diag diag = {.code = RC_OK};
     char quote[EXCERPT_SIZE];
     d->fetch = NULL;
+    d->whole = false;
     if (answer->rc != RC_OK) {
         source_fail(s, fetch_fault(answer->rc), -1, "%s", answer->diag->text);
         return;
@@ -238,6 +242,26 @@ static void dcgm_cancel(struct source *s)
 {
     http_fetch_cancel(dcgm_of(s)->fetch);
     dcgm_of(s)->fetch = NULL;
+    dcgm_of(s)->whole = false;
+}
+
+static double bytes_of(const struct gpu *gpu, enum gpu_number number)
+{
+    return gpu->has[number] ? gpu->number[number] * MIB : (double)NAN;
+}
+
+static bool dcgm_gpu(const struct source *s, struct span id, struct source_gpu *ret)
+{
+    const struct dcgm *d = (const struct dcgm *)s; /* base is the first member */
+    const struct gpu *gpu = d->whole ? find_gpu(d, id) : NULL;
+    if (gpu == NULL)
+        return false;
+    *ret = (struct source_gpu){
+        .use_ratio = use_of(gpu),
+        .memory_used_bytes = bytes_of(gpu, GPU_MEMORY_USED),
+        .memory_bytes = bytes_of(gpu, GPU_MEMORY_USED) + bytes_of(gpu, GPU_MEMORY_FREE),
+    };
+    return true;
 }
 
 static void dcgm_stop(struct source *s)
@@ -253,5 +277,6 @@ const struct source_ops source_dcgm = {
     .signal_count = COUNT_OF(signals),
     .ask = dcgm_ask,
     .cancel = dcgm_cancel,
+    .gpu = dcgm_gpu,
     .stop = dcgm_stop,
 };

@@ -44,6 +44,8 @@ struct source_ops {
     /* The round is over although it has not ended (deadline, end of the source): nothing of it may
      * call back any more. Not called when no round runs. May be NULL. */
     void (*cancel)(struct source *s);
+    /* What the last good page told of one GPU, by UUID or index; false: nothing. May be NULL. */
+    bool (*gpu)(const struct source *s, struct span id, struct source_gpu *ret);
     void (*stop)(struct source *s); /* frees what start() and rounds made; may be NULL */
 };
 

@@ -300,6 +300,16 @@ bool sources_at(const struct sources *set, size_t index, struct source_row *ret)
     return true;
 }
 
+bool sources_gpu(const struct sources *set, struct span id, struct source_gpu *ret)
+{
+    for (size_t i = 0; i < set->count; i++) {
+        const struct source *s = set->source[i];
+        if (s->ops->gpu != NULL && s->ops->gpu(s, id, ret))
+            return true;
+    }
+    return false;
+}
+
 void sources_pool(const struct sources *set, size_t pool, struct source_pool_state *ret)
 {
     *ret = (struct source_pool_state){.answered = true, .fallback = NO_COUNT};

@@ -130,6 +130,15 @@ struct source_row {
     const struct source_status *status;
     int64_t now_ns; /* of the axis, for ages */
 };
+/* Measured; NAN = not told. */
+struct source_gpu {
+    double use_ratio;
+    double memory_used_bytes;
+    double memory_bytes;
+};
+/* By UUID or index, of the first source whose last answer was whole and told of it. */
+bool sources_gpu(const struct sources *sources, struct span id, struct source_gpu *ret);
+
 size_t sources_count(const struct sources *sources);
 /* False past the end. Valid until the next call that changes something. */
 bool sources_at(const struct sources *sources, size_t index, struct source_row *ret);

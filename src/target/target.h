@@ -85,7 +85,17 @@ struct target_usage {
 bool targets_usage(const struct targets *targets, uint64_t replica, struct target_usage *ret);
 /* Ids of its GPUs, comma-separated; "" = none were assigned, or it is not of this machine. */
 const char *targets_gpus(const struct targets *targets, uint64_t replica);
-/* GPUs with what holds them, processes, files: for the API. Appends members to an open object. */
-void targets_print(const struct targets *targets, struct json_writer *w);
+/* What is measured of a GPU; NAN = it is not. */
+struct target_gpu {
+    double use_ratio;
+    double memory_used_bytes;
+    double memory_bytes;
+};
+/* By the id of the inventory; false: nothing is measured. */
+typedef bool targets_gpu_fn(const void *user, const char *id, struct target_gpu *ret);
+/* GPUs with what holds them and what is measured of them, processes, files: for the API. Appends
+ * members to an open object. measure may be NULL. */
+void targets_print(const struct targets *targets, targets_gpu_fn *measure, const void *user,
+                   struct json_writer *w);
 
 #endif

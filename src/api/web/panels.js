@@ -135,22 +135,29 @@ async function press(button, refresh) {
 export function showGpus(inventory) {
   const section = document.querySelector("#gpus");
   const gpus = inventory?.gpus ?? [];
-  const made = gpus.map((g) => el("tr", {}, cell(g.id), cell(g.type), amount(number(g.memoryBytes === undefined ? null : g.memoryBytes / 1073741824)),
-    amount(number(g.used * 100)), cell(g.replicas.join(" "))));
-  rows(section.querySelector("tbody"), made, "No GPU is known on this machine.", 5);
+  const memory = new Map((inventory?.replicas ?? []).map((r) => [r.replica, r.gpuMemoryUsedBytes]));
+  const made = gpus.map((g) => el("tr", {}, cell(g.id), cell(g.type), amount(gib(g.memoryBytes)), amount(gib(g.measured?.memoryUsedBytes)),
+    amount(number(g.used * 100)), cell(g.replicas.map((id) => holder(id, memory, "")).join(" "))));
+  rows(section.querySelector("tbody"), made, "No GPU is known on this machine.", 6);
   const cards = section.querySelector(".cards");
   cards.hidden = gpus.length === 0;
-  cards.replaceChildren(...gpus.map(gpuCard));
+  cards.replaceChildren(...gpus.map((gpu) => gpuCard(gpu, memory)));
   section.classList.toggle("has-cards", gpus.length > 0);
 }
 
-function gpuCard(gpu) {
+const gib = (bytes) => number(bytes === undefined ? null : bytes / 1073741824);
+
+// Memory where it is measured and the replica has its GPUs for itself.
+const holder = (id, memory, mark) => `${mark}${id}${memory.get(id) === undefined ? "" : ` (${gib(memory.get(id))} GiB)`}`;
+
+function gpuCard(gpu, memory) {
   const fill = el("span", { class: "fill" });
   fill.style.width = `${Math.min(gpu.used, 1) * 100}%`;
-  const held = gpu.replicas.length ? gpu.replicas.map((id) => `#${id}`).join(" ") : "free";
-  const memory = gpu.memoryBytes === undefined ? "" : `, ${number(gpu.memoryBytes / 1073741824)} GiB`;
-  return el("div", { class: "gpu" }, el("strong", {}, gpu.id), el("span", {}, `${gpu.type}${memory}`),
-    el("span", { class: "use" }, fill), el("span", {}, held));
+  const held = gpu.replicas.length ? gpu.replicas.map((id) => holder(id, memory, "#")).join(" ") : "free";
+  const size = gpu.memoryBytes === undefined ? "" : `, ${gib(gpu.memoryBytes)} GiB`;
+  const used = gpu.measured?.memoryUsedBytes === undefined ? [] : [el("span", {}, `${gib(gpu.measured.memoryUsedBytes)} GiB in use`)];
+  return el("div", { class: "gpu" }, el("strong", {}, gpu.id), el("span", {}, `${gpu.type}${size}`),
+    el("span", { class: "use" }, fill), ...used, el("span", {}, held));
 }
 
 // ---- the rest ----

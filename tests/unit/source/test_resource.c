@@ -104,6 +104,37 @@ static void gpus_are_joined_by_uuid_or_index(void **state)
     rig_done(&rig);
 }
 
+static void memory_of_a_gpu_is_told_while_the_last_page_was_whole(void **state)
+{
+    (void)state;
+    struct rig rig;
+    struct source_gpu gpu;
+    rig_init(&rig);
+    add_replica(&rig, 1);
+    rig.gpus[0] = "GPU-a";
+    rig_answer(&rig, 200, two_gpus);
+    rig_use(&rig, DCGM);
+    const size_t at = row_of(&rig, "dcgm");
+    assert_false(sources_gpu(rig.sources, span_from("GPU-a"), &gpu));
+    assert_int_equal(rig_next(&rig, at), SOURCE_FAULT_NONE);
+    assert_true(sources_gpu(rig.sources, span_from("GPU-b"), &gpu));
+    assert_true(gpu.memory_used_bytes == 3000.0 * 1048576);
+    assert_true(gpu.memory_bytes == 4000.0 * 1048576);
+    assert_true(gpu.use_ratio == 0.8);
+    assert_true(sources_gpu(rig.sources, span_from("0"), &gpu));
+    assert_true(gpu.memory_used_bytes == 1000.0 * 1048576);
+    assert_false(sources_gpu(rig.sources, span_from("GPU-c"), &gpu));
+    rig_answer(&rig, 200, "DCGM_FI_DEV_FB_USED{gpu=\"0\",UUID=\"GPU-a\"} -1\n");
+    assert_int_equal(rig_next(&rig, at), SOURCE_FAULT_UNCOVERED);
+    assert_true(sources_gpu(rig.sources, span_from("GPU-a"), &gpu));
+    assert_true(isnan(gpu.memory_used_bytes));
+    assert_true(isnan(gpu.memory_bytes));
+    rig_answer(&rig, 500, two_gpus);
+    assert_int_equal(rig_next(&rig, at), SOURCE_FAULT_STATUS);
+    assert_false(sources_gpu(rig.sources, span_from("GPU-a"), &gpu));
+    rig_done(&rig);
+}
+
 static void fault_11_values_of_the_driver_for_not_supported_are_refused(void **state)
 {
     (void)state;
@@ -136,6 +167,7 @@ int main(void)
         cmocka_unit_test(shares_are_of_the_limit_and_the_first_look_tells_no_processor_time),
         cmocka_unit_test(a_replica_that_cannot_be_read_is_unknown_and_none_is_absent),
         cmocka_unit_test(gpus_are_joined_by_uuid_or_index),
+        cmocka_unit_test(memory_of_a_gpu_is_told_while_the_last_page_was_whole),
         cmocka_unit_test(fault_11_values_of_the_driver_for_not_supported_are_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -199,7 +199,7 @@ static void what_is_known_of_a_replica_is_printed(void **state)
     (void)rig_wait(rig, NEWS_READY, 11);
     json_init(&w, &text);
     json_object(&w);
-    targets_print(rig->targets, &w);
+    targets_print(rig->targets, NULL, NULL, &w);
     json_object_end(&w);
     assert_int_equal(json_read(&arena, buf_view(&text), NULL, &tree, NULL), RC_OK);
     const struct tree *gpu = tree_at(tree_get(tree, "gpus"), 0);
@@ -211,6 +211,60 @@ static void what_is_known_of_a_replica_is_printed(void **state)
     assert_true(tree_int(tree_get(replica, "pid"), &holder));
     assert_true(is_alive((pid_t)holder));
     rig_end(rig, 11);
+    rig_free(rig);
+    buf_done(&text);
+    arena_done(&arena);
+}
+
+static bool gpu_meter(const void *user, const char *id, struct target_gpu *ret)
+{
+    (void)user;
+    *ret = (struct target_gpu){
+        .use_ratio = NAN, .memory_used_bytes = 3, .memory_bytes = id[0] == 'a' ? 8 : (double)NAN};
+    return id[0] != 'c';
+}
+
+/* Two GPUs for one replica, one for two, and one that nobody measures. */
+static void memory_of_a_replica_is_told_while_it_has_its_gpus_for_itself(void **state)
+{
+    static const char yaml[] =
+        "inventory: {gpus: [{name: a, memory: 8}, {name: b, memory: 8}, "
+        "{name: shared, type: s, memory: 8}, {name: c, type: c}]}\n"
+        "pools: {pair: " PROCESS(", gpus: 2, gpuType: ''") ", part: " PROCESS(
+            ", gpuMemory: 4, gpuType: s") ", far: " PROCESS(", gpus: 1, gpuType: c") "}";
+    static const char *const pools[] = {"pair", "part", "part", "far"};
+    struct arena arena;
+    struct buf text;
+    struct json_writer w;
+    const struct tree *tree = NULL;
+    double bytes = 0;
+    (void)state;
+    struct rig *rig = rig_new(yaml);
+    arena_init(&arena, 1 << 20);
+    buf_init(&text, 1 << 20);
+    for (uint64_t i = 0; i < COUNT_OF(pools); i++) {
+        rig_start(rig, pools[i], 1 + i);
+        (void)rig_wait(rig, NEWS_READY, 1 + i);
+    }
+    json_init(&w, &text);
+    json_object(&w);
+    targets_print(rig->targets, gpu_meter, NULL, &w);
+    json_object_end(&w);
+    assert_int_equal(json_read(&arena, buf_view(&text), NULL, &tree, NULL), RC_OK);
+    const struct tree *gpus = tree_get(tree, "gpus");
+    const struct tree *measured = tree_get(tree_at(gpus, 0), "measured");
+    assert_true(tree_number(tree_get(measured, "memoryUsedBytes"), &bytes) && bytes == 3);
+    assert_true(tree_number(tree_get(measured, "memoryBytes"), &bytes) && bytes == 8);
+    assert_null(tree_get(measured, "use"));
+    assert_null(tree_get(tree_get(tree_at(gpus, 1), "measured"), "memoryBytes"));
+    assert_null(tree_get(tree_at(gpus, 3), "measured"));
+    const struct tree *replicas = tree_get(tree, "replicas");
+    assert_true(tree_number(tree_get(tree_at(replicas, 0), "gpuMemoryUsedBytes"), &bytes));
+    assert_true(bytes == 6);
+    for (size_t i = 1; i < COUNT_OF(pools); i++)
+        assert_null(tree_get(tree_at(replicas, i), "gpuMemoryUsedBytes"));
+    for (uint64_t i = 0; i < COUNT_OF(pools); i++)
+        rig_end(rig, 1 + i);
     rig_free(rig);
     buf_done(&text);
     arena_done(&arena);
@@ -247,6 +301,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(gpus_are_given_out_once_and_refused_when_used_up),
         cmocka_unit_test(gpus_that_nobody_described_are_refused_with_words),
         cmocka_unit_test(what_is_known_of_a_replica_is_printed),
+        cmocka_unit_test(memory_of_a_replica_is_told_while_it_has_its_gpus_for_itself),
         cmocka_unit_test(live_options_reach_running_replicas),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
