@@ -408,11 +408,12 @@ struct world *world_new(const struct world_spec *spec)
     if (world == NULL)
         return NULL;
     world->spec = *spec;
-    world->begin_ns = num_add_sat(WORLD_BEGIN_NS, spec->uptime_ns);
-    world->now_ns = world->counted_ns = world->begin_ns;
+    world->now_ns = world->counted_ns = WORLD_BEGIN_NS;
     world->control_ns = TIME_NONE;
     world->call_free = UINT32_MAX;
     rng_init(&world->rng, spec->seed);
+    world->now_ns = world->counted_ns = world->begin_ns =
+        num_add_sat(WORLD_BEGIN_NS, spec->uptime_ns);
     uint64_t first_id = 1;
     for (size_t i = 0; spec->initial != NULL && i < spec->pool_count; i++)
         first_id += (uint64_t)spec->initial[i];
