@@ -12,6 +12,7 @@
 #include "cli/command.h"
 #include "cli/compare/comparison.h"
 #include "cli/compare/own_pool.h"
+#include "cli/faults_file.h"
 #include "cli/profile_file.h"
 #include "core/policy.h"
 #include "io/file.h"
@@ -24,6 +25,8 @@ struct compare_options {
     const char *pool;
     const char *traces;
     const char *policies;
+    const char *options;
+    const char *faults;
     const char *profile;
     const char *startups;
     const char *scales;
@@ -57,6 +60,11 @@ static const struct cli_opt options[] = {
     CLI_OPT(TEXT, struct compare_options, policies, "policies", "NAME[,NAME]",
             "adaptive,static,hpa,keda,knative,oracle", 0, 0,
             "Baselines are tuned on each trace, see below; other policies play as they stand."),
+    CLI_OPT(TEXT, struct compare_options, options, "options", "{NAME: VALUE}", NULL, 0, 0,
+            "Options of the policies that play as they stand, as in a configuration."),
+    CLI_OPT(TEXT, struct compare_options, faults, "faults", "FILE", NULL, 0, 0,
+            "Faults at known times befall all runs but those that find objectives and bounds. "
+            "There is no oracle then."),
     CLI_OPT(TEXT, struct compare_options, profile, "profile", "NAME|FILE", "llama2-70b-4xh100", 0,
             0, "Speed and size of the engines; `sluice engine --help` lists them."),
     CLI_OPT(TEXT, struct compare_options, startups, "startup", "DURATION[,DURATION]", "120s", 0, 0,
@@ -312,19 +320,27 @@ static int compare(const struct compare_options *o, struct comparison *c)
         return command_failed(&command_compare, &diag);
     }
     c->command = "compare";
-    c->options = (struct player_options){.setting = {.profile = &profile, .slo = slo_of(o, c)},
-                                         .lengths = o->lengths,
-                                         .cache = o->cache,
-                                         .build = o->build,
-                                         .cv = o->cv,
-                                         .shift_ns = o->shift_ns,
-                                         .limit_ns = o->limit_ns,
-                                         .seeds = o->seeds,
-                                         .spread = o->spread};
+    c->options = (struct player_options){
+        .setting = {.profile = &profile, .slo = slo_of(o, c), .policy_options = o->options},
+        .lengths = o->lengths,
+        .cache = o->cache,
+        .build = o->build,
+        .cv = o->cv,
+        .shift_ns = o->shift_ns,
+        .limit_ns = o->limit_ns,
+        .seeds = o->seeds,
+        .spread = o->spread};
     c->again = (size_t)o->again;
     c->processes = (size_t)o->processes;
     c->plots = (size_t)o->plots;
     c->progress = isatty(STDERR_FILENO) != 0;
+    struct fault_plan faults;
+    if (o->faults != NULL) {
+        if (!faults_load(o->faults, &faults))
+            return EXIT_FAILED;
+        c->options.faults = &faults;
+        c->oracle = false; /* who knows the trace does not know them */
+    }
     int status = add_own(o, &profile, c);
     if (status == EXIT_OK && setting_check(&c->options.setting, &diag) != RC_OK)
         status = command_failed(&command_compare, &diag);

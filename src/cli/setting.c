@@ -68,6 +68,7 @@ void setting_print(const struct setting *s, struct buf *ret)
     const struct builtin_spec spec = {
         .profile = s->options->profile,
         .policy = b != NULL ? b->policy : s->policy,
+        .policy_options = b != NULL ? NULL : s->options->policy_options,
         .slo = setting_slo(s->options, s->cell->loose),
         .like = own->config != NULL ? own->config->pool[0] : NULL,
         .gpus = setting_gpus(s->options),
@@ -94,5 +95,6 @@ int64_t setting_initial(const struct setting *s)
 
 int64_t setting_startup(const struct setting *s)
 {
-    return knob_of(s) == KNOB_COUNT || knob_of(s) == KNOB_GIVEN ? 0 : s->cell->startup_ns;
+    const bool fixed = knob_of(s) == KNOB_COUNT || knob_of(s) == KNOB_GIVEN;
+    return fixed && !s->cell->troubled ? 0 : s->cell->startup_ns;
 }

@@ -19,7 +19,8 @@ struct own_pool {
 /* What all cells share. */
 struct setting_options {
     const struct engine_profile *profile;
-    struct builtin_slo slo; /* 0: what suits the profile */
+    struct builtin_slo slo;     /* 0: what suits the profile */
+    const char *policy_options; /* of policies that play as they stand; NULL: none */
     struct own_pool own;
 };
 
@@ -32,6 +33,7 @@ struct cell {
     int64_t initial;
     bool loose; /* objectives were doubled: the usual ones cannot be met here */
     bool warm;
+    bool troubled;     /* faults befall its runs; not while objectives and bounds are found */
     bool uncalibrated; /* not even ten times the fleet meets them */
     double demand;     /* replicas that the first five minutes need at full use */
     int64_t count_p95; /* replicas for the 95th of 100 minutes */
@@ -50,7 +52,7 @@ bool setting_is_own(const struct setting *setting);
 /* The configuration of every pool but the own one. */
 void setting_print(const struct setting *setting, struct buf *ret);
 int64_t setting_initial(const struct setting *setting);
-/* A fixed fleet starts nothing: its runs serve all start-up times. */
+/* A fixed fleet starts nothing unless a replica is lost: its runs serve all start-up times. */
 int64_t setting_startup(const struct setting *setting);
 /* Objectives of the cell: 0 = there is none of this kind. */
 struct builtin_slo setting_slo(const struct setting_options *options, bool loose);

@@ -7,6 +7,7 @@
 
 #include "base/duration.h"
 #include "cli/command.h"
+#include "cli/faults_file.h"
 #include "cli/load.h"
 #include "cli/profile_file.h"
 #include "cli/trace_file.h"
@@ -47,6 +48,7 @@ struct simulate_options {
     int64_t seed;
     bool warm;
     bool chaos;
+    const char *faults;
     bool json;
     int argc; /* the command line, to show it again */
     char **argv;
@@ -113,6 +115,8 @@ static const struct cli_opt simulate_options[] = {
     CLI_OPT(INT, struct simulate_options, seed, "seed", "N", "1", 0, 0, "Seed of all chance."),
     CLI_SWITCH(struct simulate_options, chaos, "chaos",
                "Faults from the seed: lost and absurd metrics, failing starts, crashes, clocks."),
+    CLI_OPT(TEXT, struct simulate_options, faults, "faults", "FILE", NULL, 0, 0,
+            "Faults at known times, instead."),
     CLI_SWITCH(struct simulate_options, json, "json", "One JSON object."),
 };
 
@@ -306,12 +310,18 @@ static int run(int argc, char **argv)
         return command_usage_error(&command_simulate,
                                    "--options belongs to the built-in pool; a configuration has "
                                    "its own");
+    if (o.chaos && o.faults != NULL)
+        return command_usage_error(&command_simulate,
+                                   "--chaos draws faults, --faults FILE knows them: one of them "
+                                   "is wanted");
     struct engine_profile decode = {0};
+    struct fault_plan faults;
     struct simulation_spec spec = {.startup = startup_of_total(o.startup_ns),
                                    .startup_sigma = o.spread,
                                    .initial = o.initial,
                                    .seed = (uint64_t)o.seed,
                                    .chaos = o.chaos,
+                                   .faults = o.faults != NULL ? &faults : NULL,
                                    .decode = o.decode != NULL ? &decode : NULL,
                                    .transfer_ns = o.transfer_ns,
                                    .transfer_per_token_ns = o.transfer_per_token_ns,
@@ -322,5 +332,7 @@ static int run(int argc, char **argv)
     if (profile_load(o.profile, &spec.profile, &diag) != RC_OK ||
         (o.decode != NULL && profile_load(o.decode, &decode, &diag) != RC_OK))
         return command_failed(&command_simulate, &diag);
+    if (o.faults != NULL && !faults_load(o.faults, &faults))
+        return EXIT_FAILED;
     return run_config(&o, &spec);
 }

@@ -10,7 +10,7 @@ static const struct {
     const char *name;
     bool lasts;
 } rows[] = {
-#define CHAOS_ROW(id, name, lasts) {name, lasts},
+#define CHAOS_ROW(id, name, lasts, about) {name, lasts},
     CHAOS_MAP(CHAOS_ROW)
 #undef CHAOS_ROW
 };
@@ -18,6 +18,11 @@ static const struct {
 const char *chaos_fault_name(enum chaos_fault fault)
 {
     return rows[fault].name;
+}
+
+bool chaos_fault_lasts(enum chaos_fault fault)
+{
+    return rows[fault].lasts;
 }
 
 static void plan_next(struct chaos *chaos, int64_t now_ns)

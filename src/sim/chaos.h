@@ -8,38 +8,40 @@
 
 #include "base/rng.h"
 
-/* X(ID, "name", lasts): a fault that lasts is taken away again after a while. */
+/* X(ID, "name", lasts, "what it is"): a fault that lasts is taken away again after a while. */
 #define CHAOS_MAP(X)                                                                               \
-    X(METRICS_LOST, "metrics-lost", true)                                                          \
-    X(METRICS_STALE, "metrics-stale", true)                                                        \
-    X(METRICS_NAN, "metrics-nan", true)                                                            \
-    X(METRICS_ABSURD, "metrics-absurd", true)                                                      \
-    X(METRICS_NEGATIVE, "metrics-negative", true)                                                  \
-    X(GATEWAY_SILENT, "gateway-silent", true)                                                      \
-    X(STARTS_REFUSED, "starts-refused", true)                                                      \
-    X(STARTS_FAIL, "starts-fail", true)                                                            \
-    X(STARTS_SLOW, "starts-slow", true)                                                            \
-    X(STARTS_HANG, "starts-hang", true)                                                            \
-    X(QUOTA, "quota", true)                                                                        \
-    X(CRASH, "crash", false)                                                                       \
-    X(STORM, "storm", false)                                                                       \
-    X(CLOCK, "clock", false)                                                                       \
-    X(RELOAD, "reload", true)                                                                      \
-    X(PIN, "pin", true)                                                                            \
-    X(PAUSE, "pause", true)                                                                        \
-    X(FOREIGN, "foreign", false)                                                                   \
-    X(LEASE, "lease-lost", true)                                                                   \
-    X(LEADER, "leader-changes", false)                                                             \
-    X(BUDGET, "budget-unreadable", true)                                                           \
-    X(SPOT, "spot-storm", false)
+    X(METRICS_LOST, "metrics-lost", true, "the engines' pages cannot be read")                     \
+    X(METRICS_STALE, "metrics-stale", true, "the engines' pages tell nothing new")                 \
+    X(METRICS_NAN, "metrics-nan", true, "they hold no numbers")                                    \
+    X(METRICS_ABSURD, "metrics-absurd", true, "they hold numbers beyond all bounds")               \
+    X(METRICS_NEGATIVE, "metrics-negative", true, "they hold numbers below zero")                  \
+    X(GATEWAY_SILENT, "gateway-silent", true, "the gateway answers control no more")               \
+    X(STARTS_REFUSED, "starts-refused", true, "starts find no place")                              \
+    X(STARTS_FAIL, "starts-fail", true, "starts end before they are ready")                        \
+    X(STARTS_SLOW, "starts-slow", true, "starts take five times as long")                          \
+    X(STARTS_HANG, "starts-hang", true, "half of the starts load without end")                     \
+    X(QUOTA, "quota", true, "hardly more GPUs than are used")                                      \
+    X(CRASH, "crash", false, "one replica dies, or up to 30 %")                                    \
+    X(STORM, "storm", false, "60 % of the replicas die at once")                                   \
+    X(CLOCK, "clock", false, "the wall clock jumps, from an hour back to one forward")             \
+    X(RELOAD, "reload", true, "a configuration with half the maximum")                             \
+    X(PIN, "pin", true, "a person pins the count, one beside it")                                  \
+    X(PAUSE, "pause", true, "a person holds the pool")                                             \
+    X(FOREIGN, "foreign", false, "somebody else sets the count, one beside it")                    \
+    X(LEASE, "lease-lost", true, "another one leads")                                              \
+    X(LEADER, "leader-changes", false,                                                             \
+      "another control step takes over; below half it knows nothing of before")                    \
+    X(BUDGET, "budget-unreadable", true, "what is spent cannot be read")                           \
+    X(SPOT, "spot-storm", false, "spot capacity is taken back")
 
 enum chaos_fault {
-#define CHAOS_ENUM(id, name, lasts) CHAOS_##id,
+#define CHAOS_ENUM(id, name, lasts, about) CHAOS_##id,
     CHAOS_MAP(CHAOS_ENUM)
 #undef CHAOS_ENUM
         CHAOS_FAULTS
 };
 const char *chaos_fault_name(enum chaos_fault fault);
+bool chaos_fault_lasts(enum chaos_fault fault);
 
 /* One change of what is wrong. */
 struct chaos_change {

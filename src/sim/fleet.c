@@ -275,7 +275,8 @@ size_t world_kill(struct world *world, size_t pool, double share)
         const struct body *body = &world->body[world->alive[i]];
         ready += body->pool == pool && body->state == BODY_READY;
     }
-    const size_t wanted = (size_t)((double)ready * share + 0.5);
+    const size_t rounded = (size_t)((double)ready * share + 0.5);
+    const size_t wanted = share > 0 && rounded == 0 ? 1 : rounded;
     size_t killed = 0;
     for (size_t i = 0; i < world->alive_count && killed < wanted;) {
         struct body *body = &world->body[world->alive[i]];

@@ -54,6 +54,12 @@ static enum rc hand_over(const struct world *world, struct reconcile *next)
         if (state != NULL)
             rc = reconcile_restore(next, i, state, group_state_size(group), NULL);
     }
+    for (size_t i = 0; i < world->spec.pool_count && rc == RC_OK; i++) {
+        int64_t span_ns[STARTUPS_KEPT];
+        const size_t count = reconcile_startups(world->reconcile, i, span_ns);
+        for (size_t k = 0; k < count && rc == RC_OK; k++)
+            rc = reconcile_startup(next, fleet_pool_of(world, i)->name, span_ns[k]);
+    }
     return rc;
 }
 

@@ -169,19 +169,46 @@ static enum rc halve(const struct simulation_spec *spec, struct config *config,
     return installation_make(config, ret, diag);
 }
 
-/* Faults from the seed until the last request came. */
-static enum rc play_chaos(const struct simulation_spec *spec, const struct installation *in,
-                          struct world *world, struct diag *diag)
+/* Where faults come from: drawn from the seed, or known. */
+struct fate {
+    bool drawn;
+    struct chaos chaos;
+    struct fault_walk walk;
+};
+
+static void fate_init(struct fate *fate, const struct simulation_spec *spec)
+{
+    *fate = (struct fate){.drawn = spec->chaos};
+    if (fate->drawn)
+        chaos_init(&fate->chaos, spec->seed);
+    else
+        faults_begin(&fate->walk, spec->faults);
+}
+
+static bool fate_next(struct fate *fate, struct chaos_change *ret)
+{
+    if (!fate->drawn)
+        return faults_next(&fate->walk, ret);
+    *ret = chaos_next(&fate->chaos);
+    return true;
+}
+
+/* Faults until the last request came. */
+static enum rc play_faults(const struct simulation_spec *spec, const struct installation *in,
+                           struct world *world, int64_t *ret_count, struct diag *diag)
 {
     struct config config;
     struct pool_config *pool[PAIR] = {NULL};
     struct installation *other = NULL;
-    struct chaos chaos;
-    chaos_init(&chaos, spec->seed);
+    struct fate fate;
+    struct chaos_change change;
+    fate_init(&fate, spec);
     enum rc rc = halve(spec, &config, pool, &other, diag);
-    while (rc == RC_OK && world_arrives(world)) {
-        const struct chaos_change change = chaos_next(&chaos);
-        rc = world_run(world, change.at_ns);
+    while (rc == RC_OK && world_arrives(world) && fate_next(&fate, &change)) {
+        rc = world_follow(world, change.at_ns);
+        if (!world_arrives(world))
+            break;
+        (*ret_count)++;
         if (rc == RC_OK && change.fault == CHAOS_RELOAD)
             rc = world_configure(world, change.begins ? &other->spec : &in->spec);
         else if (rc == RC_OK)
@@ -198,12 +225,12 @@ static enum rc play_chaos(const struct simulation_spec *spec, const struct insta
 
 /* The plan, minute by minute, then whatever is left. */
 static enum rc play(const struct simulation_spec *spec, const struct installation *in,
-                    struct world *world, struct diag *diag)
+                    struct world *world, int64_t *ret_faults, struct diag *diag)
 {
     const char *pool = spec->config->pool[0]->core.name;
     enum rc rc = RC_OK;
-    if (spec->chaos)
-        return play_chaos(spec, in, world, diag);
+    if (spec->chaos || spec->faults != NULL)
+        return play_faults(spec, in, world, ret_faults, diag);
     for (size_t i = 0; i < spec->plan_count && rc == RC_OK; i++) {
         if (i == 0 || spec->plan[i] != spec->plan[i - 1])
             rc = pin(world, pool, spec->plan[i], diag);
@@ -271,19 +298,21 @@ enum rc simulation_run(const struct simulation_spec *spec, struct simulation_res
                                           .pool_count = in->pool_count,
                                           .gpus = INFINITY,
                                           .seed = spec->seed,
-                                          .again = spec->chaos,
+                                          .again = spec->chaos || spec->faults != NULL,
                                           .initial = initial,
                                           .score_from_ns = spec->score_from_ns,
                                           .next = next_row,
                                           .source = spec->feed};
     struct world *world = world_new(&world_spec);
-    rc = world == NULL ? RC_NO_MEMORY : play(spec, in, world, diag);
+    int64_t faults = 0;
+    rc = world == NULL ? RC_NO_MEMORY : play(spec, in, world, &faults, diag);
     if (rc == RC_OK)
         rc = check_run(spec, world, diag);
     else
         (void)fail(diag, rc, "the run ended early: %s", rc_words(rc));
     if (rc == RC_OK) {
-        *ret = (struct simulation_result){.simulated_seconds = seconds_of(world_now_ns(world))};
+        *ret = (struct simulation_result){.simulated_seconds = seconds_of(world_now_ns(world)),
+                                          .faults = faults};
         world_result(world, &ret->world);
         finish_result(spec, &in->spec.group[0].pool[0], &ret->world);
         (void)span_copy(span_from(world_violation(world)), ret->violation, sizeof(ret->violation));
@@ -346,6 +375,8 @@ void simulation_print(const struct simulation_spec *spec, const struct simulatio
     print_quantiles(w, "interTokenMs", &r->itl_s);
     print_quantiles(w, "e2eMs", &r->e2e_s);
     json_member_number(w, "simulatedSeconds", result->simulated_seconds);
+    if (spec->chaos || spec->faults != NULL)
+        json_member_int(w, "faults", result->faults);
     if (result->violation[0] != '\0')
         json_member_text(w, "violation", result->violation);
 }

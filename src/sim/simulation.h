@@ -4,6 +4,7 @@
 
 #include "base/mem.h"
 #include "config/config.h"
+#include "sim/faults.h"
 #include "sim/feed.h"
 #include "sim/world.h"
 
@@ -26,6 +27,7 @@ struct simulation_spec {
     bool minutes;                        /* the result keeps every minute */
     bool changes;                        /* ... every change of the count */
     bool chaos;                          /* starts are refused, fail or are slow, replicas crash */
+    const struct fault_plan *faults;     /* known ones instead; NULL: none */
     const struct engine_profile *decode; /* of the second pool of a pair; NULL: the same */
     int64_t transfer_ns;                 /* of the KV cache between them, and per prompt token: */
     int64_t transfer_per_token_ns;
@@ -42,6 +44,7 @@ struct simulation_result {
     size_t minute_count;
     struct world_change *change; /* the same */
     size_t change_count;
+    int64_t faults;      /* changes of fate that were played */
     char violation[256]; /* of a checker; "" when all held */
 };
 

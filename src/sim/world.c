@@ -288,6 +288,18 @@ enum rc world_run(struct world *world, int64_t at_ns)
     return world->rc;
 }
 
+enum rc world_follow(struct world *world, int64_t at_ns)
+{
+    const int64_t until_ns = WORLD_BEGIN_NS + at_ns;
+    settle(world);
+    while (world->rc == RC_OK && world->arrivals_left && step(world, until_ns))
+        settle(world);
+    if (world->arrivals_left && until_ns > world->now_ns)
+        world->now_ns = until_ns;
+    count_time(world);
+    return world->rc;
+}
+
 /* ---- the caller's doings ---- */
 
 enum rc world_event(struct world *world, const struct event *event, struct diag *diag)
@@ -314,6 +326,8 @@ enum rc world_configure(struct world *world, const struct reconcile_spec *contro
 
 void world_silence(struct world *world, bool silent)
 {
+    if (world->silent && !silent)
+        world->spoke_ns = world->now_ns;
     world->silent = silent;
 }
 
@@ -409,7 +423,7 @@ struct world *world_new(const struct world_spec *spec)
         return NULL;
     world->spec = *spec;
     world->now_ns = world->counted_ns = WORLD_BEGIN_NS;
-    world->control_ns = TIME_NONE;
+    world->control_ns = world->spoke_ns = TIME_NONE;
     world->call_free = UINT32_MAX;
     rng_init(&world->rng, spec->seed);
     world->now_ns = world->counted_ns = world->begin_ns =

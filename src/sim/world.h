@@ -108,6 +108,8 @@ struct world *world_new(const struct world_spec *spec);
 void world_free(struct world *world);
 /* Runs up to and including at_ns since the begin. RC_NO_MEMORY, RC_LIMIT end the run. */
 enum rc world_run(struct world *world, int64_t at_ns) MUST_CHECK;
+/* The same, but no further than the last arrival. */
+enum rc world_follow(struct world *world, int64_t at_ns) MUST_CHECK;
 /* Runs until all arrivals came and all of them ended, at most rest_ns beyond the last arrival. */
 enum rc world_finish(struct world *world, int64_t rest_ns) MUST_CHECK;
 int64_t world_now_ns(const struct world *world); /* since the begin */
@@ -118,7 +120,7 @@ enum rc world_event(struct world *world, const struct event *event, struct diag 
 enum rc world_configure(struct world *world, const struct reconcile_spec *control) MUST_CHECK;
 void world_silence(struct world *world, bool silent); /* the gateway answers no question */
 void world_jump_wall(struct world *world, int64_t by_ns);
-/* Ends a share of the ready replicas of a pool at once; returns how many. */
+/* Ends a share of the ready replicas of a pool at once, at least one; returns how many. */
 size_t world_kill(struct world *world, size_t pool, double share);
 /* Faults of a pool from now on. */
 void world_set_faults(struct world *world, size_t pool, const struct world_pool *like);

@@ -43,6 +43,13 @@ void check_routes(struct world *world, const struct routes *routes)
         }
 }
 
+/* A tick that asked while no gateway answered goes by what was told before. */
+static bool unheard(const struct world *world)
+{
+    return world->silent ||
+           (world->spoke_ns != TIME_NONE && world->now_ns - world->spoke_ns <= SNAPSHOT_WAIT_NS);
+}
+
 /* DESIGN 3.5: never a busy one while an idle one exists; what carries an old target hash or is
  * taken back goes whatever it does. */
 void check_drain(struct world *world, uint64_t replica, uint64_t generation)
@@ -54,7 +61,7 @@ void check_drain(struct world *world, uint64_t replica, uint64_t generation)
     body->drain_generation = generation;
     body->confirmed = 0;
     rules_write(world, body, body->pool, "a drain");
-    if (body->in_flight == 0 || world->silent || body->notice ||
+    if (body->in_flight == 0 || unheard(world) || body->notice ||
         body->target_hash != fleet_pool_of(world, body->pool)->target_hash)
         return;
     for (size_t i = 0; i < world->alive_count; i++) {

@@ -140,6 +140,7 @@ struct world {
     int64_t control_ns; /* what the agenda holds; TIME_NONE */
     bool control_due;   /* something was told to control, or its time came */
     bool silent;
+    int64_t spoke_ns; /* it answers again since; TIME_NONE = it was never silent */
     bool stalled;
     enum rc rc; /* first failure of memory */
 

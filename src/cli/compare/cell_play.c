@@ -131,6 +131,7 @@ static enum rc calibrate(const struct comparison *c, struct player *player, stru
 enum rc cell_prepare(const struct comparison *c, struct compared *cell, struct player **ret)
 {
     struct cell *own = &cell->cell;
+    own->troubled = false;
     enum rc rc = player_new(&c->options, own, ret, &cell->why);
     if (rc != RC_OK)
         return rc;
@@ -153,6 +154,7 @@ enum rc cell_prepare(const struct comparison *c, struct compared *cell, struct p
     const int64_t wanted = num_to_int(ceil(own->demand / LOAD_AT_START) + 1, 1, peak);
     own->replicas_max = 2 * peak + REPLICAS_SPARE;
     own->initial = own->warm ? peak : wanted;
+    own->troubled = c->options.faults != NULL;
     player_set(*ret, own);
     return RC_OK;
 }

@@ -209,6 +209,8 @@ static uint64_t run_key(const struct player *p, const struct setting *setting, s
     buf_byte(&text, ' ');
     buf_number(&text, p->options.spread);
     print_profile(p->options.setting.profile, &text);
+    if (p->cell.troubled)
+        buf_printf(&text, " faults %016" PRIx64, faults_hash(p->options.faults));
     buf_span(&text, config);
     const uint64_t key = hash_span(1, buf_view(&text));
     buf_done(&text);
@@ -294,6 +296,7 @@ static enum rc simulate_one(struct player *p, const struct sweep_point *point, s
             .profile = *p->options.setting.profile,
             .startup = startup_of_total(setting_startup(&setting)),
             .startup_sigma = p->options.spread,
+            .faults = p->cell.troubled ? p->options.faults : NULL,
             .initial = how->initial,
             .seed = how->seed + 1,
             .plan = how->plan,
@@ -305,8 +308,9 @@ static enum rc simulate_one(struct player *p, const struct sweep_point *point, s
         rc = simulation_run(&spec, result, &p->why);
         p->wall_s = seconds_of(clock_monotonic_ns() - begin_ns);
         if (rc == RC_OK && (result->violation[0] != '\0' || result->world.lost != 0))
-            rc = fail(&p->why, RC_STATE, "broken: %s",
-                      result->violation[0] != '\0' ? result->violation : "a request was lost");
+            rc = fail(&p->why, RC_STATE, "broken: %s (knob %g, variant %zu, seed %zu)",
+                      result->violation[0] != '\0' ? result->violation : "a request was lost",
+                      point->knob, point->variant, how->seed + 1);
         if (rc == RC_OK)
             print_result(p, &spec, result, point, ret);
     }

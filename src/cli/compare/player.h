@@ -14,7 +14,8 @@
 struct player_options {
     struct setting_options setting;
     const char *lengths;
-    const char *cache; /* folder; NULL: nothing is kept */
+    const struct fault_plan *faults; /* NULL: none */
+    const char *cache;               /* folder; NULL: nothing is kept */
     const char *build; /* what is kept of baselines holds for all programs of this name; NULL: for
                           this very one */
     double cv;

@@ -2,8 +2,19 @@
  * follows the panel (core/shadow); until then the fallback. */
 #include <math.h>
 
+#include "core/opt_rows.h"
 #include "core/policy/adaptive_panel.h"
 
+static const struct opt prior_rows[] = {
+    NUMBER_OPT("iterationMs", adaptive_prior, iteration_ms, 0, 1e5, 0, "ms",
+               "Of an iteration that does nothing; 0 is not known."),
+    NUMBER_OPT("sequenceMs", adaptive_prior, sequence_ms, 0, 1e4, 0, "ms",
+               "More for each sequence that decodes."),
+    NUMBER_OPT("contextMs", adaptive_prior, context_ms, 0, 1e3, 0, "ms",
+               "More for each token of their contexts."),
+    NUMBER_OPT("promptMs", adaptive_prior, prompt_ms, 0, 1e4, 0, "ms",
+               "More for each prompt token that is computed."),
+};
 static const struct opt options[] = {
     {.name = "hold",
      .kind = OPT_DURATION,
@@ -22,6 +33,10 @@ static const struct opt options[] = {
      .def = 1,
      .unit = "ratio",
      .help = "Multiple of the need that is kept ready, besides what the policy finds out itself."},
+    STRUCT_OPT("prior", offsetof(struct adaptive_config, prior), prior_rows,
+               "What an iteration of the engine takes, where it was measured. With all four the "
+               "policy knows from the first requests on what a replica can do; what it learns "
+               "replaces them."),
 };
 
 struct adaptive_state {

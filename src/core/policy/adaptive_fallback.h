@@ -11,6 +11,13 @@
 struct adaptive_config {
     int64_t hold_ns;
     double margin;
+    /* What an iteration takes, where somebody knows: learning begins there. All 0: nobody does. */
+    struct adaptive_prior {
+        double iteration_ms;
+        double sequence_ms; /* per decoding sequence */
+        double context_ms;  /* per token of its context */
+        double prompt_ms;   /* per prompt token */
+    } prior;
 };
 
 struct fallback {

@@ -16,6 +16,7 @@
 #define FLIGHT_PROMPTS 0.45 /* ...unless computing prompts is most of the work */
 #define FLIGHT_PROMPTS_LEFT 0.55
 #define SILENCE_LEAST_S 60
+#define BY_PRIOR 2 /* the panel has begun, but nothing was learned yet */
 
 void adaptive_panel_init(struct adaptive_panel *s, int64_t now_ns, int64_t ready)
 {
@@ -24,6 +25,7 @@ void adaptive_panel_init(struct adaptive_panel *s, int64_t now_ns, int64_t ready
     s->seen = NO_COUNT;
     s->found = ready;
     s->found_until_ns = TIME_NONE;
+    s->blind_from_ns = s->blind_until_ns = now_ns;
     iteration_fit_init(&s->fit, NULL);
 }
 
@@ -74,7 +76,8 @@ void adaptive_panel_sample(struct adaptive_panel *s, const struct sample *sample
         in->answer_tokens += sample->weight * sample->value;
     } else if (sample->signal == SIGNAL_MISSES_PER_SECOND) {
         const int64_t ago_ns = num_add_sat(sample->t_ns, -s->origin_ns);
-        if (s->begun != 0 && ago_ns >= 0)
+        const bool blind = sample->t_ns >= s->blind_from_ns && sample->t_ns < s->blind_until_ns;
+        if (s->begun != 0 && ago_ns >= 0 && !blind)
             panel_missed(&s->panel, ago_ns / SECOND_NS - s->begun_s, sample->value);
     }
     for (size_t i = 0; i < COUNT_OF(amounts); i++)
@@ -94,6 +97,20 @@ static int64_t start_s(const struct policy_input *in)
         return START_UNKNOWN_S;
     const int64_t seconds = start_ns / SECOND_NS;
     return seconds > START_MIN_S ? num_clamp(seconds, START_MIN_S, 7200) : START_MIN_S;
+}
+
+/* With a whole prior nothing must be learned first. */
+static bool expect(const struct policy_input *in, struct adaptive_panel *s)
+{
+    const struct adaptive_config *config = in->config;
+    const struct iteration_time prior = {.each = config->prior.iteration_ms / 1e3,
+                                         .sequence = config->prior.sequence_ms / 1e3,
+                                         .context = config->prior.context_ms / 1e3,
+                                         .prompt = config->prior.prompt_ms / 1e3};
+    const bool whole =
+        prior.each > 0 && prior.sequence > 0 && prior.context > 0 && prior.prompt > 0;
+    iteration_fit_expect(&s->fit, &prior);
+    return whole || iteration_fit_known(&s->fit);
 }
 
 static bool fill_objective(const struct policy_input *in, struct fluid_objective *ret)
@@ -154,16 +171,21 @@ static void fill_world(const struct policy_input *in, struct adaptive_panel *s,
 
 /* ---- seconds ---- */
 
+/* The last of them, when it is many: what came in a longer time, as while no gateway answered, is
+ * told at once, and nobody knows when it came. Its mean stands for the seconds that are left. */
 static int64_t seconds_passed(const struct policy_input *in, struct adaptive_panel *s)
 {
     const int64_t now_s = num_add_sat(in->now_ns, -s->origin_ns) / SECOND_NS;
-    int64_t passed = now_s - s->track.seconds;
-    if (passed > SECONDS_PER_TICK_MAX) {
-        s->origin_ns =
-            num_add_sat(s->origin_ns, num_mul_sat(passed - SECONDS_PER_TICK_MAX, SECOND_NS));
-        passed = SECONDS_PER_TICK_MAX;
-    }
-    return passed;
+    const int64_t passed = now_s - s->track.seconds;
+    if (passed <= SECONDS_PER_TICK_MAX)
+        return passed;
+    const int64_t over_s = passed - SECONDS_PER_TICK_MAX;
+    if (s->track.unseen_s == 0)
+        s->blind_from_ns = num_add_sat(s->origin_ns, num_mul_sat(s->track.seconds, SECOND_NS));
+    s->origin_ns = num_add_sat(s->origin_ns, num_mul_sat(over_s, SECOND_NS));
+    s->track.unseen_s = num_add_sat(s->track.unseen_s, over_s);
+    s->blind_until_ns = num_add_sat(s->origin_ns, num_mul_sat(s->track.seconds, SECOND_NS));
+    return SECONDS_PER_TICK_MAX;
 }
 
 static void run_seconds(const struct policy_input *in, struct adaptive_panel *s,
@@ -224,6 +246,8 @@ static void answer(const struct policy_input *in, struct adaptive_panel *s,
     if (in->desired > s->wanted && in->desired != s->seen && s->wanted != NO_COUNT &&
         in->desired > s->panel.real.count) /* somebody else raised it */
         s->panel.real = (struct hold){.count = in->desired, .from_s = s->panel.second};
+    if (s->wanted != NO_COUNT && s->panel.real.count > s->wanted)
+        s->panel.real.from_s = s->panel.second; /* raised within the last seconds, asked for now */
     int64_t count = panel_tick(&s->panel, world);
     uint16_t reason = reasons[rule.signal];
     if (in->desired == 0)
@@ -253,16 +277,19 @@ bool adaptive_panel_propose(const struct policy_input *in, struct adaptive_panel
     const int64_t passed = seconds_passed(in, s);
     if (!fill_objective(in, &objective) || in->observation->waiting_state != SIGNAL_VALUE)
         return false;
+    const bool capacity_known = expect(in, s);
     fill_world(in, s, &objective, &world);
     if (passed > 0)
         run_seconds(in, s, &world, passed);
-    if (s->begun == 0) {
-        if (!track_known(&s->track) || !iteration_fit_known(&s->fit))
-            return false;
+    const bool learned = iteration_fit_known(&s->fit);
+    if (s->begun == 0 && !(track_known(&s->track) && capacity_known))
+        return false;
+    /* What shadows did by a prior says nothing of what they would do by what was learned. */
+    if (s->begun == 0 || (s->begun == BY_PRIOR && learned)) {
         fill_world(in, s, &objective, &world);
         panel_init(&s->panel, &world, in->desired);
         follow_gate(&s->panel, &world.model);
-        s->begun = 1;
+        s->begun = learned ? 1 : BY_PRIOR;
         s->begun_s = s->track.seconds;
     }
     answer(in, s, &world, d, ret);

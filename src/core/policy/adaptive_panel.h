@@ -9,13 +9,15 @@
 
 struct adaptive_panel {
     int64_t origin_ns; /* second 0 of the track */
-    int64_t begun;     /* 1 = the panel decides */
+    int64_t begun;     /* 1 = the panel decides; 2 = it does, by a prior */
     int64_t begun_s;   /* second of the track at which it began */
     int64_t start_s;   /* how long a start takes, as last told */
     int64_t wanted;    /* its last answer; NO_COUNT = none */
     int64_t seen;      /* the count at that answer */
     int64_t found;     /* replicas at the start: kept until... */
     int64_t found_until_ns;
+    int64_t blind_from_ns; /* the last span of time that was passed over */
+    int64_t blind_until_ns;
     struct iteration_fit fit;
     struct load_track track;
     struct panel panel; /* the last member: what no field describes stands at its end */
@@ -26,6 +28,7 @@ struct adaptive_panel {
         FIELD(I64, struct_, member_.begun_s), FIELD(I64, struct_, member_.start_s),                \
         FIELD(I64, struct_, member_.wanted), FIELD(I64, struct_, member_.seen),                    \
         FIELD(I64, struct_, member_.found), FIELD(I64, struct_, member_.found_until_ns),           \
+        FIELD(I64, struct_, member_.blind_from_ns), FIELD(I64, struct_, member_.blind_until_ns),   \
         ITERATION_FIT_FIELDS(struct_, member_.fit), LOAD_TRACK_FIELDS(struct_, member_.track),     \
         PANEL_FIELDS(struct_, member_.panel)
 /* NOLINTEND(bugprone-macro-parentheses) */

@@ -28,6 +28,16 @@ void iteration_fit_init(struct iteration_fit *fit, const struct iteration_time *
     };
 }
 
+void iteration_fit_expect(struct iteration_fit *fit, const struct iteration_time *prior)
+{
+    if (fit->weight > 0)
+        return;
+    fit->prior[0] = prior->each > 0 ? prior->each : middle.each;
+    fit->prior[1] = prior->sequence > 0 ? prior->sequence : middle.sequence;
+    fit->prior[2] = prior->context > 0 ? prior->context : middle.context;
+    fit->prior[3] = prior->prompt > 0 ? prior->prompt : middle.prompt;
+}
+
 /* Gaussian elimination with the diagonal as pivots: the ridge keeps them above zero. */
 static void solve(const struct iteration_fit *fit, double ret[ITERATION_TERMS])
 {

@@ -52,6 +52,8 @@ struct iteration_fit {
 
 /* Nothing learned yet. With NULL the prior is the middle of what is measured on known engines. */
 void iteration_fit_init(struct iteration_fit *fit, const struct iteration_time *prior);
+/* Another prior; of a term that is 0 the middle. Nothing changes once rows were learned from. */
+void iteration_fit_expect(struct iteration_fit *fit, const struct iteration_time *prior);
 /* Adds work; a row is made of it when it is long enough. */
 void iteration_fit_add(struct iteration_fit *fit, const struct iteration_work *work);
 /* Enough rows to count on. */

@@ -11,9 +11,10 @@
 #define KNOWN_REQUESTS 20.0
 #define HOUR_S 3600
 
-struct track_second track_second(struct load_track *track, double span_s)
+struct track_second track_second(struct load_track *track, double seen_s)
 {
     const struct track_inbox *in = &track->inbox;
+    const double span_s = seen_s + (double)track->unseen_s;
     const struct track_second second = {.requests = in->requests / span_s,
                                         .prompts = in->prompts / span_s};
     const double generated = in->generated / span_s;
@@ -59,6 +60,7 @@ void track_take(struct load_track *track, struct iteration_fit *fit)
     track->taken = track->seconds;
     iteration_fit_add(fit, &in->work);
     track->inbox = (struct track_inbox){0};
+    track->unseen_s = 0;
 }
 
 bool track_known(const struct load_track *track)

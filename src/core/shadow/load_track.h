@@ -39,6 +39,7 @@ struct load_track {
     double hour[TRACK_HOURS]; /* largest load of each of the last hours, in replicas */
     int64_t seconds;          /* seen */
     int64_t taken;            /* up to this one */
+    int64_t unseen_s;         /* that were passed over, though what came in them is in the inbox */
 };
 /* NOLINTBEGIN(bugprone-macro-parentheses): designators cannot stand in parentheses. */
 #define LOAD_TRACK_FIELDS(struct_, member_)                                                        \
@@ -56,15 +57,16 @@ struct load_track {
         FIELD(F64, struct_, member_.sum_square), FIELD(F64, struct_, member_.sum_answers),         \
         FIELD(F64, struct_, member_.sum_answer_tokens), FIELD(F64, struct_, member_.context),      \
         FIELD_ARRAY(F64, struct_, member_.hour, TRACK_HOURS),                                      \
-        FIELD(I64, struct_, member_.seconds), FIELD(I64, struct_, member_.taken)
+        FIELD(I64, struct_, member_.seconds), FIELD(I64, struct_, member_.taken),                  \
+        FIELD(I64, struct_, member_.unseen_s)
 /* NOLINTEND(bugprone-macro-parentheses) */
 
-/* A share of the inbox stands for one second; `span_s` seconds are in it. */
+/* A share of the inbox stands for one second; `seen_s` seconds are in it, and those unseen. */
 struct track_second {
     double requests;
     double prompts;
 };
-struct track_second track_second(struct load_track *track, double span_s);
+struct track_second track_second(struct load_track *track, double seen_s);
 /* Takes the inbox: means follow, the fit is fed, it is empty afterwards. */
 void track_take(struct load_track *track, struct iteration_fit *fit);
 /* Means are known. */

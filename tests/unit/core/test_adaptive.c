@@ -7,6 +7,7 @@
 struct config {
     int64_t hold_ns;
     double margin;
+    double prior[4];
 };
 
 static struct world *adaptive_world(struct config *config)

@@ -146,6 +146,30 @@ static void prompts_that_are_counted_late_are_not_taken_for_cheap(void **state)
     assert_true(got > 0.75 * truth.prompt && got < 1.25 * truth.prompt);
 }
 
+static void a_prior_is_taken_until_something_was_learned(void **state)
+{
+    (void)state;
+    struct iteration_fit fit;
+    struct rng rng;
+    const struct iteration_time part = {.each = 0.05, .prompt = 0.0003};
+    rng_init(&rng, 3);
+    iteration_fit_init(&fit, NULL);
+    const struct iteration_time middle = iteration_fit_time(&fit);
+    iteration_fit_expect(&fit, &part);
+    struct iteration_time got = iteration_fit_time(&fit);
+    assert_true(got.each == 0.05 && got.prompt == 0.0003);
+    assert_true(got.sequence == middle.sequence && got.context == middle.context);
+    for (int k = 0; k < 60; k++) {
+        struct iteration_work work = work_of(&truth, &rng, 0);
+        work.wall_s = 2;
+        iteration_fit_add(&fit, &work);
+    }
+    got = iteration_fit_time(&fit);
+    iteration_fit_expect(&fit, &(struct iteration_time){.each = 1});
+    assert_true(iteration_fit_time(&fit).each == got.each);
+    assert_true(got.each != 0.05);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -154,6 +178,7 @@ int main(void)
         cmocka_unit_test(another_engine_is_learned_anew),
         cmocka_unit_test(prompts_that_are_counted_late_are_not_taken_for_cheap),
         cmocka_unit_test(nothing_that_is_told_breaks_it),
+        cmocka_unit_test(a_prior_is_taken_until_something_was_learned),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
