@@ -30,6 +30,11 @@ static void put_pair(struct buf *out, struct tile tile, double p50, double p95)
     end_tile(out);
 }
 
+static double seconds_or_unknown(int64_t ns)
+{
+    return ns == TIME_NONE ? (double)NAN : seconds_of(ns);
+}
+
 static void put_rates(struct buf *out, const struct point_view *point)
 {
     begin_tile(out, (struct tile){"tokens", "Tokens/s in / out"});
@@ -77,6 +82,14 @@ static void put_tiles(struct buf *out, const struct pool_bundle *bundle,
     put_attainment(out, traffic);
     begin_tile(out, (struct tile){"completed", "Answered"});
     page_put_count(out, traffic != NULL ? traffic->completed : SHAPE_NO_INT);
+    end_tile(out);
+    put_pair(out, (struct tile){"startup", "Start-up p50 / p90"},
+             seconds_or_unknown(bundle->view.start_p50_ns),
+             seconds_or_unknown(bundle->view.start_p90_ns));
+    if (bundle->view.learned == NULL)
+        return;
+    begin_tile(out, (struct tile){"learned", "Learned"});
+    buf_text(out, bundle->view.learned_words);
     end_tile(out);
     buf_text(out, "</dl>\n");
 }

@@ -231,6 +231,21 @@ static void fill_words(struct pool_bundle *bundle, const struct pool_spec *spec)
         bundle->shadow[i] = spec->shadow[i].policy->name;
 }
 
+static bool fill_learned(struct pool_bundle *bundle, const struct reconcile *reconcile,
+                         const struct group_spec *group)
+{
+    const struct pool_status *s = &bundle->status;
+    struct buf words;
+    if (!learned_fill(&bundle->learned, group, reconcile_state_of(reconcile, s->group),
+                      s->pool_in_group, s->decision))
+        return false;
+    buf_init(&words, sizeof(bundle->learned_words));
+    learned_words(&bundle->learned, &words);
+    (void)span_copy(buf_view(&words), bundle->learned_words, sizeof(bundle->learned_words));
+    buf_done(&words);
+    return true;
+}
+
 void pool_fill(struct pool_bundle *bundle, const struct control *control, size_t pool)
 {
     const struct reconcile *reconcile = control_reconcile(control);
@@ -246,6 +261,7 @@ void pool_fill(struct pool_bundle *bundle, const struct control *control, size_t
         fill_traffic(s, has_objective(&spec->slo), &bundle->traffic);
     if (s->decision != NULL)
         decision_fill(&bundle->decision, group, s->pool_in_group, s->decision);
+    const bool learned = fill_learned(bundle, reconcile, group);
     bundle->source = (struct source_cursor){.control = control, .pool = s->name};
     bundle->view = (struct pool_view){
         .sources = {source_next, &bundle->source},
@@ -270,6 +286,8 @@ void pool_fill(struct pool_bundle *bundle, const struct control *control, size_t
         .ready_in_ns = pool_ready_in_ns(control, pool, s),
         .start_p50_ns = span_or_none(s->start_p50_ns),
         .start_p90_ns = span_or_none(s->start_p90_ns),
+        .learned = learned ? &bundle->learned : NULL,
+        .learned_words = learned ? bundle->learned_words : NULL,
         .replica_seconds = s->replica_seconds,
         .tick_wall_ns = s->tick_wall_ns,
         .decision = s->decision != NULL ? &bundle->decision.view : NULL,

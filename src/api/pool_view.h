@@ -3,6 +3,7 @@
 #define SLUICE_API_POOL_VIEW_H
 
 #include "api/decision_view.h"
+#include "api/learned.h"
 #include "api/source_view.h"
 #include "control/control.h"
 
@@ -16,6 +17,8 @@ struct pool_bundle {
     struct pause_view pause;
     struct objective_view objective;
     struct decision_bundle decision;
+    struct learned_view learned;
+    char learned_words[128];
     struct source_cursor source;
     const char *shadow[SHADOWS_PER_POOL_MAX];
     char sentence[640];

@@ -1,6 +1,8 @@
 /* views.c - the shapes of all answers but those of decisions (decision_shapes.c) and bodies. */
 #include "api/views.h"
 
+#include "api/learned.h"
+
 /* Short forms of the rows: kind, struct, member, name, flags, unit, help. */
 #define ROW SHAPE_MEMBER
 #define WORD SHAPE_CHOICE
@@ -147,6 +149,9 @@ static const struct shape_row pool_rows[] = {
         "Measured start-up time, median."),
     ROW(SECONDS, pool_view, start_p90_ns, "startP90", SHAPE_NULL, "",
         "Measured start-up time, 90 % were faster."),
+    PART(OBJECT, pool_view, learned, "learned", SHAPE_NULL, &shape_learned,
+         "What its policy has learned; null: it learns nothing, or nothing yet."),
+    ROW(TEXT, pool_view, learned_words, "learnedWords", SHAPE_NULL, "", "The same in a few words."),
     ROW(NUMBER, pool_view, replica_seconds, "replicaSeconds", 0, "seconds",
         "Time that replicas held resources, added up."),
     ROW(TIME, pool_view, tick_wall_ns, "tick", SHAPE_NULL, "", "When it was last decided."),

@@ -138,6 +138,8 @@ struct pool_view {
     const char *trouble;
     int64_t ready_in_ns;
     int64_t start_p50_ns, start_p90_ns;
+    const void *learned; /* struct learned_view */
+    const char *learned_words;
     double replica_seconds;
     int64_t tick_wall_ns;
     struct shape_rows sources;

@@ -140,6 +140,51 @@ static void put_latencies(struct buf *out, const struct tree *pool)
     }
 }
 
+/* Three digits that say something: from 0.000094 ms a token to thousands of tokens. */
+static void put_digits(struct buf *out, double number)
+{
+    double unit = 1;
+    while (fabs(number) * unit < 100 && unit < 1e9)
+        unit *= 10;
+    buf_number(out, rint(number * unit) / unit);
+}
+
+/* What the policy found out: what a replica can do, what is kept ready, what may miss. */
+static void put_learned(struct buf *out, const struct tree *pool)
+{
+    static const struct {
+        const char *title;
+        const char *path;
+        const char *unit;
+    } rows[] = {
+        {"an iteration takes", "learned.iterationMs", " ms"},
+        {"  more per sequence", "learned.sequenceMs", " ms"},
+        {"  per context token", "learned.contextMs", " ms"},
+        {"  per prompt token", "learned.promptMs", " ms"},
+        {"a replica carries", "learned.carriesRequests", " requests"},
+        {"a replica carries", "learned.carriesTokens", " tokens"},
+        {"is full at", "learned.usePercent", " %"},
+        {"margin on the need", "learned.margin", ""},
+        {"replicas at least", "learned.floor", ""},
+        {"a lower need is held", "learned.hold", " s"},
+        {"may miss now", "learned.allowedPercent", " %"},
+        {"  foreseen", "learned.foreseenPercent", " %"},
+        {"  missed of late", "learned.missedPercent", " %"},
+    };
+    if (tree_get(pool, "learned") == NULL || !client_known(pool, "learned"))
+        return;
+    buf_text(out, client_bool(pool, "learned.guess") ? "learned: nothing yet, assumed is\n"
+                                                     : "learned:\n");
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        const double number = client_number(pool, rows[i].path);
+        if (isnan(number))
+            continue;
+        buf_printf(out, "  %-22s ", rows[i].title);
+        put_digits(out, number);
+        buf_printf(out, "%s\n", rows[i].unit);
+    }
+}
+
 static const struct table_column source_columns[] = {
     {"SOURCE", false}, {"KIND", false}, {"SIGNALS", false},   {"STATE", false},
     {"VALUE", true},   {"AGE", true},   {"LAST ERROR", false}};
@@ -188,6 +233,7 @@ static void put_one(struct buf *out, const struct tree *pool)
     table_put_safe(out, client_text(pool, "decision.words"));
     buf_byte(out, '\n');
     put_latencies(out, pool);
+    put_learned(out, pool);
     put_sources(out, pool);
 }
 
