@@ -1,7 +1,7 @@
 /* The dashboard as it leaves the server: HTML, files, and the last minutes behind it. */
 #include "office.h"
 
-#include "api/page_parts.h"
+#include "api/page/page_parts.h"
 
 static void texts_numbers_and_times_are_written_so_that_nothing_breaks_out(void **state)
 {

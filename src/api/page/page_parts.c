@@ -1,6 +1,6 @@
 /* page_parts.c - what the dashboard shows beside the pools: conditions, decisions, GPUs, requests.
  */
-#include "api/page_parts.h"
+#include "api/page/page_parts.h"
 
 #include <math.h>
 

@@ -1,6 +1,6 @@
 /* page.c - GET /: the dashboard as it stands now, whole without a script. The scripts of web/ keep
  * it current and add charts; they find the places of values by the names written here. */
-#include "api/page_parts.h"
+#include "api/page/page_parts.h"
 
 #include "api/handlers.h"
 #include "gateway/gateway_thread.h"

@@ -2,7 +2,7 @@
 #include <inttypes.h>
 #include <math.h>
 
-#include "api/page_parts.h"
+#include "api/page/page_parts.h"
 #include "base/num.h"
 
 static const char unknown[] = "\xe2\x80\x93"; /* a dash */

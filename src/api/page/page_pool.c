@@ -2,7 +2,7 @@
 #include <math.h>
 #include <string.h>
 
-#include "api/page_parts.h"
+#include "api/page/page_parts.h"
 
 /* ---- tiles: the script finds each value by its name ---- */
 
