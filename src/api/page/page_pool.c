@@ -56,6 +56,17 @@ static void put_attainment(struct buf *out, const struct traffic_view *traffic)
     end_tile(out);
 }
 
+/* A few words; there also while nothing was learned, for the script to fill in. */
+static void put_learned(struct buf *out, const char *words)
+{
+    buf_text(out, "<div class=\"wide\"><dt>Learned</dt><dd data-field=\"learned\">");
+    if (words != NULL)
+        buf_text(out, words);
+    else
+        page_put_number(out, NAN);
+    end_tile(out);
+}
+
 static void put_tiles(struct buf *out, const struct pool_bundle *bundle,
                       const struct point_view *point)
 {
@@ -86,11 +97,7 @@ static void put_tiles(struct buf *out, const struct pool_bundle *bundle,
     put_pair(out, (struct tile){"startup", "Start-up p50 / p90"},
              seconds_or_unknown(bundle->view.start_p50_ns),
              seconds_or_unknown(bundle->view.start_p90_ns));
-    if (bundle->view.learned == NULL)
-        return;
-    begin_tile(out, (struct tile){"learned", "Learned"});
-    buf_text(out, bundle->view.learned_words);
-    end_tile(out);
+    put_learned(out, bundle->view.learned_words);
     buf_text(out, "</dl>\n");
 }
 

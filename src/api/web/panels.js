@@ -25,7 +25,7 @@ export function showPool(section, pool, point) {
   say(field(section, "attainment"), percent(traffic.attainment));
   say(field(section, "completed"), traffic.completed === undefined ? UNKNOWN : String(traffic.completed));
   say(field(section, "startup"), `${seconds(pool.startP50)} / ${seconds(pool.startP90)}`);
-  if (field(section, "learned")) say(field(section, "learned"), pool.learnedWords ?? UNKNOWN);
+  say(field(section, "learned"), pool.learnedWords ?? UNKNOWN);
   markBreach(field(section, "ttft"), point?.ttftP95, pool.objective?.ttft);
   markBreach(field(section, "itl"), point?.itlP95, pool.objective?.interTokenLatency);
 }
