@@ -67,8 +67,10 @@ static void remember(const struct policy_input *in, const struct adaptive_demand
                      struct adaptive_memory *memory)
 {
     const double arrivals = value_or_nan(series_read(in, ADAPTIVE_ARRIVALS));
-    if (d->requests >= 1 && d->tokens > 0)
-        follow(&memory->tokens_each, d->tokens / d->requests);
+    /* Tokens that gateways count wait in the engines, too: of a prefill pool most of them do. */
+    const double requests = fmax(d->requests, (double)in->observation->in_flight_requests);
+    if (requests >= 1 && d->tokens > 0)
+        follow(&memory->tokens_each, d->tokens / requests);
     if (in->observation->ready > 0 && !d->queued && d->requests_slow > 0 && arrivals > 0)
         follow(&memory->residence_s, d->requests_slow / arrivals);
 }

@@ -10,6 +10,7 @@
 #define CONTEXT_SHARE 0.02
 #define KNOWN_REQUESTS 20.0
 #define HOUR_S 3600
+#define ONE_TOKEN 1.01 /* a mean answer that is no more than the first one */
 
 struct track_second track_second(struct load_track *track, double seen_s)
 {
@@ -63,10 +64,12 @@ void track_take(struct load_track *track, struct iteration_fit *fit)
     track->unseen_s = 0;
 }
 
+/* Where answers are one token, as of a prefill pool, nothing decodes and there is no context. */
 bool track_known(const struct load_track *track)
 {
+    const bool decodes = track->sum_answer_tokens > ONE_TOKEN * track->sum_answers;
     return track->sum_requests >= KNOWN_REQUESTS && track->sum_answers >= KNOWN_REQUESTS &&
-           track->context > 0 && track->sum_prompts > 0;
+           (track->context > 0 || !decodes) && track->sum_prompts > 0;
 }
 
 struct fluid_load track_load(const struct load_track *track)
