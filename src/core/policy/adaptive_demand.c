@@ -68,7 +68,9 @@ static void remember(const struct policy_input *in, const struct adaptive_demand
 {
     const double arrivals = value_or_nan(series_read(in, ADAPTIVE_ARRIVALS));
     /* Tokens that gateways count wait in the engines, too: of a prefill pool most of them do. */
-    const double requests = fmax(d->requests, (double)in->observation->in_flight_requests);
+    const double in_engines = value_or_nan(series_read(in, ADAPTIVE_ENGINE_QUEUE));
+    const bool gateway = in->observation->waiting_state == SIGNAL_VALUE;
+    const double requests = d->requests + (gateway && in_engines > 0 ? in_engines : 0);
     if (requests >= 1 && d->tokens > 0)
         follow(&memory->tokens_each, d->tokens / requests);
     if (in->observation->ready > 0 && !d->queued && d->requests_slow > 0 && arrivals > 0)
