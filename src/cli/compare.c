@@ -330,6 +330,9 @@ static int compare(const struct compare_options *o, struct comparison *c)
         .limit_ns = o->limit_ns,
         .seeds = o->seeds,
         .spread = o->spread};
+    static_assert(COMPARISON_FLOORS_MAX <= SETTING_PROMISES_MAX, "a promise for each floor");
+    for (size_t i = 0; i < c->floor_count; i++)
+        c->options.setting.promise_percent[c->options.setting.promise_count++] = 100 * c->floor[i];
     c->again = (size_t)o->again;
     c->processes = (size_t)o->processes;
     c->plots = (size_t)o->plots;

@@ -1,5 +1,6 @@
 #include "cli/setting.h"
 
+#include <math.h>
 #include <string.h>
 
 #include "base/duration.h"
@@ -40,6 +41,14 @@ double setting_gpus(const struct setting_options *options)
     return options->own.gpus > 0 ? options->own.gpus : (double)options->profile->gpus;
 }
 
+double setting_promise(const struct setting *s)
+{
+    const struct setting_options *o = s->options;
+    if (s->baseline != NULL || setting_is_own(s) || s->point.variant >= o->promise_count)
+        return NAN;
+    return o->promise_percent[s->point.variant];
+}
+
 static enum baseline_knob knob_of(const struct setting *s)
 {
     return s->baseline != NULL ? s->baseline->knob : KNOB_NONE;
@@ -60,6 +69,9 @@ void setting_print(const struct setting *s, struct buf *ret)
     const int64_t count = fixed > 0 ? fixed : num_to_int(s->point.knob, 1, REPLICAS_MAX);
     const struct own_pool *own = &s->options->own;
     const int64_t most = s->cell->replicas_max;
+    struct builtin_slo slo = setting_slo(s->options, s->cell->loose);
+    if (!isnan(setting_promise(s)))
+        slo.attainment_percent = setting_promise(s);
     struct buf more;
     buf_init(&more, SETTING_TEXT_MAX);
     if (b != NULL)
@@ -69,7 +81,7 @@ void setting_print(const struct setting *s, struct buf *ret)
         .profile = s->options->profile,
         .policy = b != NULL ? b->policy : s->policy,
         .policy_options = b != NULL ? NULL : s->options->policy_options,
-        .slo = setting_slo(s->options, s->cell->loose),
+        .slo = slo,
         .like = own->config != NULL ? own->config->pool[0] : NULL,
         .gpus = setting_gpus(s->options),
         .replicas_min = fixed > 0 || knob_of(s) == KNOB_LEAST ? count : 1,

@@ -8,6 +8,7 @@
 #include "sim/sweep.h"
 
 #define SETTING_TEXT_MAX ((size_t)64 << 10)
+#define SETTING_PROMISES_MAX 4
 
 /* A pool of the user's own that is compared, and whose objectives and limits all others get. */
 struct own_pool {
@@ -19,7 +20,10 @@ struct own_pool {
 /* What all cells share. */
 struct setting_options {
     const struct engine_profile *profile;
-    struct builtin_slo slo;     /* 0: what suits the profile */
+    struct builtin_slo slo; /* 0: what suits the profile */
+    /* What policies that play as they stand promise, by the variant of a point; none: slo's. */
+    double promise_percent[SETTING_PROMISES_MAX];
+    size_t promise_count;
     const char *policy_options; /* of policies that play as they stand; NULL: none */
     struct own_pool own;
 };
@@ -58,6 +62,8 @@ int64_t setting_startup(const struct setting *setting);
 struct builtin_slo setting_slo(const struct setting_options *options, bool loose);
 /* RC_RANGE with words where not even an idle engine meets them. */
 enum rc setting_check(const struct setting_options *options, struct diag *diag) MUST_CHECK;
+/* Of a policy that plays as it stands; NAN: of another one. */
+double setting_promise(const struct setting *setting);
 double setting_gpus(const struct setting_options *options);
 
 #endif

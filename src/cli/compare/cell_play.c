@@ -21,7 +21,8 @@ static struct sweep_spec spec_of(struct player *player, const struct baseline *b
                                  double guess)
 {
     if (b == NULL)
-        return (struct sweep_spec){.knob = KNOB_NONE, .play = player_play, .user = player};
+        return (struct sweep_spec){
+            .knob = KNOB_NONE, .variant = variant, .play = player_play, .user = player};
     return (struct sweep_spec){.knob = b->knob,
                                .low = b->low,
                                .high = b->high,
@@ -75,20 +76,42 @@ static double guess_of(const struct cell *cell, const struct baseline *b)
                                  : first_count(cell);
 }
 
+static enum rc play_promises(struct player *player, struct family *family)
+{
+    enum rc rc = RC_OK;
+    player_choose(player, family->policy, NULL);
+    for (size_t i = 0; rc == RC_OK && i < family->promise_count; i++) {
+        const struct sweep_spec spec = spec_of(player, NULL, i, 0);
+        rc = sweep_to_floor(&family->sweep, &spec, family->promise[i]);
+    }
+    return rc;
+}
+
+/* Tunes a family to every attainment that a policy without a knob reached. */
+static enum rc sweep_to_what_it_attained(const struct comparison *c, struct player *player,
+                                         struct family *family, const struct family *other,
+                                         double guess)
+{
+    enum rc rc = RC_OK;
+    if (other->baseline != NULL || other->failed)
+        return RC_OK;
+    for (size_t i = 0; rc == RC_OK && i < other->sweep.count; i++)
+        if (other->sweep.point[i].attainment >= c->floor[c->floor_count - 1] - 0.05)
+            rc = sweep_family(player, family, other->sweep.point[i].attainment, guess);
+    return rc;
+}
+
 void cell_play_family(const struct comparison *c, struct compared *cell, struct family *family,
                       struct player *player)
 {
+    const double guess = guess_of(&cell->cell, family->baseline);
     enum rc rc = RC_OK;
-    for (size_t i = 0; rc == RC_OK && i < c->floor_count; i++)
-        rc = sweep_family(player, family, c->floor[i], guess_of(&cell->cell, family->baseline));
-    for (size_t i = 0; rc == RC_OK && baseline_tuned(family->baseline) && i < c->policy_count;
-         i++) {
-        const struct family *other = &cell->family[i];
-        if (other->baseline == NULL && other->sweep.count > 0 && !other->failed &&
-            other->sweep.point[0].attainment >= c->floor[c->floor_count - 1] - 0.05)
-            rc = sweep_family(player, family, other->sweep.point[0].attainment,
-                              guess_of(&cell->cell, family->baseline));
-    }
+    if (family->promise_count > 0)
+        rc = play_promises(player, family);
+    for (size_t i = 0; rc == RC_OK && family->promise_count == 0 && i < c->floor_count; i++)
+        rc = sweep_family(player, family, c->floor[i], guess);
+    for (size_t i = 0; rc == RC_OK && baseline_tuned(family->baseline) && i < c->policy_count; i++)
+        rc = sweep_to_what_it_attained(c, player, family, &cell->family[i], guess);
     if (rc == RC_OK)
         return;
     family->failed = true;

@@ -153,12 +153,22 @@ static void run_round(struct comparison *c, int round)
     free(rounds.task);
 }
 
+static struct family make_family(const struct comparison *c, const char *policy)
+{
+    const struct own_pool *own = &c->options.setting.own;
+    struct family family = {.policy = policy, .baseline = baseline_find(span_from(policy))};
+    if (family.baseline != NULL || (own->config != NULL && strcmp(policy, own->label) == 0))
+        return family;
+    for (size_t i = 0; i < c->floor_count; i++)
+        family.promise[family.promise_count++] = c->floor[i];
+    return family;
+}
+
 static void make_families(struct comparison *c)
 {
     for (size_t i = 0; i < c->cell_count; i++)
         for (size_t p = 0; p < c->policy_count; p++)
-            c->cell[i].family[p] = (struct family){
-                .policy = c->policy[p], .baseline = baseline_find(span_from(c->policy[p]))};
+            c->cell[i].family[p] = make_family(c, c->policy[p]);
 }
 
 /* From what is kept; what no process could do is done now. */
@@ -190,16 +200,35 @@ void comparison_run(struct comparison *c)
 
 /* ---- what it adds up to ---- */
 
+/* The run that promised this floor; NULL: there is none, or the family promises nothing. */
+static const struct sweep_point *promised(const struct family *family, double floor)
+{
+    for (size_t i = 0; i < family->sweep.count; i++) {
+        const struct sweep_point *point = &family->sweep.point[i];
+        if (point->variant < family->promise_count && family->promise[point->variant] == floor)
+            return point;
+    }
+    return NULL;
+}
+
 const struct sweep_point *comparison_best(const struct family *family, double floor)
 {
-    return family->failed ? NULL : sweep_best(&family->sweep, floor);
+    if (family->failed)
+        return NULL;
+    if (family->promise_count == 0)
+        return sweep_best(&family->sweep, floor);
+    const struct sweep_point *point = promised(family, floor);
+    return point != NULL && point->attainment >= floor ? point : NULL;
 }
 
 const struct sweep_point *comparison_played(const struct family *family, double floor)
 {
     const struct sweep_point *best = comparison_best(family, floor);
     const bool once = !baseline_tuned(family->baseline) && family->sweep.count > 0;
-    return best == NULL && once && !family->failed ? &family->sweep.point[0] : best;
+    if (best != NULL || !once || family->failed)
+        return best;
+    const struct sweep_point *point = promised(family, floor);
+    return point != NULL ? point : &family->sweep.point[0];
 }
 
 double comparison_knob(const struct compared *cell, const struct family *family,

@@ -11,11 +11,14 @@
 #define COMPARISON_FLOORS_MAX 4
 #define COMPARISON_AGAIN_MAX 16
 
+/* What has no knob plays once for each floor, with the floor as its promise: points by variant. */
 struct family {
     const char *policy;
     const struct baseline *baseline; /* NULL: no knob */
     struct sweep sweep;
     double again[COMPARISON_AGAIN_MAX]; /* without a knob: of the cheapest peer, by other seeds */
+    double promise[COMPARISON_FLOORS_MAX];
+    size_t promise_count; /* 0: plays as it stands, whatever the floor */
     bool failed;
     struct diag why;
 };

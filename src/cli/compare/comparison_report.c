@@ -91,10 +91,10 @@ static void print_oracle(const struct comparison *c, const struct compared *cell
 }
 
 /* A ratio that could not be found is null. */
-static void print_again(const struct comparison *c, const struct family *family,
+static void print_again(const struct comparison *c, const struct family *family, size_t floor_index,
                         struct json_writer *w)
 {
-    if (family->baseline != NULL || c->again == 0)
+    if (family->baseline != NULL || c->again == 0 || floor_index > 0)
         return;
     json_key(w, "againRatios");
     json_array(w);
@@ -128,7 +128,7 @@ static void print_at_floor(const struct comparison *c, const struct compared *ce
         only != NULL ? comparison_peers_at(c, cell, family, only->attainment, &peer) : NAN;
     number_or_null(w, "bestPeerGpuHours", others);
     json_member_text(w, "bestPeer", peer);
-    print_again(c, family, w);
+    print_again(c, family, floor_index, w);
     number_or_null(w, "fluidGpuHours", cell->cell.fluid_hours);
     json_member_bool(w, "valid", comparison_valid(c, cell, floor_index));
     json_object_end(w);

@@ -252,6 +252,8 @@ static void print_result(const struct player *p, const struct simulation_spec *s
         json_member_number(
             &w, "knob", p->baseline->knob == KNOB_GIVEN ? (double)p->cell.count_p95 : point->knob);
     json_member_int(&w, "variant", (int64_t)point->variant);
+    if (!isnan(setting_promise(&setting)))
+        json_member_number(&w, "promise", setting_promise(&setting));
     json_member_bool(&w, "warm", p->cell.warm);
     json_member_int(&w, "initial", spec->initial);
     simulation_print(spec, result, &w);
