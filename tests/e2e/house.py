@@ -6,6 +6,7 @@ import http.client
 import json
 import os
 import pathlib
+import random
 import shlex
 import shutil
 import signal
@@ -21,6 +22,13 @@ SANITIZED = b"__asan_init" in pathlib.Path(SLUICE).read_bytes()  # memory is no 
 PATIENCE_S = 60  # for anything that must come; generous, since machines may be slow
 
 
+def end_by_signal(*_):
+    sys.exit("told to end")
+
+
+signal.signal(signal.SIGTERM, end_by_signal)  # whoever is too slow leaves its blocks too, and nothing outlives them
+
+
 def await_true(condition, what, seconds=PATIENCE_S):
     """The first true result of condition()."""
     limit = time.monotonic() + seconds
@@ -30,6 +38,20 @@ def await_true(condition, what, seconds=PATIENCE_S):
             return result
         assert time.monotonic() < limit, f"waited {seconds} s in vain: {what}"
         time.sleep(0.02)
+
+
+def free_port():
+    """One that nobody has, below those that the system gives to clients and to whoever asks for any: they cannot take it meanwhile."""
+    start = random.randrange(21000, 31000)
+    for port in range(start, 32700):
+        with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind(("127.0.0.1", port))
+                return port
+            except OSError:
+                continue
+    raise AssertionError("no port is free")
 
 
 def engine(*options, startup="300ms", **process):
@@ -166,11 +188,12 @@ class House:
         if self.process and self.process.poll() is None:
             self.process.kill()
             self.process.wait()
-        for pid, *_ in self.engines():
-            try:
-                os.kill(pid, signal.SIGKILL)
-            except ProcessLookupError:
-                pass
+        while engines := self.engines():  # one that was just being made has no mark yet
+            for pid, *_ in engines:
+                try:
+                    os.kill(pid, signal.SIGKILL)
+                except ProcessLookupError:
+                    pass
         if kind:
             print(f"--- log of sluice\n{self.log_text()[-8000:]}\n--- its errors\n{self.errors()}")
         shutil.rmtree(self.folder, ignore_errors=True)
@@ -178,12 +201,16 @@ class House:
     # ---- what can be seen ----
 
     def log_text(self):
-        return self.log_file.read_text(encoding="utf-8") if self.log_file.exists() else ""
+        """Whole lines only: the last one may be on its way."""
+        text = self.log_file.read_text(encoding="utf-8") if self.log_file.exists() else ""
+        return text[:text.rfind("\n") + 1]
 
     def log(self, event=None, **fields):
         """Lines of the log as dicts, those of an event with these fields."""
         found = []
         for line in self.log_text().splitlines():
+            if event is not None and f" {event}" not in line or not all(f"{k}=" in line for k in fields):
+                continue  # taking lines apart is slow
             parts = shlex.split(line, posix=True) if "'" not in line else line.replace('"', "").split(" ")
             row = {"at": parts[0], "level": parts[1], "event": parts[2], "line": line}
             row.update(part.split("=", 1) for part in parts[3:] if "=" in part)
@@ -226,7 +253,7 @@ class House:
     def query(self, text, *values):
         """Rows of the state file; [] while it is not there yet."""
         try:
-            with sqlite3.connect(f"file:{self.state}?mode=ro", uri=True) as base:
+            with sqlite3.connect(f"file:{self.state}?mode=ro", uri=True, timeout=PATIENCE_S) as base:
                 rows = base.execute(text, values).fetchall()
             base.close()
             return rows

@@ -3,17 +3,10 @@ import http.client
 import http.server
 import json
 import signal
-import socket
 import subprocess
 import threading
 
-from house import await_true, engine
-
-
-def free_port():
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
+from house import PATIENCE_S, await_true, engine, free_port
 
 
 class Exporter:
@@ -69,10 +62,10 @@ class Prometheus:
 
     def is_up(self):
         try:
-            connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=2)
+            connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=PATIENCE_S)
             connection.request("GET", "/-/ready")
             return connection.getresponse().status == 200
-        except OSError:
+        except (OSError, http.client.HTTPException):
             return False
 
     def kill(self):
@@ -91,7 +84,7 @@ def follow(source, metric, window="1s"):
 
 
 def call(house, method, path, body=None, headers=None):
-    connection = http.client.HTTPConnection("127.0.0.1", house.admin, timeout=30)
+    connection = http.client.HTTPConnection("127.0.0.1", house.admin, timeout=PATIENCE_S)
     connection.request(method, path, body, headers or {})
     answer = connection.getresponse()
     return answer.status, json.loads(answer.read())
