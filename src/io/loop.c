@@ -3,6 +3,7 @@
 
 #include <assert.h>
 #include <poll.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <sys/resource.h>
 #include <unistd.h>
@@ -163,6 +164,7 @@ enum rc loop_on_signal(struct loop *loop, int signal_number, signal_fn *fn, void
     s->handle.data = s;
     if (uv_signal_start(&s->handle, on_signal, signal_number) != 0)
         return RC_INVALID;
+    s->number = signal_number;
     uv_unref((uv_handle_t *)&s->handle);
     return RC_OK;
 }
@@ -210,6 +212,25 @@ static void close_handle(uv_handle_t *handle, void *user)
         uv_close(handle, NULL);
 }
 
+/* A signal that was asked for means what the owner made of it, never the end of the process, also
+ * in the last moments: libuv would leave it as the system has it. */
+static void ignore_signals(struct loop *loop)
+{
+    sigset_t watched, before;
+    (void)sigemptyset(&watched); /* none of these can fail for signals that libuv took */
+    for (size_t i = 0; i < loop->signal_count; i++)
+        if (loop->signal[i].number != 0)
+            (void)sigaddset(&watched, loop->signal[i].number);
+    if (pthread_sigmask(SIG_BLOCK, &watched, &before) != 0)
+        return;
+    for (size_t i = 0; i < loop->signal_count; i++) {
+        close_handle((uv_handle_t *)&loop->signal[i].handle, NULL);
+        if (loop->signal[i].number != 0)
+            (void)signal(loop->signal[i].number, SIG_IGN);
+    }
+    (void)pthread_sigmask(SIG_SETMASK, &before, NULL); /* worked above */
+}
+
 void loop_free(struct loop *loop)
 {
     if (!loop)
@@ -222,6 +243,7 @@ void loop_free(struct loop *loop)
     loop->closing = true;
     uv_mutex_unlock(&loop->post_lock);
     loop_timers_done(loop);
+    ignore_signals(loop);
     uv_walk(&loop->uv, close_handle, NULL);
     (void)uv_run(&loop->uv, UV_RUN_DEFAULT); /* runs the close callbacks, nothing else is left */
     loop_settle(loop);

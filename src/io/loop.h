@@ -90,6 +90,9 @@ enum rc loop_post(struct loop *loop, post_fn *fn, void *user) MUST_CHECK;
  * not run. */
 void loop_unpost(struct loop *loop, post_fn *fn, void *user);
 
+/* Once watched, a signal is ignored when the loop is gone: told twice to end is no crash at the
+ * end.
+ */
 typedef void signal_fn(void *user, int signal_number);
 enum rc loop_on_signal(struct loop *loop, int signal_number, signal_fn *fn, void *user) MUST_CHECK;
 

@@ -13,6 +13,7 @@ struct post {
 
 struct loop_signal {
     uv_signal_t handle;
+    int number; /* 0: not watched */
     struct loop *loop;
     signal_fn *fn;
     void *user;

@@ -1,6 +1,7 @@
 #include "io/loop.h"
 
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <unistd.h>
@@ -259,6 +260,24 @@ static void addresses_are_read_and_printed(void **state)
     assert_int_equal(strlen(hex), 32);
 }
 
+static void on_signal(void *user, int signal_number)
+{
+    *(int *)user = signal_number;
+}
+
+static void a_signal_that_was_watched_ends_nobody_when_the_loop_is_gone(void **state)
+{
+    (void)state;
+    int seen = 0;
+    struct loop *loop = open_loop();
+    assert_int_equal(loop_on_signal(loop, SIGUSR1, on_signal, &seen), RC_OK);
+    assert_int_equal(raise(SIGUSR1), 0);
+    assert_true(WIRE_UNTIL(loop, seen == SIGUSR1));
+    assert_int_equal(raise(SIGUSR1), 0); /* and one that nobody has taken yet */
+    loop_free(loop);
+    assert_int_equal(raise(SIGUSR1), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -270,6 +289,7 @@ int main(void)
         cmocka_unit_test(a_file_is_replaced_whole_read_back_and_watched),
         cmocka_unit_test(routes_are_found_by_method_and_pattern),
         cmocka_unit_test(addresses_are_read_and_printed),
+        cmocka_unit_test(a_signal_that_was_watched_ends_nobody_when_the_loop_is_gone),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
