@@ -52,7 +52,7 @@ static void fault_56_who_leaves_a_stream_frees_the_engine_at_once(void **state)
     wire_close(&c);
     const int64_t left_ns = clock_monotonic_ns();
     assert_true(WIRE_UNTIL(h.loop, h.engine[0].gone == 1));
-    assert_true(clock_monotonic_ns() - left_ns < SECOND_NS); /* far from any timeout */
+    assert_true(clock_monotonic_ns() - left_ns < 10 * SECOND_NS); /* far from any timeout */
     assert_true(gateway_idle(h.gateway));
     assert_int_equal(stats_of(&h).gone, 1);
     house_ask(&h);

@@ -10,7 +10,7 @@
 #include "io/clock.h"
 #include "io/conn.h"
 
-#define WIRE_WAIT_NS (10 * SECOND_NS)
+#define WIRE_WAIT_NS (60 * SECOND_NS)
 
 struct wire {
     struct loop *loop;
@@ -59,7 +59,7 @@ static inline void wire_close(struct wire *wire)
     buf_done(&wire->got);
 }
 
-/* Runs the loop until the condition holds; false after ten seconds. */
+/* Runs the loop until the condition holds; false after a minute. */
 #define WIRE_UNTIL(loop_, condition_)                                                              \
     __extension__({                                                                                \
         struct timer wire_timer_ = {0};                                                            \

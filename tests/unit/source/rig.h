@@ -25,7 +25,7 @@
 #include <cmocka.h>
 
 #define RIG_SAMPLES_MAX 4096
-#define RIG_GUARD_NS (30 * SECOND_NS)
+#define RIG_GUARD_NS (60 * SECOND_NS)
 
 struct rig {
     struct loop *loop;

@@ -30,7 +30,7 @@ static enum source_fault run(struct rig *rig, const char *script)
              "sources:\n"
              "      - signal: queue-lag\n        every: %s\n"
              "        exec: {command: [sh, -c, \"%s\"], env: {WORD: seven}}\n",
-             strstr(script, "sleep") != NULL ? "1s" : "10s", script);
+             strstr(script, "sleep") != NULL ? "3s" : "1m", script);
     rig->sample_count = 0;
     rig_use(rig, text);
     rig_rounds(rig, 0, 1);

@@ -5,8 +5,8 @@
 #define POOL(sources)                                                                              \
     "pools:\n  p:\n    target: {process: {command: engine, port: 9}}\n    sources: [" sources "]"  \
     "\n"
-#define RESOURCE POOL("{every: 200ms, resource: {}}")
-#define DCGM POOL("{every: 200ms, dcgm: {url: \"http://127.0.0.1:%d/metrics\"}}")
+#define RESOURCE POOL("{every: 1m, resource: {}}")
+#define DCGM POOL("{every: 1m, dcgm: {url: \"http://127.0.0.1:%d/metrics\"}}")
 
 static void add_replica(struct rig *rig, uint64_t id)
 {

@@ -200,7 +200,7 @@ static inline uint16_t rig_port(void)
 /* ---- the set under test ---- */
 
 #define RIG_NEWS_MAX 4096
-#define RIG_WAIT_NS (30 * SECOND_NS)
+#define RIG_WAIT_NS (60 * SECOND_NS)
 #define RIG_TICK_NS (10 * MILLISECOND_NS)
 
 struct rig {
