@@ -55,12 +55,14 @@ static void print_slo(const struct builtin_spec *spec, struct buf *ret)
     buf_text(ret, "}\n");
 }
 
-/* As many at once as the engine batches; 30 s in the queue are a miss. */
+/* As many at once as the engine batches; 30 s in the queue are a miss. No affinity: prefix hits are
+ * those of the trace, whoever serves, and what a trace calls a session is often a whole client. */
 static void print_limits(const struct builtin_spec *spec, struct buf *ret)
 {
     const struct pool_config *like = spec->like;
     const int64_t limit =
         like != NULL ? like->core.concurrency_limit : spec->profile->sequences_max;
+    buf_text(ret, "    gateway: {affinity: false}\n");
     if (limit > 0)
         buf_printf(ret, "    concurrency: {limit: %" PRId64 "}\n", limit);
     if (like == NULL) {

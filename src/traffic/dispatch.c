@@ -7,9 +7,11 @@
 
 #include "base/duration.h"
 #include "base/mem.h"
+#include "base/num.h"
 #include "traffic/dispatch_internal.h"
 
 #define RETRIES_FIRST 10.0 /* budget at the start */
+#define PROMPT_AHEAD 31    /* times its tokens: a prompt not computed yet */
 
 void dispatch_config_default(struct dispatch_config *config)
 {
@@ -139,6 +141,21 @@ bool dispatch_all_taken(const struct dispatch *d)
            (limit > 0 && d->balancer.live_in_flight >= limit * (int64_t)d->balancer.live_count);
 }
 
+/* Prompts are computed one after the other, and all that is left of them stands before the next
+ * request; tokens of answers come some dozens at a time and stand before nobody. An answer that is
+ * no stream does not say when its prompt is done. */
+int64_t dispatch_prompt_ahead(const struct request *request)
+{
+    return request->stream && request->first_token_ns == TIME_NONE
+               ? num_mul_sat(request->prompt_tokens, PROMPT_AHEAD)
+               : 0;
+}
+
+static int64_t load_of(const struct request *request)
+{
+    return request->prompt_tokens + request->output_expected + dispatch_prompt_ahead(request);
+}
+
 bool dispatch_assign(struct dispatch *d, struct request *request, int64_t now_ns)
 {
     if (dispatch_all_taken(d))
@@ -150,8 +167,7 @@ bool dispatch_assign(struct dispatch *d, struct request *request, int64_t now_ns
     const uint32_t slot = balancer_pick(&d->balancer, &pick);
     if (slot == SLOT_NONE)
         return false;
-    balancer_take(&d->balancer, slot, request->prompt_tokens + request->output_expected,
-                  request->prompt_tokens);
+    balancer_take(&d->balancer, slot, load_of(request), request->prompt_tokens);
     struct replica *replica = &d->balancer.slots[slot];
     if (replica->in_flight == 1)
         replica->busy_ns = now_ns;
@@ -171,8 +187,7 @@ void dispatch_release(struct dispatch *d, struct request *request, enum outcome 
         replica->decoding--;
     if (replica->in_flight == 1)
         d->meter.busy_s += seconds_of(now_ns - replica->busy_ns);
-    balancer_give(&d->balancer, request->replica_slot,
-                  request->prompt_tokens + request->output_expected,
+    balancer_give(&d->balancer, request->replica_slot, load_of(request),
                   request->prompt_tokens + request->output_tokens);
     if (judge)
         balancer_outcome(&d->balancer, request->replica_slot, outcome, now_ns);

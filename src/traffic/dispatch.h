@@ -24,7 +24,8 @@
 struct dispatch;
 
 enum balance {
-    BALANCE_LEAST_TOKENS, /* least outstanding tokens per capacity factor */
+    BALANCE_LEAST_TOKENS, /* least outstanding tokens per capacity factor; prompts that are not
+                             computed yet weigh more */
     BALANCE_POWER_OF_TWO, /* the less loaded of two random ones */
     BALANCE_FIRST_FREE,   /* first by id with a free slot */
     BALANCE_ROUND_ROBIN,

@@ -46,6 +46,7 @@ void dispatch_tokens(struct dispatch *d, uint64_t handle, int64_t n, int64_t now
     if (n <= 0)
         return;
     if (request->first_token_ns == TIME_NONE) {
+        d->balancer.slots[request->replica_slot].load -= dispatch_prompt_ahead(request);
         request->first_token_ns = now_ns;
         meter_first(d, request);
         if (n > 1)

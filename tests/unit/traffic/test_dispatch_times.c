@@ -508,6 +508,51 @@ static void an_answer_is_expected_as_long_as_answers_were_or_as_asked(void **sta
     }
 }
 
+/* The first replica gets a stream, or not, the second one three times its prompt and no stream. */
+static void a_prompt_weighs_more_until_its_first_token(void **state)
+{
+    (void)state;
+    static const struct {
+        bool stream;
+        bool first_token;
+        uint64_t third;
+    } cases[] = {{true, false, 2}, {true, true, 1}, {false, false, 1}};
+    for (size_t c = 0; c < sizeof(cases) / sizeof(cases[0]); c++) {
+        const struct dispatch_config config = plain();
+        struct dispatch *d = pool_of(&config, 2);
+        const struct arrival arrivals[] = {
+            {.prompt_tokens = 100, .priority = UINT32_MAX, .stream = cases[c].stream},
+            {.prompt_tokens = 300, .priority = UINT32_MAX},
+        };
+        const struct dispatch_answer first = dispatch_arrive(d, &arrivals[0], 0);
+        assert_int_equal(first.replica, 1);
+        assert_int_equal(dispatch_arrive(d, &arrivals[1], 0).replica, 2);
+        if (cases[c].first_token)
+            dispatch_tokens(d, first.request, 1, S);
+        if (arrive(d, 1, S).replica != cases[c].third)
+            fail_msg("case %d", (int)c);
+        dispatch_free(d);
+    }
+}
+
+/* What it weighed is taken back once, whether it ends before or after its first token. */
+static void a_prompt_that_is_gone_weighs_nothing(void **state)
+{
+    (void)state;
+    for (int tokens = 0; tokens < 2; tokens++) {
+        const struct dispatch_config config = plain();
+        struct dispatch *d = pool_of(&config, 2);
+        const struct arrival long_one = {
+            .prompt_tokens = 1000, .priority = UINT32_MAX, .stream = true};
+        const struct dispatch_answer first = dispatch_arrive(d, &long_one, 0);
+        dispatch_tokens(d, first.request, tokens, S);
+        dispatch_finish(d, first.request, OUTCOME_OK, NULL, S);
+        assert_int_equal(arrive(d, 1, S).replica, 1); /* both are empty: the first one */
+        assert_int_equal(arrive(d, 1, S).replica, 2); /* and now it is not */
+        dispatch_free(d);
+    }
+}
+
 static void a_draining_replica_is_told_once_when_its_last_request_is_over(void **state)
 {
     (void)state;
@@ -594,6 +639,8 @@ int main(void)
         cmocka_unit_test(usage_tells_what_the_stream_did_not_show),
         cmocka_unit_test(idle_is_since_the_last_byte_and_never_beside_work),
         cmocka_unit_test(an_answer_is_expected_as_long_as_answers_were_or_as_asked),
+        cmocka_unit_test(a_prompt_weighs_more_until_its_first_token),
+        cmocka_unit_test(a_prompt_that_is_gone_weighs_nothing),
         cmocka_unit_test(a_draining_replica_is_told_once_when_its_last_request_is_over),
         cmocka_unit_test(prompts_are_estimated_from_bytes_within_reason),
         cmocka_unit_test(memory_for_requests_has_a_bound),
