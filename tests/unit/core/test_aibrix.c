@@ -121,6 +121,21 @@ static void apa_multiplies_the_replicas_within_its_rates(void **state)
     world_free(w);
 }
 
+/* What the whole pool has waiting is shared by its ready replicas before it is held against the target. */
+static void a_sum_of_the_pool_becomes_a_mean_over_its_ready_replicas(void **state)
+{
+    (void)state;
+    struct world *w = aibrix_world("aibrix-apa", true, false);
+    config.metric_count = 0;
+    w->pool[0].metric[0] = world_metric("tokens-in-queue", "1000");
+    w->pool[0].metric_count = 1;
+    world_start(w, 4);
+    w->now_ns += config.period_ns;
+    world_put(w, SIGNAL_TOKENS_IN_QUEUE, SIGNAL_VALUE, 5200);
+    assert_int_equal(world_tick(w, 0), 6); /* 1300 each, as if 13 for 10 */
+    world_free(w);
+}
+
 static void a_failed_source_leaves_the_count_and_the_windows(void **state)
 {
     (void)state;
@@ -196,6 +211,7 @@ int main(void)
         cmocka_unit_test(panic_is_remembered_by_a_corrected_one_only),
         cmocka_unit_test(nothing_at_all_is_no_panic_when_corrected),
         cmocka_unit_test(apa_multiplies_the_replicas_within_its_rates),
+        cmocka_unit_test(a_sum_of_the_pool_becomes_a_mean_over_its_ready_replicas),
         cmocka_unit_test(a_failed_source_leaves_the_count_and_the_windows),
         cmocka_unit_test(a_dated_bound_replaces_the_bound_of_the_pool),
         cmocka_unit_test(windows_are_made_anew_when_their_length_changes),

@@ -77,12 +77,33 @@ static void what_came_unseen_counts_as_its_mean(void **state)
     assert_int_equal(track.seconds, 10);
 }
 
+/* A minute at 10 prompts a second, then half a minute at 40, in more seconds than are remembered. */
+static void the_demand_follows_the_last_seconds_only(void **state)
+{
+    (void)state;
+    struct load_track track = {.seconds = 0};
+    struct iteration_fit fit;
+    iteration_fit_init(&fit, NULL);
+    const struct fluid_model model = {.t = {.prompt = 0.001}};
+    assert_true(fabs(track_demand(&track, &model, true)) < 1e-9);
+    for (int i = 0; i < 2 * TRACK_SECONDS; i++) {
+        const double rate = i < TRACK_SECONDS ? 90 : i < 2 * TRACK_SECONDS - 30 ? 10 : 40;
+        track.inbox.prompts = 500 * rate;
+        track.inbox.requests = rate;
+        (void)track_second(&track, 1);
+        track_take(&track, &fit);
+    }
+    assert_true(fabs(track_demand(&track, &model, true) - 20) < 1e-9);
+    assert_true(fabs(track_demand(&track, &model, false) - 10) < 1e-9); /* (60 * 10 + 30 * 40) / 90 */
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(means_are_known_after_some_answers_also_where_nothing_decodes),
         cmocka_unit_test(answers_of_many_tokens_need_a_context),
         cmocka_unit_test(what_came_unseen_counts_as_its_mean),
+        cmocka_unit_test(the_demand_follows_the_last_seconds_only),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

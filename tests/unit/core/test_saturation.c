@@ -107,6 +107,19 @@ static void the_last_replica_and_the_bounds_hold(void **state)
     world_free(w);
 }
 
+/* More replicas than are judged one by one: those that come count beside them, so none is added twice. */
+static void a_very_large_fleet_waits_for_what_comes_too(void **state)
+{
+    (void)state;
+    struct world *w = saturation_world("saturation-v1");
+    w->pool[0].replicas_max = 10000;
+    world_start(w, 5002);
+    show(w, 0.95, 50);
+    assert_int_equal(tick(w, 5000, 2), 5002);
+    assert_true(world_said(w, STAGE_POLICY, REASON_SATURATION_MOVING));
+    world_free(w);
+}
+
 static void pod(struct world *w, enum signal_id signal, double value)
 {
     const struct pod_sample sample = {.sample = world_sample(w, signal, SIGNAL_VALUE, value),
@@ -251,6 +264,7 @@ int main(void)
         cmocka_unit_test(one_is_added_when_little_is_spare_however_much_is_missing),
         cmocka_unit_test(nothing_is_changed_while_a_replica_comes),
         cmocka_unit_test(the_last_replica_and_the_bounds_hold),
+        cmocka_unit_test(a_very_large_fleet_waits_for_what_comes_too),
         cmocka_unit_test(pods_that_are_told_one_by_one_are_judged_one_by_one),
         cmocka_unit_test(a_pod_that_does_not_tell_counts_as_a_change_under_way),
         cmocka_unit_test(unknown_metrics_decide_nothing),
