@@ -121,7 +121,8 @@ static void apa_multiplies_the_replicas_within_its_rates(void **state)
     world_free(w);
 }
 
-/* What the whole pool has waiting is shared by its ready replicas before it is held against the target. */
+/* What the whole pool has waiting is shared by its ready replicas before it is held against the
+ * target. */
 static void a_sum_of_the_pool_becomes_a_mean_over_its_ready_replicas(void **state)
 {
     (void)state;

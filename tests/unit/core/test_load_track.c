@@ -77,7 +77,8 @@ static void what_came_unseen_counts_as_its_mean(void **state)
     assert_int_equal(track.seconds, 10);
 }
 
-/* A minute at 10 prompts a second, then half a minute at 40, in more seconds than are remembered. */
+/* A minute at 10 prompts a second, then half a minute at 40, in more seconds than are remembered.
+ */
 static void the_demand_follows_the_last_seconds_only(void **state)
 {
     (void)state;
@@ -94,7 +95,8 @@ static void the_demand_follows_the_last_seconds_only(void **state)
         track_take(&track, &fit);
     }
     assert_true(fabs(track_demand(&track, &model, true) - 20) < 1e-9);
-    assert_true(fabs(track_demand(&track, &model, false) - 10) < 1e-9); /* (60 * 10 + 30 * 40) / 90 */
+    assert_true(fabs(track_demand(&track, &model, false) - 10) <
+                1e-9); /* (60 * 10 + 30 * 40) / 90 */
 }
 
 int main(void)

@@ -107,7 +107,8 @@ static void the_last_replica_and_the_bounds_hold(void **state)
     world_free(w);
 }
 
-/* More replicas than are judged one by one: those that come count beside them, so none is added twice. */
+/* More replicas than are judged one by one: those that come count beside them, so none is added
+ * twice. */
 static void a_very_large_fleet_waits_for_what_comes_too(void **state)
 {
     (void)state;
