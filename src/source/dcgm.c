@@ -1,6 +1,7 @@
 /* dcgm.c - the page of NVIDIA's dcgm-exporter: use of GPUs and of their memory, joined to replicas
  * by the UUIDs or indices of the GPUs they hold. Field values that stand for "not supported" are
  * refused (FAULTS 11). */
+#include <assert.h>
 #include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
@@ -142,9 +143,12 @@ static double memory_of(const struct gpu *gpu)
 
 static const struct gpu *find_gpu(const struct dcgm *d, struct span id)
 {
-    for (size_t i = 0; i < d->count; i++)
-        if (span_equal_text(id, d->gpu[i].uuid) || span_equal_text(id, d->gpu[i].index))
-            return &d->gpu[i];
+    for (size_t i = 0; i < d->count; i++) {
+        const struct gpu *gpu = &d->gpu[i];
+        assert(gpu != NULL); /* gcc doubts it under the sanitizers, and warns */
+        if (span_equal_text(id, gpu->uuid) || span_equal_text(id, gpu->index))
+            return gpu;
+    }
     return NULL;
 }
 
