@@ -236,9 +236,10 @@ static bool find_slow(const struct diagnosis *d, const struct diagnosis_facts *f
         .case_ = CASE_SLOW_UP, .span_ns = starts_ns, .way = SETTING_LARGER};
     put_path(ret, "warm.prewarmPercent");
     (void)snprintf(ret->text, sizeof(ret->text),
-                   "%lld raises waited for starts that take %s (p90); no stage held them as long: "
+                   "%lld %s waited for starts that take %s (p90); no stage held them as long: "
                    "replicas that are kept warm serve at once",
-                   (long long)d->ups, span_words(facts->start_p90_ns, text));
+                   (long long)d->ups, d->ups == 1 ? "raise" : "raises",
+                   span_words(facts->start_p90_ns, text));
     return true;
 }
 

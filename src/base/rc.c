@@ -47,6 +47,17 @@ static void cut_at_character(char *text, size_t len)
         text[len - 1 - back] = '\0';
 }
 
+void words_tame(char *text)
+{
+    for (unsigned char *c = (unsigned char *)text; *c != '\0'; c++) {
+        const bool second = c[0] == 0xC2U && c[1] >= 0x80U && c[1] < 0xA0U;
+        if (*c < 0x20U || *c == 0x7FU || second)
+            *c = '?';
+        if (second)
+            c[1] = '?';
+    }
+}
+
 /* vsnprintf that cuts at a character; returns the length stored. */
 static size_t PRINTF_LIKE(3, 0)
     print_words(char *text, size_t size, const char *format, va_list args)
@@ -58,6 +69,7 @@ static size_t PRINTF_LIKE(3, 0)
     }
     if ((size_t)n >= size)
         cut_at_character(text, size - 1);
+    words_tame(text);
     return strlen(text);
 }
 

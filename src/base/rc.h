@@ -57,8 +57,11 @@ struct diag {
     char text[320];  /* what was found, what is wanted, what can be done */
 };
 
+/* Words for people quote what stands in files: what a terminal would take for an order becomes '?'.
+ */
+void words_tame(char *text);
 /* Stores words and code in diag (if not NULL) and returns code. Too long words are cut at a UTF-8
- * boundary. */
+ * boundary, and tamed. */
 enum rc fail(struct diag *diag, enum rc code, const char *format, ...) PRINTF_LIKE(3, 4);
 #ifdef __clang_analyzer__
 /* The analyzer sees one file at a time and would follow paths on which fail() returns RC_OK. */

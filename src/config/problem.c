@@ -28,6 +28,15 @@ static const char *keep(struct problem_list *list, const char *text)
     return arena_copy(&list->arena, span_from(text ? text : "")).ptr;
 }
 
+/* A path names keys, which may be written with anything. */
+static const char *keep_path(struct problem_list *list, const char *path)
+{
+    char copy[PROBLEM_TEXT_MAX];
+    (void)snprintf(copy, sizeof(copy), "%s", path ? path : "");
+    words_tame(copy);
+    return keep(list, copy);
+}
+
 static bool is_known(const struct problem_list *list, const struct problem *where, const char *text)
 {
     for (size_t i = 0; where->line > 0 && i < list->count; i++) {
@@ -45,6 +54,7 @@ void problem_add(struct problem_list *list, const struct problem *where, const c
     va_start(args, format);
     (void)vsnprintf(text, sizeof(text), format, args);
     va_end(args);
+    words_tame(text);
     if (is_known(list, where, text))
         return;
     list->errors += where->severity == PROBLEM_ERROR;
@@ -58,7 +68,7 @@ void problem_add(struct problem_list *list, const struct problem *where, const c
     }
     struct problem p = *where;
     p.file = keep(list, where->file);
-    p.path = keep(list, where->path);
+    p.path = keep_path(list, where->path);
     p.text = keep(list, text);
     if (p.file && p.path && p.text)
         list->item[list->count++] = p;

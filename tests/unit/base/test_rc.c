@@ -76,6 +76,17 @@ static void long_words_are_cut_between_characters(void **state)
     assert_int_equal(strlen(diag.where), sizeof(diag.where) - 1);
 }
 
+static void fault_89_what_a_terminal_would_take_for_an_order_is_tamed(void **state)
+{
+    (void)state;
+    struct diag diag = {0};
+    assert_int_equal((fail)(&diag, RC_INVALID, "found '%s'", "\033]0;x\a\n\x7f\xc2\x9b m\xc3\xbcr"),
+                     RC_INVALID);
+    assert_string_equal(diag.text, "found '?]0;x????? m\xc3\xbcr'");
+    diag_at(&diag, "pools.%s", "a\033b");
+    assert_string_equal(diag.where, "pools.a?b");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -83,6 +94,7 @@ int main(void)
         cmocka_unit_test(words_are_stored_once_and_places_are_put_in_front),
         cmocka_unit_test(nobody_has_to_want_the_words),
         cmocka_unit_test(long_words_are_cut_between_characters),
+        cmocka_unit_test(fault_89_what_a_terminal_would_take_for_an_order_is_tamed),
     };
     return cmocka_run_group_tests_name("rc", tests, NULL, NULL);
 }
