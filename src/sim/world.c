@@ -290,7 +290,7 @@ enum rc world_run(struct world *world, int64_t at_ns)
 
 enum rc world_follow(struct world *world, int64_t at_ns)
 {
-    const int64_t until_ns = WORLD_BEGIN_NS + at_ns;
+    const int64_t until_ns = world->begin_ns + at_ns;
     settle(world);
     while (world->rc == RC_OK && world->arrivals_left && step(world, until_ns))
         settle(world);

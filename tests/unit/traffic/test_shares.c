@@ -57,7 +57,7 @@ static void sums_agree_with_a_slow_count(void **state)
     struct shares shares;
     struct rng rng;
     uint32_t slot[64];
-    uint64_t key[64];
+    uint64_t key[64] = {0};
     int64_t tokens[64] = {0};
     rng_init(&rng, 27);
     shares_init(&shares);
