@@ -7,6 +7,7 @@
 #include <stdint.h>
 
 #include <cmocka.h>
+#include <float.h>
 #include <inttypes.h>
 #include <locale.h>
 #include <math.h>
@@ -277,9 +278,20 @@ static double ulps(double got, long double wanted)
     return (double)(fabsl((long double)got - wanted) / ldexpl(1.0L, exponent - 53));
 }
 
+/* Valgrind counts in 64 bits where the processor has 80: then there is nothing better to compare
+ * with. */
+static bool long_double_is_longer(void)
+{
+    const volatile long double small = LDBL_EPSILON;
+    const volatile long double sum = 1.0L + small;
+    return sum > 1.0L;
+}
+
 static void exp_log_and_pow_are_within_two_ulp(void **state)
 {
     (void)state;
+    if (!long_double_is_longer())
+        skip();
     struct rng rng;
     rng_init(&rng, 99);
     double worst_exp = 0;
