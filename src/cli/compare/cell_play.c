@@ -13,6 +13,7 @@
 #define COARSE 0.06    /* precision at which variants are held against each other */
 #define FINE 0.005     /* precision of the cost at a floor */
 #define PROMISING 1.03 /* of the cheapest variant: played to the end */
+#define HOPEFUL 1.10   /* of the cheapest peer: with other seeds it may be that itself */
 #define ORACLE_BYTES_MAX ((size_t)8 << 20)
 
 /* ---- a family ---- */
@@ -258,11 +259,14 @@ void cell_play_again(const struct comparison *c, const struct compared *cell,
     player_choose(player, family->policy, family->baseline);
     if (player_play_seed(player, seed, &own) != RC_OK)
         return;
+    const double first = family->sweep.point[0].attainment;
+    const char *name = "";
+    const double least = comparison_peers_at(c, cell, family, first, &name);
     for (size_t i = 0; i < c->policy_count; i++) {
         const struct family *peer = &cell->family[i];
-        if (comparison_is_peer(family, peer))
-            peers = fmin(peers, cost_again(player, peer, family->sweep.point[0].attainment,
-                                           own.attainment, seed));
+        if (comparison_is_peer(family, peer) &&
+            !(sweep_cost_at(&peer->sweep, first) > HOPEFUL * least))
+            peers = fmin(peers, cost_again(player, peer, first, own.attainment, seed));
     }
     *ret_ratio = own.gpu_hours / peers;
 }
