@@ -8,6 +8,7 @@
 #include "base/num.h"
 #include "store/store.h"
 
+#define TREND_POINTS_FIRST 4
 #define ROW_BYTES_MAX ((size_t)64 << 10) /* of a minute of the store */
 
 /* Latencies of the last moments: the difference to a copy of the totals that is one to two
@@ -21,7 +22,8 @@ struct recent {
 struct past {
     char name[NAME_SIZE]; /* "" = nobody's */
     struct point_view *point;
-    size_t size; /* places of the ring */
+    size_t size; /* places that the ring may have */
+    size_t cap;  /* that it has: it grows with what there is to tell */
     size_t used;
     size_t next;
     struct pool_totals total; /* at the last point; its histograms are not looked at */
@@ -111,7 +113,8 @@ static bool have_ring(struct past *past, size_t pools)
     size_t size = TREND_POINTS_MAX / (pools > 0 ? pools : 1);
     size = size < TREND_POINTS_LEAST ? TREND_POINTS_LEAST : size;
     past->size = size > TREND_POINTS_PER_POOL ? TREND_POINTS_PER_POOL : size;
-    past->point = mem_new(past->size, sizeof(*past->point));
+    past->cap = TREND_POINTS_FIRST;
+    past->point = mem_new(past->cap, sizeof(*past->point));
     return past->point != NULL;
 }
 
@@ -201,11 +204,46 @@ static void fill(const struct past *past, const struct pool_status *s, struct po
     put_forecast(s->decision, ret);
 }
 
+/* A full ring that has not begun anew yet. Without memory it stays as long as it is. */
+static void grow(struct past *past)
+{
+    void *point = past->point;
+    if (past->used < past->cap || past->cap >= past->size)
+        return;
+    if (mem_grow(&point, &past->cap, past->cap + 1, sizeof(*past->point), past->size) != RC_OK) {
+        past->size = past->cap;
+        return;
+    }
+    past->point = point;
+    past->next = past->used;
+}
+
+static const struct point_view *point_at(const struct past *past, size_t index)
+{
+    if (past == NULL || index >= past->used)
+        return NULL;
+    return &past->point[(past->next + past->cap - past->used + index) % past->cap];
+}
+
+static bool is_rest(const struct point_view *point)
+{
+    return point != NULL && point->desired == 0 && point->ready == 0 && point->starting == 0 &&
+           point->waiting == 0 && point->in_flight == 0 && !(point->arrival_rate > 0) &&
+           !(point->output_rate > 0) && !(point->demand > 0) && !(point->forecast > 0);
+}
+
+/* Of a time in which nothing was there the first and the last point say all. */
 static void append(struct past *past, const struct point_view *point)
 {
+    if (past->used >= 2 && is_rest(point) && is_rest(point_at(past, past->used - 1)) &&
+        is_rest(point_at(past, past->used - 2))) {
+        past->point[(past->next + past->cap - 1) % past->cap] = *point;
+        return;
+    }
+    grow(past);
     past->point[past->next] = *point;
-    past->next = (past->next + 1) % past->size;
-    past->used += past->used < past->size ? 1 : 0;
+    past->next = (past->next + 1) % past->cap;
+    past->used += past->used < past->cap ? 1 : 0;
 }
 
 static void put_point(struct trend *trend, const struct control *control, size_t pool,
@@ -226,7 +264,7 @@ void trend_take(struct trend *trend, const struct control *control, size_t pool)
     struct past *past = place_of(trend, pool, s.name);
     if (past == NULL || s.tick_ns == TIME_NONE || !have_ring(past, reconcile_pool_count(reconcile)))
         return;
-    const bool same = past->used > 0 && trend_last(trend, s.name)->desired == s.desired;
+    const bool same = past->used > 0 && point_at(past, past->used - 1)->desired == s.desired;
     if (past->seen && same && s.tick_ns - past->at_ns < TREND_EVERY_NS)
         return;
     fill(past, &s, &point);
@@ -355,13 +393,6 @@ const struct change_view *trend_change_at(const struct trend *trend, size_t inde
 }
 
 /* ---- reading ---- */
-
-static const struct point_view *point_at(const struct past *past, size_t index)
-{
-    if (past == NULL || index >= past->used)
-        return NULL;
-    return &past->point[(past->next + past->size - past->used + index) % past->size];
-}
 
 const struct point_view *trend_point(const struct trend *trend, const char *pool, size_t index)
 {

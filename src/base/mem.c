@@ -10,6 +10,7 @@
 #define ARENA_BLOCK_BYTES_MIN ((size_t)4096)
 #define ARENA_BLOCK_BYTES_MAX ((size_t)1 << 20)
 #define ARENA_ALIGN ((size_t)16)
+#define PAGE_BYTES ((size_t)4096)
 
 void *mem_new(size_t n, size_t size)
 {
@@ -76,21 +77,26 @@ void arena_init(struct arena *arena, size_t limit_bytes)
 }
 
 /* Doubles from block to block, so that the number of blocks stays logarithmic up to 1 MiB each. */
-static struct arena_block *block_new(struct arena *arena, size_t need)
+static struct arena_block *block_new(struct arena_block **list, size_t least, size_t need)
 {
-    size_t size = ARENA_BLOCK_BYTES_MIN;
-    if (arena->head)
-        size = arena->head->size * 2 < ARENA_BLOCK_BYTES_MAX ? arena->head->size * 2
-                                                             : ARENA_BLOCK_BYTES_MAX;
+    size_t size = least;
+    if (*list)
+        size =
+            (*list)->size * 2 < ARENA_BLOCK_BYTES_MAX ? (*list)->size * 2 : ARENA_BLOCK_BYTES_MAX;
     if (size < need)
         size = need;
     struct arena_block *block = calloc(1, sizeof(*block) + size);
     if (!block)
         return NULL;
     block->size = size;
-    block->older = arena->head;
-    arena->head = block;
+    block->older = *list;
+    *list = block;
     return block;
+}
+
+static bool fits_limit(const struct arena *arena, size_t size)
+{
+    return size <= arena->limit_bytes && arena->used_bytes <= arena->limit_bytes - size;
 }
 
 void *arena_alloc(struct arena *arena, size_t size)
@@ -98,17 +104,46 @@ void *arena_alloc(struct arena *arena, size_t size)
     if (size > PTRDIFF_MAX - 4 * ARENA_BLOCK_BYTES_MAX)
         return NULL;
     const size_t rounded = size > 0 ? (size + ARENA_ALIGN - 1) & ~(ARENA_ALIGN - 1) : ARENA_ALIGN;
-    if (rounded > arena->limit_bytes || arena->used_bytes > arena->limit_bytes - rounded)
+    if (!fits_limit(arena, rounded))
         return NULL;
     struct arena_block *block = arena->head;
     if (!block || rounded > block->size - block->used) {
-        block = block_new(arena, rounded);
+        const size_t least =
+            arena->expected_bytes > 0 ? arena->expected_bytes : ARENA_BLOCK_BYTES_MIN;
+        block = block_new(&arena->head, least, rounded);
         if (!block)
             return NULL;
     }
     void *out = block->bytes + block->used;
     block->used += rounded;
     arena->used_bytes += rounded;
+    return out;
+}
+
+void arena_expect(struct arena *arena, size_t size)
+{
+    if (arena->head == NULL)
+        arena->expected_bytes = (size + ARENA_ALIGN - 1) & ~(ARENA_ALIGN - 1);
+}
+
+void *arena_pages(struct arena *arena, size_t size)
+{
+    if (size > PTRDIFF_MAX - 4 * ARENA_BLOCK_BYTES_MAX || !fits_limit(arena, size))
+        return NULL;
+    struct arena_block *block = arena->pages;
+    size_t skip = 0;
+    for (int tries = 0; tries < 2; tries++) {
+        if (block)
+            skip = (PAGE_BYTES - (uintptr_t)(block->bytes + block->used) % PAGE_BYTES) % PAGE_BYTES;
+        if (block && skip <= block->size - block->used && size <= block->size - block->used - skip)
+            break;
+        block = block_new(&arena->pages, PAGE_BYTES, size + PAGE_BYTES);
+        if (!block)
+            return NULL;
+    }
+    void *out = block->bytes + block->used + skip;
+    block->used += skip + size;
+    arena->used_bytes += size;
     return out;
 }
 
@@ -128,8 +163,18 @@ struct span arena_copy(struct arena *arena, struct span s)
     return (struct span){copy, s.len};
 }
 
+static void blocks_free(struct arena_block **list)
+{
+    while (*list) {
+        struct arena_block *older = (*list)->older;
+        free(*list);
+        *list = older;
+    }
+}
+
 void arena_clear(struct arena *arena)
 {
+    blocks_free(&arena->pages);
     struct arena_block *block = arena->head;
     while (block && block->older) {
         struct arena_block *older = block->older;
@@ -148,17 +193,14 @@ void arena_done(struct arena *arena)
 {
     if (!arena)
         return;
-    while (arena->head) {
-        struct arena_block *older = arena->head->older;
-        free(arena->head);
-        arena->head = older;
-    }
+    blocks_free(&arena->head);
+    blocks_free(&arena->pages);
     arena->used_bytes = 0;
 }
 
 /* ---- sparse ---- */
 
-#define SPARSE_BYTES ((size_t)4096)
+#define SPARSE_BYTES PAGE_BYTES
 
 static bool is_zero(const unsigned char *bytes, size_t size)
 {

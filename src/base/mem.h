@@ -24,12 +24,19 @@ void mem_wipe(void *bytes, size_t size); /* not removed by the optimiser */
 /* Arena: many small allocations, one release. */
 struct arena {
     struct arena_block *head;
+    struct arena_block *pages; /* blocks of arena_pages(), older ones behind */
+    size_t expected_bytes;     /* of the first block; 0 = the least */
     size_t used_bytes;
     size_t limit_bytes;
 };
 void arena_init(struct arena *arena, size_t limit_bytes);
 void *arena_alloc(struct arena *arena, size_t size); /* zeroed, 16-byte aligned; NULL at limit */
 void *arena_array(struct arena *arena, size_t n, size_t size); /* overflow-checked */
+/* As arena_alloc(), at the begin of a page: for what is long and mostly zero to its end, of which
+ * only the pages that are written cost anything. */
+void *arena_pages(struct arena *arena, size_t size);
+/* What an empty arena takes in one piece of this size, instead of the least block. */
+void arena_expect(struct arena *arena, size_t size);
 struct span arena_copy(struct arena *arena,
                        struct span s); /* ptr NULL on failure; NUL follows the bytes */
 void arena_clear(struct arena *arena); /* keeps the first block */

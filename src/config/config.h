@@ -57,7 +57,6 @@ struct gateway_spec {
 #define POLICIES_MAX 32 /* of a build */
 /* One pool; also the `spec` of the Pool custom resource. */
 struct pool_config {
-    char description[TEXT_SIZE];
     char group[NAME_SIZE]; /* pools with one group are decided together; "" = alone */
     const struct tree *models_source;
     const struct tree *aliases_source;
@@ -81,7 +80,8 @@ struct pool_config {
     /* By place in the registry; core.policy_config is one of them. Those that nobody wrote anything
      * for are the defaults of the layout. */
     void *policy_options[POLICIES_MAX];
-    struct pool_spec core; /* the last member: it ends with what most pools have nothing of */
+    struct pool_spec core; /* late: it ends with what most pools have nothing of */
+    char description[TEXT_SIZE];
 };
 
 struct listen_spec {

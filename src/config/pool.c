@@ -248,7 +248,7 @@ struct pool_config *pool_read(struct arena *arena, const struct layout *layout, 
     const size_t errors = problems->errors;
     reader_init(&r, problems, file, path);
     r.arena = arena;
-    struct pool_config *pool = arena_alloc(arena, sizeof(*pool));
+    struct pool_config *pool = arena_pages(arena, sizeof(*pool));
     if (!pool) {
         reader_error(&r, body, RC_NO_MEMORY, "no memory left");
         return NULL;

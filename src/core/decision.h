@@ -87,6 +87,10 @@ struct observation {
 };
 /* A world without replicas, gateway, limits, pins and schedules, in which nothing is known. */
 void observation_defaults(struct observation *o);
+/* Of one group only the pools that it has are needed: bytes of an observation with so many, which
+ * is then no whole structure, and their defaults. */
+size_t observation_size(size_t pools);
+void observation_defaults_of(struct observation *o, size_t pools);
 
 /* What a policy says. */
 struct proposal {

@@ -38,6 +38,8 @@ static const struct gateway_snapshot *copy_snapshot(struct arena *arena,
 {
     const size_t size =
         offsetof(struct gateway_snapshot, replica) + from->replica_count * sizeof(from->replica[0]);
+    /* A thousand idle pools answer at once: none takes more than it says. */
+    arena_expect(arena, size + (from->latency != NULL ? sizeof(*from->latency) : 0) + 16);
     struct gateway_snapshot *to = arena_alloc(arena, size);
     if (to == NULL)
         return NULL;

@@ -1,4 +1,5 @@
 /* observation_text.c - observations and samples as JSON and back, by field tables. */
+#include <assert.h>
 #include <inttypes.h>
 #include <math.h>
 #include <string.h>
@@ -96,10 +97,16 @@ const char *tick_cause_name(enum tick_cause cause)
     return (size_t)cause < COUNT_OF(cause_names) ? cause_names[cause] : "?";
 }
 
-void observation_defaults(struct observation *o)
+size_t observation_size(size_t pools)
 {
-    memset(o, 0, sizeof(*o)); /* padding too: observations are compared as bytes */
-    for (size_t i = 0; i < POOLS_PER_GROUP_MAX; i++) {
+    assert(pools <= POOLS_PER_GROUP_MAX);
+    return offsetof(struct observation, pool) + pools * sizeof(struct pool_observation);
+}
+
+void observation_defaults_of(struct observation *o, size_t pools)
+{
+    memset(o, 0, observation_size(pools)); /* padding too: observations are compared as bytes */
+    for (size_t i = 0; i < pools; i++) {
         struct pool_observation *pool = &o->pool[i];
         pool->waiting_state = SIGNAL_ABSENT;
         pool->foreign_count = NO_COUNT;
@@ -115,6 +122,11 @@ void observation_defaults(struct observation *o)
         pool->schedule_next_ns = TIME_NONE;
         pool->spent_today = NAN;
     }
+}
+
+void observation_defaults(struct observation *o)
+{
+    observation_defaults_of(o, POOLS_PER_GROUP_MAX);
 }
 
 /* ---- names of small enumerations ---- */

@@ -181,8 +181,7 @@ struct pool_spec {
     } shadow[SHADOWS_PER_POOL_MAX];
     size_t shadow_count;
 
-    int combine;                  /* enum combine_kind */
-    char formula_text[TEXT_SIZE]; /* as written; source of `formula` */
+    int combine; /* enum combine_kind */
     size_t metric_count;
     size_t class_count;
 
@@ -193,10 +192,11 @@ struct pool_spec {
     struct last_replica_spec last_replica;
     struct warm_spec warm;
     struct cost_spec cost;
-    struct forecast_spec forecast;
 
     /* Long, and mostly empty: at the end, so that pages of zeros are nobody's. */
     struct class_spec class_[CLASSES_PER_POOL_MAX]; /* the first is the default class */
+    struct forecast_spec forecast;
+    char formula_text[TEXT_SIZE]; /* as written; source of `formula` */
     struct formula formula; /* for COMBINE_FORMULA: over the needs of the metrics, in replicas */
     struct metric_spec metric[METRICS_PER_POOL_MAX];
     struct schedule_spec schedule[SCHEDULES_MAX];

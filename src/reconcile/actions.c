@@ -9,6 +9,7 @@
 #include "reconcile/parts.h"
 
 #define ACTIONS_MAX 4000000U /* every replica of every pool, with its notes */
+#define KEEP_ITEMS 64        /* room of a queue that stays when it is empty */
 #define ROOM 8               /* actions that one change of one replica makes at most */
 
 static bool queue_room(struct action_queue *queue, size_t n)
@@ -129,6 +130,18 @@ bool tell_queue_pop(struct tell_queue *queue, struct message *ret)
     memcpy(ret, &queue->item[queue->head++], sizeof(*ret));
     queue->count--;
     return true;
+}
+
+void actions_quiet(struct reconcile *r)
+{
+    if (r->then.count == 0 && r->then.cap > KEEP_ITEMS) {
+        free(r->then.item);
+        r->then = (struct action_queue){.cap = 0};
+    }
+    if (r->tell.count == 0 && r->tell.cap > KEEP_ITEMS) {
+        free(r->tell.item);
+        r->tell = (struct tell_queue){.cap = 0};
+    }
 }
 
 void actions_done(struct reconcile *r)

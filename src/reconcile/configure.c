@@ -11,6 +11,9 @@
 struct fresh {
     struct group *group;
     size_t group_count;
+    void *states;
+    unsigned char *whole;
+    unsigned char *was;
     struct pool **pool;
     bool *made; /* pool[i] is new */
     size_t pool_count;
@@ -25,7 +28,7 @@ struct fresh {
 
 static void group_done(struct group *group)
 {
-    free(group->state);
+    free(group->observation);
     free(group->decision);
     free(group->sample);
     free(group->filed);
@@ -50,6 +53,9 @@ static void fresh_done(struct reconcile *r, struct fresh *f)
         if (f->made[i])
             pool_free(r, f->pool[i]);
     free(f->group);
+    free(f->states);
+    free(f->whole);
+    free(f->was);
     free(f->pool);
     free(f->made);
     free(f->by_name);
@@ -91,7 +97,35 @@ static int by_name(const void *a, const void *b)
     return strcmp(x->name, y->name);
 }
 
-#define STATE_ALIGN ((size_t)4096) /* a page: the begins of both, where it is busy, share none */
+#define STATE_ALIGN ((size_t)4096) /* a page: where a state is busy is its begin */
+
+static size_t state_room(const struct group_spec *group)
+{
+    return (group_state_size(group) + STATE_ALIGN - 1) / STATE_ALIGN * STATE_ALIGN;
+}
+
+/* All states in one piece: what is large comes as pages that nobody has touched, and stays so where
+ * a state is zero. */
+static bool make_states(const struct reconcile_spec *spec, struct fresh *f)
+{
+    size_t room = STATE_ALIGN;
+    size_t largest = 1;
+    for (size_t i = 0; i < spec->group_count; i++) {
+        const size_t size = state_room(spec->group[i].group);
+        largest = size > largest ? size : largest;
+        room += size;
+    }
+    f->states = mem_new(1, room);
+    f->whole = mem_new(1, largest);
+    f->was = mem_new(1, largest);
+    if (f->states == NULL || f->whole == NULL || f->was == NULL)
+        return false;
+    unsigned char *at = f->states;
+    at += (STATE_ALIGN - (uintptr_t)at % STATE_ALIGN) % STATE_ALIGN;
+    for (size_t i = 0; i < spec->group_count; at += state_room(spec->group[i].group), i++)
+        f->group[i].state = (struct group_state *)(void *)at;
+    return true;
+}
 
 static bool make_group(const struct reconcile *r, const struct reconcile_group *from,
                        struct group *group)
@@ -99,12 +133,7 @@ static bool make_group(const struct reconcile *r, const struct reconcile_group *
     const size_t n = group_pool_count(from->group);
     group->spec = from->group;
     group->state_size = group_state_size(from->group);
-    /* In one piece: what is large comes as pages that nobody has touched, and stays so where the
-     * state is zero. */
-    const size_t room = (group->state_size + STATE_ALIGN - 1) / STATE_ALIGN * STATE_ALIGN;
-    group->state = mem_new(2, room);
-    if (group->state != NULL)
-        group->before = (unsigned char *)group->state + room;
+    group->observation = mem_new(1, observation_size(n));
     group->decision = mem_new(n, sizeof(struct decision));
     group->early_ns = TIME_NONE;
     group->last_ns = TIME_NONE;
@@ -112,7 +141,7 @@ static bool make_group(const struct reconcile *r, const struct reconcile_group *
     group->last_wall_ns = TIME_NONE;
     group->next_ns = r->now_ns;
     group->born_ns = r->now_ns;
-    return group->state != NULL && group->before != NULL && group->decision != NULL;
+    return group->observation != NULL && group->decision != NULL;
 }
 
 static bool make_arrays(const struct reconcile *r, const struct reconcile_spec *spec,
@@ -133,7 +162,7 @@ static bool make_arrays(const struct reconcile *r, const struct reconcile_spec *
     f->before = mem_new(r->pool_count > 0 ? r->pool_count : 1, sizeof(*f->before));
     f->model = mem_new(spec->model_count > 0 ? spec->model_count : 1, sizeof(*f->model));
     return f->group && f->pool && f->made && f->by_name && f->want && f->grant && f->starts &&
-           f->scratch && f->before && f->model;
+           f->scratch && f->before && f->model && make_states(spec, f);
 }
 
 static bool make_pools(const struct reconcile *r, const struct reconcile_spec *spec,
@@ -264,6 +293,7 @@ static void take_over(struct reconcile *r, struct fresh *f, const struct reconci
 {
     struct group *old_group = r->group;
     const size_t old_count = r->group_count;
+    void *old_states = r->states;
     struct pool **old_pool = r->pool;
     for (size_t i = 0; i < old_count; i++) /* samples that wait count with the old numbers */
         if (old_group[i].begun || old_group[i].restored)
@@ -274,6 +304,14 @@ static void take_over(struct reconcile *r, struct fresh *f, const struct reconci
     r->routes_before_count = r->pool_count;
     forget_pools(r, f);
     take_arrays(r, f);
+    before_clear(r);
+    r->taken = NULL;
+    free(r->kept.whole);
+    free(r->kept.was);
+    r->kept.whole = take(&f->whole);
+    r->kept.whole_end = 0;
+    r->kept.was = take(&f->was);
+    r->states = take(&f->states);
     r->group = take(&f->group);
     r->group_count = f->group_count;
     r->pool = take(&f->pool);
@@ -288,6 +326,7 @@ static void take_over(struct reconcile *r, struct fresh *f, const struct reconci
     for (size_t i = 0; i < old_count; i++)
         group_done(&old_group[i]);
     free(old_group);
+    free(old_states);
     free(old_pool);
 }
 
@@ -366,6 +405,8 @@ void reconcile_free(struct reconcile *r)
     for (size_t i = 0; i < r->pool_count; i++)
         pool_free(r, r->pool[i]);
     free(r->group);
+    free(r->states);
+    before_done(r);
     free(r->pool);
     free(r->by_name);
     free(r->replica);

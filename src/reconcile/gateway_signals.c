@@ -212,8 +212,9 @@ static void put_state(struct filer *f, enum signal_state state, bool levels)
 static void traffic_told(struct pool *pool)
 {
     struct latencies *old = pool->told.latency;
+    struct late *late = pool->told.late;
     pool->told = pool->traffic;
-    pool->traffic = (struct traffic){.latency = old};
+    pool->traffic = (struct traffic){.latency = old, .late = late};
     for (size_t i = 0; i < LATENCY_COUNT && old != NULL; i++)
         if (old->of[i].count > 0)
             histogram_clear(&old->of[i]);

@@ -24,8 +24,11 @@ static struct view *view_at(const struct pool *pool, unsigned gateway)
 
 static bool views_room(struct pool *pool, unsigned gateway)
 {
-    void *view = pool->view;
-    if (mem_grow(&view, &pool->view_cap, gateway + 1, sizeof(struct view), GATEWAYS_MAX) != RC_OK)
+    if (gateway < pool->view_count)
+        return true;
+    /* Just as many: most installations have one, and thousands of pools. */
+    struct view *view = realloc(pool->view, (gateway + 1) * sizeof(*view));
+    if (view == NULL)
         return false;
     pool->view = view;
     while (pool->view_count <= gateway)
@@ -96,11 +99,18 @@ static struct latencies *latencies_of(struct traffic *traffic)
     return traffic->latency;
 }
 
+static struct late *lates_of(struct traffic *traffic)
+{
+    if (traffic->late == NULL)
+        traffic->late = mem_new(LATE_SPANS_MAX, sizeof(*traffic->late));
+    return traffic->late;
+}
+
 /* What finds no place is added to the last one: a miss must not get lost. */
 static void add_late(struct traffic *traffic, const struct gateway_snapshot *s, int64_t now_ns)
 {
     for (size_t i = 0; i < LATE_SPANS_MAX && s->late_requests[i] > 0; i++) {
-        if (!(s->late_age_s[i] >= 0))
+        if (!(s->late_age_s[i] >= 0) || lates_of(traffic) == NULL)
             continue;
         if (traffic->late_count == LATE_SPANS_MAX) {
             traffic->late[LATE_SPANS_MAX - 1].requests += s->late_requests[i];
@@ -345,5 +355,7 @@ void pool_views_done(struct pool *pool)
     free(pool->view);
     free(pool->traffic.latency);
     free(pool->told.latency);
+    free(pool->traffic.late);
+    free(pool->told.late);
     free(pool->total.latency);
 }

@@ -86,16 +86,18 @@ enum amount {
     AMOUNT_COMPUTED_TOKENS,
     AMOUNT_COUNT
 };
+struct late {
+    int64_t t_ns; /* of arrival, on the axis of r->now_ns */
+    double requests;
+};
 /* Amounts of all gateways together. */
 struct traffic {
     double amount[AMOUNT_COUNT];
     struct latencies *latency; /* NULL before the first request */
     int64_t span_ns;           /* longest time covered */
-    struct {
-        int64_t t_ns; /* of arrival, on the axis of r->now_ns */
-        double requests;
-    } late[LATE_SPANS_MAX]; /* requests that ended without meeting the objectives */
-    size_t late_count;
+    struct late
+        *late; /* requests that ended without meeting the objectives; NULL before the first */
+    size_t late_count; /* of LATE_SPANS_MAX */
 };
 
 /* ---- pools and groups ---- */
@@ -170,7 +172,6 @@ struct pool {
 
     struct view *view; /* by gateway */
     size_t view_count;
-    size_t view_cap;
     struct traffic traffic;         /* since the last tick */
     struct traffic told;            /* that the last tick filed */
     struct traffic total;           /* since the start */
@@ -179,11 +180,12 @@ struct pool {
 
 struct group {
     const struct group_spec *spec;
-    struct pool **pool; /* group_pool_count() of them: part of reconcile.pool */
-    struct group_state *state;
-    void *before;
+    struct pool **pool;        /* group_pool_count() of them: part of reconcile.pool */
+    struct group_state *state; /* part of reconcile.states */
     size_t state_size;
-    bool begun; /* has ticked or got its state from an earlier run */
+    size_t before_at;   /* in kept_states: as it was before the tick */
+    size_t before_size; /* SIZE_MAX = memory was out: there is no record */
+    bool begun;         /* has ticked or got its state from an earlier run */
     bool restored;
     bool decided; /* `observation` and `decision` hold a tick of these specifications */
     bool sourced; /* every source but the gateways has answered */
@@ -202,10 +204,9 @@ struct group {
     size_t sample_count;
     size_t sample_cap;
     int64_t sample_dropped;
-    struct sample *filed; /* those of the last tick, for its record */
+    struct sample *filed; /* those of the last tick, until its record is taken */
     size_t filed_count;
-    size_t filed_cap;
-    struct observation observation;
+    struct observation *observation; /* observation_size() bytes: an idle pool has no room for 8 */
     struct decision *decision;
     struct tick_record record;
 };
@@ -230,10 +231,24 @@ struct name_index {
     size_t pool;
 };
 
+/* States before the ticks of one round, see before.c. */
+struct kept_states {
+    unsigned char *bytes;
+    size_t used;
+    size_t cap;
+    unsigned char *whole; /* room for the largest state: the one laid open last ... */
+    size_t whole_end;     /* ... and zero behind this */
+    unsigned char *was;   /* room likewise: the one that ticks now, up to was_end */
+    size_t was_end;
+};
+
 struct reconcile {
     const struct reconcile_spec *spec;
     struct group *group;
     size_t group_count;
+    void *states; /* of all groups: pages that nobody touches where they are zero */
+    struct kept_states kept;
+    struct group *taken; /* its record was handed out last */
     struct pool **pool;
     size_t pool_count;
     struct name_index *by_name;
@@ -296,8 +311,20 @@ void action_tell(struct reconcile *r, const struct message *message);
 void note(struct reconcile *r, const struct pool *pool, const struct replica *replica,
           const char *code, const char *format, ...) PRINTF_LIKE(5, 6);
 bool action_queue_pop(struct action_queue *queue, struct action *ret);
+void actions_quiet(struct reconcile *r); /* all were taken: what a rush needed goes back */
 bool tell_queue_pop(struct tell_queue *queue, struct message *ret);
 void actions_done(struct reconcile *r);
+
+/* ---- before.c: states before the tick ---- */
+
+void before_look(struct reconcile *r, const struct group *group); /* before the tick */
+void before_keep(struct reconcile *r, struct group *group);       /* after it */
+/* group_applied() with the state before kept. */
+void before_correct(struct reconcile *r, struct group *group, size_t in_group, int64_t count);
+/* Whole, until the next one. The state is as before_keep() saw it. */
+struct span before_open(struct reconcile *r, const struct group *group);
+void before_clear(struct reconcile *r); /* all records of the round were taken */
+void before_done(struct reconcile *r);
 
 /* ---- reconcile.c ---- */
 

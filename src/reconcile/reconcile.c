@@ -237,13 +237,38 @@ static bool next_told(struct reconcile *r, struct action *ret)
     return true;
 }
 
+static bool next_then(struct reconcile *r, struct action *ret)
+{
+    if (!action_queue_pop(&r->then, ret))
+        return false;
+    if (ret->kind == ACTION_RECORD) {
+        struct group *group = &r->group[ret->record->group];
+        group->record.before = before_open(r, group);
+        r->taken = group;
+    }
+    return true;
+}
+
+/* What a record that was handed out had to itself. */
+static void record_over(struct reconcile *r)
+{
+    if (r->taken == NULL)
+        return;
+    free(r->taken->filed);
+    r->taken->filed = NULL;
+    r->taken->filed_count = 0;
+    r->taken = NULL;
+}
+
 bool reconcile_next(struct reconcile *r, int64_t now_ns, int64_t wall_ns, struct action *ret)
 {
     time_seen(r, now_ns, wall_ns);
+    record_over(r);
     do {
-        if (action_queue_pop(&r->first, ret) || next_told(r, ret) ||
-            action_queue_pop(&r->then, ret))
+        if (action_queue_pop(&r->first, ret) || next_told(r, ret) || next_then(r, ret))
             return true;
+        before_clear(r);
+        actions_quiet(r);
     } while (tick_step(r));
     return false;
 }
@@ -352,7 +377,7 @@ void reconcile_pool_status(const struct reconcile *r, size_t index, struct pool_
         .replica_seconds = pool->replica_seconds +
                            (double)pool->held * seconds_of(r->now_ns - pool->held_since_ns),
         .decision = group->decided ? &group->decision[pool->in_group] : NULL,
-        .observation = group->decided ? &group->observation : NULL,
+        .observation = group->decided ? group->observation : NULL,
         .total = totals_of(&pool->total),
     };
     memcpy(ret->count, pool->count, sizeof(ret->count));

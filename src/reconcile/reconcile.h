@@ -213,8 +213,9 @@ struct tick_record {
     struct span after;  /* state bytes to keep for the next start */
     const struct sample *samples;
     size_t sample_count;
-    const struct observation *observation;
-    const struct decision *decision; /* one per pool */
+    const struct observation *observation; /* observation_size() of its pools: not to be copied
+                                              as a whole */
+    const struct decision *decision;       /* one per pool */
 };
 #define ACTION_NO_POOL SIZE_MAX
 struct action {
@@ -303,7 +304,7 @@ struct pool_status {
     double replica_seconds; /* since the start, of everything that holds resources */
     const struct decision
         *decision; /* of the last tick; NULL before, and between a reload and the next */
-    const struct observation *observation;   /* of its group */
+    const struct observation *observation;   /* of its group, observation_size() of it */
     const struct gateway_snapshot *snapshot; /* newest, all gateways added up, amounts of the last
                                                 tick; NULL before. One place for all pools: until
                                                 the next call */

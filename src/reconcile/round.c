@@ -4,8 +4,10 @@
 #include <assert.h>
 #include <inttypes.h>
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
+#include "base/mem.h"
 #include "base/num.h"
 #include "reconcile/parts.h"
 
@@ -90,22 +92,18 @@ static void file_samples(struct reconcile *r, struct group *group, int64_t now_n
     group->sample_dropped = 0;
     for (size_t i = 0; i < group_pool_count(group->spec); i++)
         gateways_file(r, group, i, now_ns);
-    struct sample *const old = group->filed;
-    const size_t old_cap = group->filed_cap;
-    group->filed = group->sample;
+    free(group->filed); /* of a tick whose record found no place */
     group->filed_count = group->sample_count;
-    group->filed_cap = group->sample_cap;
-    group->sample = old;
+    group->filed = take(&group->sample);
     group->sample_count = 0;
-    group->sample_cap = old_cap;
+    group->sample_cap = 0;
 }
 
 static void fill_observation(struct reconcile *r, struct group *group, int64_t now_ns,
                              enum tick_cause cause)
 {
-    struct observation *o = &group->observation;
-    memset(o, 0, sizeof(*o));
-    observation_defaults(o);
+    struct observation *o = group->observation;
+    observation_defaults_of(o, group_pool_count(group->spec));
     o->now_ns = now_ns;
     o->wall_ns = r->wall_ns;
     o->cause = (uint8_t)cause;
@@ -140,9 +138,10 @@ static void decide_group(struct reconcile *r, struct group *group, int64_t *skip
     group->complete = group->complete || all_answered(r, group);
     file_samples(r, group, now_ns);
     fill_observation(r, group, now_ns, cause);
-    mem_copy_sparse(group->before, group->state, group->state_size);
+    before_look(r, group);
     observe(group->spec, group->state, group->filed, group->filed_count);
-    decide(group->spec, group->state, &group->observation, group->decision);
+    decide(group->spec, group->state, group->observation, group->decision);
+    before_keep(r, group);
     group->decided = true;
     for (size_t i = 0; i < group_pool_count(group->spec); i++) {
         struct pool *pool = group->pool[i];
@@ -214,7 +213,7 @@ static void correct(struct reconcile *r, struct group *group, size_t in_group)
 {
     struct pool *pool = group->pool[in_group];
     const struct decision *d = &group->decision[in_group];
-    const struct pool_observation *o = &group->observation.pool[in_group];
+    const struct pool_observation *o = &group->observation->pool[in_group];
     struct allot_grant *grant = &r->grant[pool->index];
     if (pool->room != NO_COUNT && grant->granted > pool->room && grant->granted > pool->held) {
         grant->granted = pool->room > pool->held ? pool->room : pool->held;
@@ -235,7 +234,7 @@ static void correct(struct reconcile *r, struct group *group, size_t in_group)
         pool->desired = pool->count[REPLICA_READY] + pool->count[REPLICA_STARTING] +
                         pool->count[REPLICA_BLOCKED];
     if (pool->desired != d->desired)
-        group_applied(group->spec, group->state, in_group, pool->desired);
+        before_correct(r, group, in_group, pool->desired);
     r->starts[pool->index] = allowed;
 }
 
@@ -283,19 +282,22 @@ static void finish_group(struct reconcile *r, struct group *group)
         .config_hash = r->spec->config_hash,
         .changed = news != 0,
         .news = news,
-        .before = span_of(group->before, group->state_size),
         .after = span_of(group->state, group->state_size),
         .samples = group->filed,
         .sample_count = group->filed_count,
-        .observation = &group->observation,
+        .observation = group->observation,
         .decision = group->decision,
     };
-    action_record(r, group);
+    if (group->before_size != SIZE_MAX)
+        action_record(r, group);
+    else
+        r->lost_notes++;
 }
 
 void round_run(struct reconcile *r)
 {
     int64_t skipped = 0;
+    before_clear(r);
     for (size_t i = 0; i < r->group_count; i++) {
         if (i + 1 < r->group_count)
             group_state_prefetch(r->group[i + 1].spec, r->group[i + 1].state);

@@ -78,7 +78,7 @@ void tick_wake(struct reconcile *r, struct pool *pool)
     struct group *group = &r->group[pool->group];
     const bool known = group->last_ns != TIME_NONE &&
                        r->now_ns - group->last_at_ns < TICK_EARLY_NS &&
-                       group->observation.pool[pool->in_group].waiting_requests > 0;
+                       group->observation->pool[pool->in_group].waiting_requests > 0;
     if (pool->desired > 0 || known) {
         tick_early(r, pool, TICK_QUEUE);
         return;

@@ -9,6 +9,7 @@
 
 #include "../core/world.h"
 
+#include "base/mem.h"
 #include "base/rng.h"
 #include "reconcile/reconcile.h"
 
@@ -95,7 +96,9 @@ struct plant {
     char notes[4096][32];
     size_t note_count;
     char last_text[TEXT_SIZE];
-    struct tick_record record; /* newest */
+    struct tick_record record; /* newest; `before` is gone with its action */
+    struct sample *sample;     /* those of the record */
+    size_t sample_cap;
     void (*on_record)(struct plant *plant, const struct tick_record *record);
     void *user;
     void (*on_action)(struct plant *plant, const struct action *action);
@@ -265,6 +268,7 @@ static inline void plant_free(struct plant *p)
 {
     reconcile_free(p->r);
     arena_done(&p->arena);
+    free(p->sample);
     free(p);
 }
 
@@ -416,6 +420,20 @@ static inline void plant_act_tell(struct plant *p, const struct message *m)
     }
 }
 
+static inline void plant_keep_record(struct plant *p, const struct tick_record *record)
+{
+    void *sample = p->sample;
+    const size_t n = record->sample_count;
+    assert_int_equal(mem_grow(&sample, &p->sample_cap, n > 0 ? n : 1, sizeof(*p->sample), SIZE_MAX),
+                     RC_OK);
+    p->sample = sample;
+    if (n > 0)
+        memcpy(p->sample, record->samples, n * sizeof(*p->sample));
+    p->record = *record;
+    p->record.before = (struct span){0};
+    p->record.samples = p->sample;
+}
+
 /* R17: what stands in a record is all that is needed to work its decision out again. */
 static inline void plant_recompute(const struct tick_record *record)
 {
@@ -456,7 +474,7 @@ static inline void plant_act(struct plant *p, const struct action *a)
         break;
     case ACTION_RECORD:
         p->records++;
-        p->record = *a->record;
+        plant_keep_record(p, a->record);
         plant_recompute(a->record);
         p->hash = hash_bytes(p->hash, a->record->before.ptr, a->record->before.len);
         p->hash = hash_bytes(p->hash, a->record->decision, offsetof(struct decision, shadow));

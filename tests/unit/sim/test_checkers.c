@@ -98,7 +98,8 @@ static struct tick_record a_record(struct bench *b)
     struct pool_status status;
     reconcile_pool_status(b->world->reconcile, 0, &status);
     assert_non_null(status.decision);
-    seen = *status.observation;
+    memcpy(&seen, status.observation,
+           observation_size(group_pool_count(reconcile_group_of(b->world->reconcile, 0))));
     decided = *status.decision;
     static unsigned char state[1U << 22];
     const size_t size = group_state_size(reconcile_group_of(b->world->reconcile, 0));
