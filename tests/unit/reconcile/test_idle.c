@@ -78,14 +78,19 @@ static void the_state_before_a_tick_is_the_one_the_tick_before_left(void **unuse
 {
     (void)unused;
     struct last last = {0};
-    struct plant *p = adaptive_plant();
+    struct plant *p = plant_new();
+    for (size_t i = 0; i < PLANT_POOLS; i++) {
+        char name[16];
+        (void)snprintf(name, sizeof(name), "pool-%zu", i);
+        (void)plant_pool(p, name);
+    }
     p->on_record = compare;
     p->user = &last;
     p->spec.starts_max = 1; /* grants less than is wanted: states are corrected behind the tick */
     plant_start(p);
     plant_run(p, 20 * SECOND_NS);
-    for (size_t i = 0; i < 3; i++)
-        p->gateway[0].waiting[i] = 40;
+    for (size_t i = 0; i < PLANT_POOLS; i++)
+        plant_ask(p, i, 10);
     plant_run(p, 60 * SECOND_NS);
     assert_true(p->starts > 0);
     assert_true(last.compared > PLANT_POOLS * 30);
