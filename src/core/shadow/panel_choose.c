@@ -4,11 +4,9 @@
 #include "core/shadow/panel.h"
 
 #define HORIZON_S 86400.0 /* over which past misses are made good */
-#define ALLOWED_MIN                                                                                \
-    0.85                /* times the promised share: what is saved by missing more now costs...    \
-                         */
-#define ALLOWED_MAX 1.1 /* ...more when it is made good, so the two are kept close */
-#define DOUBT 30.0      /* misses that the shadows are trusted for before any were told */
+#define ALLOWED_MIN 0.5   /* times the promised share */
+#define ALLOWED_MAX 0.9   /* a tenth less than promised: what comes is worse than what was tried */
+#define DOUBT 30.0        /* misses that the shadows are trusted for before any were told */
 #define CALIBRATION_MIN 0.5
 #define CALIBRATION_MAX 2.0
 #define BELIEF_S 900.0     /* of requests that the first belief weighs as much as */

@@ -7,6 +7,7 @@
 #define PARTS 256.0     /* of a request, in struct shadow's minutes */
 #define DRAIN_SHARE 0.7 /* of a residence that a stopping replica still runs */
 #define DRAIN_MAX_S 120.0
+#define DEVIATIONS 0.5 /* of the misses, that one must be ready for */
 
 int64_t hold_follow(struct hold *hold, int64_t need, int64_t now_s, int64_t hold_s)
 {
@@ -130,5 +131,5 @@ void shadow_settle(struct shadow *s, double missed)
 
 double shadow_missed_likely(const struct shadow *s)
 {
-    return s->miss + sqrt(s->square);
+    return s->miss + DEVIATIONS * sqrt(s->square);
 }
