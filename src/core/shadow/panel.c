@@ -15,7 +15,6 @@
 #define CURVE_KEEP 0.99903809 /* half a minute of six hours' half-life */
 #define RATIO_MIN 0.1
 #define RATIO_MAX 5.0
-#define HOLD_S 180        /* what is lowered sooner is often raised again */
 #define HOLD_FLIGHT_S 600 /* the count in flight swings: a shorter hold follows every swing */
 #define SETTLE_S 30
 #define START_HOLD_S 1800 /* of the candidate that begins */
@@ -42,7 +41,6 @@ static const int16_t sizes[] = {
     31, 35, 38, 42, 46, 51, 56, 61, 67, 74, 81, 90, 98, 108, 119, 131, 144, 159, 174, 192, 211,
 };
 
-static_assert(HOLD_S >= PANEL_HOLD_LEAST_S, "no candidate lowers sooner than is said");
 static_assert(COUNT_OF(sizes) == 3 * (size_t)PANEL_MARGINS, "three blocks of floors");
 
 struct panel_rule panel_rule(int64_t candidate, int64_t start_s)
@@ -59,7 +57,7 @@ struct panel_rule panel_rule(int64_t candidate, int64_t start_s)
     }
     rule.hold_s =
         blocks[block].s > 0 ? blocks[block].s : (int64_t)(blocks[block].starts * (double)start_s);
-    const int64_t least_s = rule.signal == PANEL_FLIGHT ? HOLD_FLIGHT_S : HOLD_S;
+    const int64_t least_s = rule.signal == PANEL_FLIGHT ? HOLD_FLIGHT_S : PANEL_HOLD_LEAST_S;
     if (rule.hold_s < least_s)
         rule.hold_s = least_s;
     return rule;
