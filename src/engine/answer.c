@@ -40,6 +40,18 @@ size_t answer_token(uint64_t key, int64_t index, char ret_text[ANSWER_TOKEN_MAX]
     return len;
 }
 
+uint64_t answer_other_key(uint64_t key, int64_t index)
+{
+    char own[ANSWER_TOKEN_MAX];
+    char other[ANSWER_TOKEN_MAX];
+    const size_t own_len = answer_token(key, index, own);
+    for (uint64_t i = 1;; i++) {
+        const size_t len = answer_token(key ^ i, index, other);
+        if (len != own_len || memcmp(own, other, len) != 0)
+            return key ^ i;
+    }
+}
+
 size_t answer_tool_token(uint64_t key, int64_t index, int64_t output_tokens,
                          char ret_text[ANSWER_TOKEN_MAX])
 {

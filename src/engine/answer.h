@@ -22,6 +22,8 @@ size_t answer_token(uint64_t key, int64_t index, char ret_text[ANSWER_TOKEN_MAX]
 /* The same for a tool call: the tokens together are {"text":"words"}; output_tokens >= 2. */
 size_t answer_tool_token(uint64_t key, int64_t index, int64_t output_tokens,
                          char ret_text[ANSWER_TOKEN_MAX]);
+/* A key whose answer has another token at `index`: one that was just drawn may have the same. */
+uint64_t answer_other_key(uint64_t key, int64_t index);
 int64_t answer_prompt_tokens(uint64_t text_bytes); /* at least 1 */
 
 #endif

@@ -140,9 +140,10 @@ static void send_token(struct generation *g, int64_t index)
     struct answer *answer = &g->answer;
     struct buf *scratch = &g->owner->scratch;
     if (g->wrong && index == answer->output_tokens / 2) {
-        answer->key ^= 1; /* another answer's token */
+        const uint64_t key = answer->key;
+        answer->key = answer_other_key(key, index);
         g->wire->token(answer, index, scratch);
-        answer->key ^= 1;
+        answer->key = key;
     } else {
         g->wire->token(answer, index, scratch);
     }
@@ -204,7 +205,7 @@ static void on_finished(struct generation *g)
         return;
     }
     if (g->wrong)
-        g->answer.key ^= 1;
+        g->answer.key = answer_other_key(g->answer.key, g->answer.output_tokens / 2);
     g->wire->whole(&g->answer, scratch);
     struct http_request *request = g->request;
     http_request_set(request, NULL, NULL);

@@ -203,6 +203,18 @@ static void comments_of_a_gateway_do_not_matter(void **state)
     buf_done(&out);
 }
 
+static void another_key_has_another_token_there_however_short_it_is(void **state)
+{
+    (void)state;
+    for (uint64_t key = 0; key < 20000; key++) {
+        char own[ANSWER_TOKEN_MAX];
+        char other[ANSWER_TOKEN_MAX];
+        const uint64_t other_key = answer_other_key(key, 10);
+        const size_t len = answer_token(key, 10, own);
+        assert_false(answer_token(other_key, 10, other) == len && memcmp(own, other, len) == 0);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -213,6 +225,7 @@ int main(void)
         cmocka_unit_test(wrong_usage_is_wrong),
         cmocka_unit_test(odd_streams_are_called_what_they_are),
         cmocka_unit_test(comments_of_a_gateway_do_not_matter),
+        cmocka_unit_test(another_key_has_another_token_there_however_short_it_is),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
