@@ -315,7 +315,7 @@ static int run(int argc, char **argv)
                                    "--chaos draws faults, --faults FILE knows them: one of them "
                                    "is wanted");
     struct engine_profile decode = {0};
-    struct fault_plan faults;
+    struct fault_plan faults = {.row_count = 0};
     struct simulation_spec spec = {.startup = startup_of_total(o.startup_ns),
                                    .startup_sigma = o.spread,
                                    .initial = o.initial,

@@ -175,7 +175,7 @@ void classes_split(const struct pool_spec *pool, const struct pool_observation *
     const double share = fmin(terms->spot_max_percent, 100) / 100;
     struct split s = {.order = order, .left = count, .given = ret_desired};
     s.spot_left = num_to_int(floor((double)count * share), 0, count);
-    int64_t refused[CLASSES_PER_POOL_MAX]; /* room that nobody else has */
+    int64_t refused[CLASSES_PER_POOL_MAX] = {0}; /* room that nobody else has */
     for (size_t i = 0; i < pool->class_count; i++) {
         const int64_t cap = cap_of(pool, o, terms, i);
         s.cap[i] = cap_while_refused(o, i, cap);

@@ -132,7 +132,7 @@ int64_t inventory_room(const struct inventory *inventory, const struct pool_conf
     /* Classes of one type of GPU share what there is of it: the smallest fits most. A class of no
      * type takes any. */
     char type[CLASSES_PER_POOL_MAX][NAME_SIZE];
-    int64_t best[CLASSES_PER_POOL_MAX];
+    int64_t best[CLASSES_PER_POOL_MAX] = {0};
     int64_t any = 0;
     int64_t sum = 0;
     size_t types = 0;
@@ -143,10 +143,8 @@ int64_t inventory_room(const struct inventory *inventory, const struct pool_conf
         size_t at = 0;
         while (at < types && strcasecmp(type[at], need.type) != 0)
             at++;
-        if (at == types) {
-            memcpy(type[types], need.type, sizeof type[types]);
-            best[types++] = 0;
-        }
+        if (at == types)
+            memcpy(type[types++], need.type, sizeof type[0]);
         best[at] = room > best[at] ? room : best[at];
         if (need.type[0] == '\0' && room > any)
             any = room;
