@@ -193,20 +193,37 @@ static uint32_t least_tokens(const struct balancer *balancer, const struct rules
     return best;
 }
 
-/* Rendezvous among those whose load stays within the bound, so that a busy favourite gives way to
- * the same second one each time. */
+/* What a replica may carry of a sum and still get one more request of its mean size. */
+static double share_with_one_more(const struct balancer *balancer, double sum)
+{
+    const double in_flight = (double)balancer->live_in_flight;
+    return balancer->affinity_bound * (sum + sum / in_flight) / balancer->live_weight;
+}
+
+static double live_load(const struct balancer *balancer)
+{
+    double sum = 0;
+    for (size_t i = 0; i < balancer->live_count; i++)
+        sum += (double)balancer->slots[balancer->live[i]].load;
+    return sum;
+}
+
+/* Rendezvous among those that stay within the bound, so that a busy favourite gives way to the same
+ * second one each time. Requests alone do not bound: few that are long, or whose prompts are not
+ * computed yet, are a longer wait than many that decode. */
 static uint32_t affine(const struct balancer *balancer, uint64_t session, const struct rules *rules)
 {
     uint32_t best = SLOT_NONE;
     uint64_t best_hash = 0;
-    const double mean = (double)(balancer->live_in_flight + 1) / balancer->live_weight;
+    const double requests = share_with_one_more(balancer, (double)balancer->live_in_flight);
+    const double load = share_with_one_more(balancer, live_load(balancer));
     for (size_t i = 0; i < balancer->live_count; i++) {
         const uint32_t slot = balancer->live[i];
         const struct replica *replica = &balancer->slots[slot];
         const uint64_t hash = hash_u64(AFFINITY_SEED ^ session, replica->id);
         if ((best == SLOT_NONE || hash > best_hash) &&
-            /* One more stays within the bound, rounded up to a whole request. */
-            (double)replica->in_flight < balancer->affinity_bound * mean * replica->weight &&
+            (replica->in_flight == 0 || ((double)replica->in_flight < requests * replica->weight &&
+                                         (double)replica->load < load * replica->weight)) &&
             usable(balancer, slot, rules)) {
             best = slot;
             best_hash = hash;

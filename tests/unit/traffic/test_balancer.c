@@ -207,14 +207,36 @@ static void twice_the_weight_is_twice_the_bound(void **state)
     assert_int_equal(balancer_routes(&balancer, replicas, 2), RC_OK);
     for (int i = 0; i < 6; i++)
         give_load(&balancer, 2, 1); /* 7 * 3 / 4 rounded up: its bound is 6 */
-    give_load(&balancer, 1, 1000);  /* 8 / 4: its bound is 2 */
+    give_load(&balancer, 1, 1);     /* 8 / 4: its bound is 2 */
     for (uint64_t session = 1; session < 50; session++)
         assert_int_equal(pick(&balancer, session, SLOT_NONE, 0), 1);
-    give_load(&balancer, 1, 1000); /* 9 / 4 rounded up is 3, times weight 7 */
+    give_load(&balancer, 1, 1); /* 9 / 4 rounded up is 3, times weight 7 */
     int other = 0;
     for (uint64_t session = 1; session < 50; session++)
         other += pick(&balancer, session, SLOT_NONE, 0) == 2;
     assert_in_range(other, 1, 48);
+    balancer_done(&balancer);
+}
+
+/* A prompt that is not computed yet is a longer wait than many requests that decode. */
+static void a_session_leaves_a_replica_whose_few_requests_weigh_much(void **state)
+{
+    (void)state;
+    const struct route_replica replicas[2] = {{.id = 1, .weight = 1}, {.id = 2, .weight = 1}};
+    struct balancer balancer;
+    balancer_init(&balancer, 1);
+    balancer.affinity = true;
+    balancer.affinity_bound = 1.25;
+    assert_int_equal(balancer_routes(&balancer, replicas, 2), RC_OK);
+    for (int i = 0; i < 4; i++)
+        give_load(&balancer, 2, 10);
+    uint64_t session = 1; /* one whose favourite is the first */
+    while (pick(&balancer, session, SLOT_NONE, 0) != 1)
+        session++;
+    give_load(&balancer, 1, 10); /* one of five: far below the mean */
+    assert_int_equal(pick(&balancer, session, SLOT_NONE, 0), 1);
+    give_load(&balancer, 1, 1000); /* two of six, and nearly all there is to do */
+    assert_int_equal(pick(&balancer, session, SLOT_NONE, 0), 2);
     balancer_done(&balancer);
 }
 
@@ -388,6 +410,7 @@ int main(void)
         cmocka_unit_test(of_two_random_ones_the_less_loaded_is_chosen),
         cmocka_unit_test(a_session_stays_within_the_bound_and_gives_way_to_one_second),
         cmocka_unit_test(twice_the_weight_is_twice_the_bound),
+        cmocka_unit_test(a_session_leaves_a_replica_whose_few_requests_weigh_much),
         cmocka_unit_test(failures_are_answered_with_longer_and_longer_avoidance),
         cmocka_unit_test(a_success_forgives_everything),
         cmocka_unit_test(suspects_are_used_when_more_than_the_share_allows),
