@@ -2,7 +2,8 @@
  * process and one thread, with whatever proxy is to be measured between them. Tells how long events
  * were on their way.
  *
- * usage: bench_streams BACKEND_PORT PROXY_PORT MODEL STREAMS EVENTS GAP_MS
+ * usage: bench_streams BACKEND_PORT PROXY_PORT MODEL STREAMS EVENTS GAP_MS SPREAD_MS
+ * The streams begin to speak evenly over SPREAD_MS; with 0 all speak in one moment, each time.
  * Waits on standard input for a line once it listens ("listening"), then runs and prints
  * NAME TAB VALUE lines: events, p50_us, p99_us. Exit 1 when an event is missing. */
 #include <arpa/inet.h>
@@ -37,6 +38,10 @@ static int64_t *transit;
 static size_t received;
 static int events_each;
 static int64_t gap_ns;
+static int64_t spread_ns;
+static int64_t begin_ns; /* of the first event of all */
+static size_t begun;     /* streams that have a request */
+static size_t stream_count;
 static int poll_fd;
 
 static int64_t now_ns(void)
@@ -85,7 +90,9 @@ static void backend_read(struct end *end)
         return;
     say(end, head, sizeof(head) - 1);
     end->sent = 0;
-    end->next_ns = now_ns() + gap_ns * (end - ends) / STREAMS_MAX; /* not all in one moment */
+    if (begun == 0)
+        begin_ns = now_ns() + gap_ns; /* when nearly all have asked */
+    end->next_ns = begin_ns + spread_ns * (int64_t)begun++ / (int64_t)stream_count;
 }
 
 static void backend_step(struct end *end, int64_t now)
@@ -175,14 +182,23 @@ static void client_start(struct end *end, uint16_t port, const char *model)
     say(end, text, (size_t)len);
 }
 
+/* Until the next event is due, a millisecond at most. */
+static int await(struct epoll_event *event, int max, int64_t due_ns)
+{
+    const int64_t left = due_ns - now_ns();
+    const struct timespec limit = {.tv_nsec = left < 0 ? 0 : left < 1000000 ? left : 1000000};
+    return epoll_pwait2(poll_fd, event, max, &limit, NULL);
+}
+
 static void run(int listener, size_t streams)
 {
     const size_t wanted = streams * (size_t)events_each;
     size_t backends = 0;
     int64_t last_ns = now_ns();
+    int64_t due_ns = 0;
     while (received < wanted && now_ns() - last_ns < SILENCE_MS * INT64_C(1000000)) {
         struct epoll_event event[256];
-        const int n = epoll_wait(poll_fd, event, 256, 1);
+        const int n = await(event, 256, due_ns);
         for (int i = 0; i < n; i++) {
             struct end *end = event[i].data.ptr;
             const size_t before = received;
@@ -199,21 +215,28 @@ static void run(int listener, size_t streams)
                 last_ns = now_ns();
         }
         const int64_t now = now_ns();
-        for (size_t i = 0; i < backends; i++)
-            backend_step(&ends[1 + streams + i], now);
+        due_ns = INT64_MAX;
+        for (size_t i = 0; i < backends; i++) {
+            struct end *end = &ends[1 + streams + i];
+            backend_step(end, now);
+            if (end->sent >= 0 && end->sent <= events_each && end->next_ns < due_ns)
+                due_ns = end->next_ns;
+        }
     }
 }
 
 int main(int argc, char **argv)
 {
-    if (argc != 7) {
+    if (argc != 8) {
         (void)fprintf(stderr,
-                      "usage: bench_streams BACKEND_PORT PROXY_PORT MODEL STREAMS EVENTS GAP_MS\n");
+                      "usage: bench_streams BACKEND_PORT PROXY_PORT MODEL STREAMS EVENTS GAP_MS "
+                      "SPREAD_MS\n");
         return 2;
     }
-    const size_t streams = (size_t)atoi(argv[4]);
+    const size_t streams = stream_count = (size_t)atoi(argv[4]);
     events_each = atoi(argv[5]);
     gap_ns = atoi(argv[6]) * INT64_C(1000000);
+    spread_ns = atoi(argv[7]) * INT64_C(1000000);
     transit = calloc(streams * (size_t)events_each + 1, sizeof(*transit));
     poll_fd = epoll_create1(EPOLL_CLOEXEC);
     if (streams > STREAMS_MAX || !transit || poll_fd < 0)
