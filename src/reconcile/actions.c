@@ -15,7 +15,7 @@
 static bool queue_room(struct action_queue *queue, size_t n)
 {
     void *item = queue->item;
-    if (queue->head > 0 && queue->count == 0)
+    if (queue->count == 0)
         queue->head = 0;
     if (queue->head + queue->count + n <= queue->cap)
         return true; /* nearly always, and it is asked for every replica of every tick */
@@ -28,7 +28,7 @@ static bool queue_room(struct action_queue *queue, size_t n)
 static bool tells_room(struct tell_queue *queue, size_t n)
 {
     void *item = queue->item;
-    if (queue->head > 0 && queue->count == 0)
+    if (queue->count == 0)
         queue->head = 0;
     if (queue->head + queue->count + n <= queue->cap)
         return true; /* nearly always, and it is asked for every replica of every tick */

@@ -67,12 +67,11 @@ static void fresh_done(struct reconcile *r, struct fresh *f)
     free(f->model);
 }
 
-static struct pool *pool_new(const struct reconcile *r)
+static struct pool *pool_new(void)
 {
     struct pool *pool = mem_new(1, sizeof(*pool));
     if (pool == NULL)
         return NULL;
-    pool->held_since_ns = r->now_ns;
     pool->write_ns = TIME_NONE;
     pool->room = NO_COUNT;
     pool->source_fallback = NO_COUNT;
@@ -178,7 +177,7 @@ static bool make_pools(const struct reconcile *r, const struct reconcile_spec *s
             const char *name = spec->group[i].pool[k].name;
             const int known = reconcile_pool_find(r, span_from(name));
             f->made[next] = known < 0;
-            f->pool[next] = known < 0 ? pool_new(r) : r->pool[known];
+            f->pool[next] = known < 0 ? pool_new() : r->pool[known];
             if (f->pool[next] == NULL)
                 return false;
             f->by_name[next] = (struct name_index){.name = name, .pool = next};

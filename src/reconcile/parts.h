@@ -129,8 +129,8 @@ struct pool {
     size_t replica_count;
     size_t replica_cap;
     int64_t count[REPLICA_FAILED + 1];
-    int64_t held; /* replicas that hold resources */
-    int64_t held_since_ns;
+    int64_t held;          /* replicas that hold resources */
+    int64_t held_since_ns; /* of no meaning while `held` is 0 */
     double replica_seconds;
 
     bool scanned;

@@ -25,8 +25,6 @@ void time_seen(struct reconcile *r, int64_t now_ns, int64_t wall_ns)
         r->group[i].born_ns = r->now_ns;
         r->group[i].next_ns = r->now_ns;
     }
-    for (size_t i = 0; i < r->pool_count; i++)
-        r->pool[i]->held_since_ns = r->now_ns;
     r->routes_stale = true;
     schedule(r, r->now_ns);
 }

@@ -148,7 +148,6 @@ static void decide_group(struct reconcile *r, struct group *group, int64_t *skip
         pool->desired = group->decision[i].desired;
         pool->warm_wanted = group->decision[i].warm;
         fall_back(r, pool, group->decision[i].fallback);
-        pool->grant_reason = REASON_NONE;
         rolling_plan(r, pool);
         r->starts[pool->index] = apply_starts(r, pool);
     }

@@ -37,9 +37,7 @@ static bool goes_before(const struct replica *a, const struct replica *b)
         return is_leaving(a);
     if (a->row.in_flight_tokens != b->row.in_flight_tokens)
         return a->row.in_flight_tokens < b->row.in_flight_tokens;
-    if (a->row.ready_ns != b->row.ready_ns)
-        return a->row.ready_ns > b->row.ready_ns;
-    return a->row.id > b->row.id;
+    return a->row.ready_ns >= b->row.ready_ns; /* rows come by id: the later one is younger */
 }
 
 struct replica *victim_next(const struct pool *pool, victim_fn *allowed, const void *context)

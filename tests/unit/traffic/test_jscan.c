@@ -64,6 +64,8 @@ static void values_are_the_same_however_the_bytes_are_split(void **state)
         {"{\"b\":{\"a\":1},\"a\":null}", "2:4:@17-21 1:5:@0-22 ", JSCAN_DONE },
         {"{\"list\":[{\"a\":-1.5e3},[],{\"a\":\"\\ud83d\\ude00\"}]}",
          "2:1:-1.5e3@14-20 2:0:\xf0\x9f\x98\x80@30-44 3:6:@8-46 1:5:@0-47 ", JSCAN_DONE },
+        {"{\"a\":\"\\u00e9\\u07ff\\u20ac\"}",
+         "2:0:\xc3\xa9\xdf\xbf\xe2\x82\xac@5-25 1:5:@0-26 ", JSCAN_DONE },
         {"{\"list\":[]}", "3:6:@8-10 1:5:@0-11 ", JSCAN_DONE },
         {"{\"text\":\"long text\"}", "5:0:lon~@8-19 1:5:@0-20 ", JSCAN_DONE },
         {"{\"a\":1,}", "2:1:1@5-6 ", JSCAN_BROKEN},

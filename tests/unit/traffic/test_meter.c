@@ -71,6 +71,47 @@ static void sessions_beyond_the_limit_are_not_counted_and_cost_nothing(void **st
     meter_done(&meter);
 }
 
+static void sessions_that_are_over_leave_their_places_to_others(void **state)
+{
+    (void)state;
+    struct meter meter;
+    meter_init(&meter, 0);
+    for (uint64_t i = 0; i < 20000; i++) /* about a hundred at any time */
+        meter_session(&meter, i + 1, (int64_t)i * 3 * SECOND_NS);
+    assert_in_range(meter_sessions(&meter, 20000 * 3 * SECOND_NS), 80, 110);
+    assert_in_range(meter.session_cap, 100, 300);
+    meter_done(&meter);
+}
+
+/* Requests that missed, each told at the time at which it came. */
+static void a_late_request_without_a_place_of_its_own_joins_the_nearest(void **state)
+{
+    (void)state;
+    static struct gateway_snapshot snapshot;
+    static const struct {
+        int64_t slot;
+        size_t joins;
+    } cases[] = {
+        {100, 0}, /* the same span */
+        {131, 31}, {99, 0}, {0, 0}, {133, 31}, {900, 31}, {110, 10},
+    };
+    for (size_t c = 0; c < COUNT_OF(cases); c++) {
+        struct meter meter;
+        meter_init(&meter, 0);
+        for (int64_t i = 0; i < LATE_SPANS_MAX; i++)
+            meter_late(&meter, (100 + i) * METER_LATE_NS);
+        meter_late(&meter, cases[c].slot * METER_LATE_NS + 1);
+        meter_take(&meter, 200 * METER_LATE_NS, &snapshot);
+        for (size_t i = 0; i < LATE_SPANS_MAX; i++) {
+            assert_true(snapshot.late_requests[i] == (i == cases[c].joins ? 2 : 1));
+            assert_true(snapshot.late_age_s[i] == (99.5 - (double)i) * 4);
+        }
+        meter_take(&meter, 200 * METER_LATE_NS, &snapshot);
+        assert_true(snapshot.late_requests[0] == 0); /* told once */
+        meter_done(&meter);
+    }
+}
+
 static void assert_rate(const struct meter *meter, int64_t now_s, double rate_per_s)
 {
     const double found = meter_rate_per_s(meter, now_s * SECOND_NS);
@@ -187,6 +228,8 @@ int main(void)
         cmocka_unit_test(a_session_counts_for_five_minutes_after_its_last_activity),
         cmocka_unit_test(random_activity_counts_as_a_list_of_last_times_does),
         cmocka_unit_test(sessions_beyond_the_limit_are_not_counted_and_cost_nothing),
+        cmocka_unit_test(sessions_that_are_over_leave_their_places_to_others),
+        cmocka_unit_test(a_late_request_without_a_place_of_its_own_joins_the_nearest),
         cmocka_unit_test(what_was_taken_is_not_told_again),
         cmocka_unit_test(a_rate_is_that_of_this_span_and_the_one_before),
         cmocka_unit_test(bytes_per_token_are_learned_within_reason),

@@ -41,7 +41,13 @@ struct model_case {
     "--XX\r\nContent-Disposition: form-data; name=\"" name "\"\r\n\r\n" value "\r\n"
 
 /* clang-format off */
+#define X64 "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx"
+#define X640 X64 X64 X64 X64 X64 X64 X64 X64 X64 X64
 static const struct model_case models[] = {
+    {FORM, PART("model", X640) PART("stream", "true") "--XX--\r\n", "", PEEK_DONE, false, true},
+    {FORM, PART("file", X640 "\r\n" X640) PART("model", "w") "--XX--\r\n", "w", PEEK_DONE, false, false},
+    {PAIRS, "a=" X640 "&model=w", "w", PEEK_DONE, false, false},
+    {PAIRS, "model=" X640 "&stream=true", "", PEEK_DONE, false, true},
     {JSON, "{\"model\":\"m\",\"stream\":true}", "m", PEEK_DONE, false, true},
     {JSON, "{\"a\":{\"model\":\"no\"},\"model\":\"m\"}", "m", PEEK_DONE, false, false},
     {JSON, "{\"messages\":[{\"content\":\"\\\"model\\\":\\\"x\\\"\"}],\"model\":\"m\"}", "m",

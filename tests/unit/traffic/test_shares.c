@@ -85,6 +85,23 @@ static void sums_agree_with_a_slow_count(void **state)
     shares_done(&shares);
 }
 
+static void a_key_without_open_requests_takes_no_memory(void **state)
+{
+    (void)state;
+    struct shares shares;
+    bool counts;
+    shares_init(&shares);
+    for (uint64_t key = 1; key <= 1000; key++) {
+        const uint32_t first = shares_add(&shares, key, CAP, 600, &counts);
+        const uint32_t second = shares_add(&shares, key, CAP, 600, &counts);
+        assert_true(counts); /* nothing of an earlier key is counted against this one */
+        shares_remove(&shares, first, 600);
+        shares_remove(&shares, second, 600);
+    }
+    assert_int_equal(shares.count, 1);
+    shares_done(&shares);
+}
+
 static void fault_27_a_flood_of_one_tenant_is_no_demand_above_its_cap(void **state)
 {
     (void)state;
@@ -122,6 +139,7 @@ int main(void)
         cmocka_unit_test(what_one_key_has_above_its_cap_is_excess),
         cmocka_unit_test(the_last_request_of_a_key_always_counts),
         cmocka_unit_test(sums_agree_with_a_slow_count),
+        cmocka_unit_test(a_key_without_open_requests_takes_no_memory),
         cmocka_unit_test(fault_27_a_flood_of_one_tenant_is_no_demand_above_its_cap),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -216,6 +216,23 @@ static void a_very_long_event_is_metered_without_memory(void **state)
     assert_true(sse.done);
 }
 
+/* One reader serves one answer after the other. */
+static void ids_are_kept_for_an_answer_that_wants_them_and_for_no_other(void **state)
+{
+    (void)state;
+    static const char body[] = "data: {\"id\":\"resp_1\",\"object\":\"response\"}\n\n"
+                               "data: {\"id\":\"resp_1\",\"object\":\"response\"}\n\n";
+    const uint64_t *ids;
+    struct sse sse;
+    for (int i = 0; i < 4; i++) {
+        sse_init(&sse, SSE_EVENTS);
+        if (i % 2 == 0)
+            sse_want_ids(&sse);
+        (void)sse_feed(&sse, body, sizeof(body) - 1);
+        assert_int_equal(sse_ids(&sse, &ids), i % 2 == 0 ? 1 : 0); /* each once */
+    }
+}
+
 static void the_format_follows_the_content_type(void **state)
 {
     (void)state;
@@ -232,6 +249,7 @@ int main(void)
         cmocka_unit_test(every_family_is_metered_however_its_bytes_are_split),
         cmocka_unit_test(a_last_usage_chunk_is_marked_for_stripping),
         cmocka_unit_test(a_very_long_event_is_metered_without_memory),
+        cmocka_unit_test(ids_are_kept_for_an_answer_that_wants_them_and_for_no_other),
         cmocka_unit_test(the_format_follows_the_content_type),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
