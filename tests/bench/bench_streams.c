@@ -23,6 +23,7 @@
 
 #define STREAMS_MAX 10240
 #define SILENCE_MS 20000 /* nothing for so long is the end */
+#define STARTS_AT_ONCE 64
 
 struct end {
     int fd;
@@ -153,7 +154,7 @@ static int by_size(const void *a, const void *b)
 static int listen_on(uint16_t port)
 {
     const int on = 1;
-    const int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    const int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     const struct sockaddr_in address = {
         .sin_family = AF_INET, .sin_port = htons(port), .sin_addr = {htonl(INADDR_LOOPBACK)}};
     (void)setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
@@ -190,22 +191,26 @@ static int await(struct epoll_event *event, int max, int64_t due_ns)
     return epoll_pwait2(poll_fd, event, max, &limit, NULL);
 }
 
-static void run(int listener, size_t streams)
+static void run(int listener, size_t streams, uint16_t port, const char *model)
 {
     const size_t wanted = streams * (size_t)events_each;
     size_t backends = 0;
+    size_t started = 0;
     int64_t last_ns = now_ns();
     int64_t due_ns = 0;
     while (received < wanted && now_ns() - last_ns < SILENCE_MS * INT64_C(1000000)) {
         struct epoll_event event[256];
+        /* A few at a time: more connections than a listener keeps waiting would be refused. */
+        for (int i = 0; i < STARTS_AT_ONCE && started < streams; i++)
+            client_start(&ends[1 + started++], port, model);
         const int n = await(event, 256, due_ns);
         for (int i = 0; i < n; i++) {
             struct end *end = event[i].data.ptr;
             const size_t before = received;
             if (end->fd == listener) {
-                const int fd = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
-                if (fd >= 0 && backends < STREAMS_MAX)
-                    watch(&ends[1 + streams + backends++], fd, true);
+                for (int fd; (fd = accept4(listener, NULL, NULL, SOCK_CLOEXEC)) >= 0;)
+                    if (backends < STREAMS_MAX)
+                        watch(&ends[1 + streams + backends++], fd, true);
             } else if (end->backend) {
                 backend_read(end);
             } else {
@@ -246,9 +251,7 @@ int main(int argc, char **argv)
     (void)printf("listening\n");
     (void)fflush(stdout);
     (void)getchar();
-    for (size_t i = 0; i < streams; i++)
-        client_start(&ends[1 + i], (uint16_t)atoi(argv[2]), argv[3]);
-    run(listener, streams);
+    run(listener, streams, (uint16_t)atoi(argv[2]), argv[3]);
     qsort(transit, received, sizeof(*transit), by_size);
     (void)printf("events\t%zu\n", received);
     if (received > 0)
