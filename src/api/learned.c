@@ -1,3 +1,4 @@
+/* learned.c - see learned.h: a policy's terms and the reason of its proposal, put into members. */
 #include "api/learned.h"
 
 #include <math.h>

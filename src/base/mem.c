@@ -200,34 +200,23 @@ void arena_done(struct arena *arena)
 
 /* ---- sparse ---- */
 
-#define SPARSE_BYTES PAGE_BYTES
-
 static bool is_zero(const unsigned char *bytes, size_t size)
 {
-    return size == 0 || (bytes[0] == 0 && memcmp(bytes, bytes + 1, size - 1) == 0);
+    return bytes[0] == 0 && memcmp(bytes, bytes + 1, size - 1) == 0;
 }
 
-void mem_zero_sparse(void *to, size_t size)
+size_t mem_used(const void *bytes, size_t size)
 {
-    unsigned char *bytes = to;
-    for (size_t at = 0; at < size; at += SPARSE_BYTES) {
-        const size_t part = size - at < SPARSE_BYTES ? size - at : SPARSE_BYTES;
-        if (!is_zero(bytes + at, part))
-            memset(bytes + at, 0, part);
+    const unsigned char *at = bytes;
+    while (size > 0) {
+        const size_t page = (size - 1) / PAGE_BYTES * PAGE_BYTES;
+        if (!is_zero(at + page, size - page))
+            break;
+        size = page;
     }
-}
-
-void mem_copy_sparse(void *to, const void *from, size_t size)
-{
-    const unsigned char *source = from;
-    unsigned char *bytes = to;
-    for (size_t at = 0; at < size; at += SPARSE_BYTES) {
-        const size_t part = size - at < SPARSE_BYTES ? size - at : SPARSE_BYTES;
-        if (is_zero(source + at, part))
-            mem_zero_sparse(bytes + at, part);
-        else
-            memcpy(bytes + at, source + at, part);
-    }
+    while (size > 0 && at[size - 1] == 0)
+        size--;
+    return size;
 }
 
 #define LINE_BYTES ((size_t)64)

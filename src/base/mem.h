@@ -96,10 +96,8 @@ void buf_consume(struct buf *buf, size_t len); /* drops bytes at the front */
 const char *buf_cstr(struct buf *buf);         /* NUL-terminated view, "" when failed or empty */
 struct span buf_view(const struct buf *buf);
 
-/* As memset(to, 0, size) and memcpy(), but what is zero on both sides is not written: fresh memory
- * that stays zero takes no room. */
-void mem_zero_sparse(void *to, size_t size);
-void mem_copy_sparse(void *to, const void *from, size_t size);
+/* How many there are without the zeros at their end. */
+size_t mem_used(const void *bytes, size_t size);
 /* As memcpy() to bytes that are known to be zero: what is zero in the source is not written. */
 void mem_copy_on_zeros(void *to, const void *from, size_t size);
 

@@ -1,3 +1,4 @@
+/* faults_file.c - see faults_file.h. */
 #include "cli/faults_file.h"
 
 #include "cli/load.h"
@@ -11,10 +12,7 @@ bool faults_load(const char *file, struct fault_plan *ret)
     buf_init(&text, CONFIG_BYTES_MAX + 1);
     const enum rc rc = load_text(file, &text, &diag);
     if (rc != RC_OK)
-        problem_add(
-            &problems,
-            &(struct problem){.severity = PROBLEM_ERROR, .code = rc, .file = file, .path = ""},
-            "%s", diag.text);
+        load_unreadable(&problems, file, &diag);
     const bool ok = rc == RC_OK && faults_read(file, buf_view(&text), &problems, ret);
     load_report(stderr, &problems, &text);
     buf_done(&text);

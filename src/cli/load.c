@@ -126,7 +126,7 @@ static struct config *read_checked(const char *name, struct span text,
     return config;
 }
 
-static void unreadable(struct problem_list *problems, const char *file, const struct diag *diag)
+void load_unreadable(struct problem_list *problems, const char *file, const struct diag *diag)
 {
     const struct problem where = {.severity = PROBLEM_ERROR, .code = diag->code, .file = file};
     problem_add(problems, &where, "%s", diag->text);
@@ -138,7 +138,7 @@ struct config *load_config(const char *file, struct problem_list *problems, stru
     buf_init(text, CONFIG_BYTES_MAX + 65536);
     if (load_text(file, text, &diag) == RC_OK)
         return read_checked(file, buf_view(text), problems);
-    unreadable(problems, file, &diag);
+    load_unreadable(problems, file, &diag);
     return NULL;
 }
 
@@ -159,7 +159,7 @@ static void add_part(struct load_files *files, const char *file, struct problem_
     *part = (struct load_part){.file = file, .start = files->text.len, .first_line = line};
     files->count++;
     if (load_text(file, &files->text, &diag) != RC_OK)
-        unreadable(problems, file, &diag);
+        load_unreadable(problems, file, &diag);
     part->len = files->text.len - part->start;
 }
 

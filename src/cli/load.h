@@ -11,6 +11,8 @@
 /* Bytes of a file, "-" for standard input; at most CONFIG_BYTES_MAX + 1 of them. RC_IO with words.
  */
 enum rc load_text(const char *file, struct buf *ret, struct diag *diag) MUST_CHECK;
+/* Adds why a file could not be read. */
+void load_unreadable(struct problem_list *problems, const char *file, const struct diag *diag);
 /* The environment as ${env:NAME} sees it, and files for ${file:PATH}; env is empty when memory is
  * out. Free what is returned (may be NULL) after the last use of env. */
 struct environment;

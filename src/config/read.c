@@ -8,6 +8,7 @@
 
 #include "base/limits.h"
 #include "config/read_value.h"
+#include "config/yaml.h"
 
 #define KNOWN_MAX 128
 
@@ -321,4 +322,18 @@ void read_options(struct reader *r, const struct opt *rows, size_t count, const 
         reader_up(r, up);
     }
     check_required(r, rows, count, object);
+}
+
+const struct tree *read_single_document(struct reader *r, struct arena *arena, struct span text,
+                                        const char *what)
+{
+    struct diag diag = {.code = RC_OK};
+    struct yaml_documents documents = {NULL, 0};
+    const enum rc rc = yaml_read(arena, arena_copy(arena, text), NULL, &documents, &diag);
+    const struct tree place = {.line = diag.line, .column = diag.column};
+    if (rc != RC_OK)
+        reader_error(r, &place, rc, "%s", diag.text);
+    else if (documents.count != 1)
+        reader_error(r, NULL, RC_INVALID, "%s is one document", what);
+    return rc == RC_OK && documents.count == 1 ? documents.item[0] : NULL;
 }

@@ -40,6 +40,10 @@ void reader_warning(struct reader *r, const struct tree *node, const char *forma
 void reader_error_key(struct reader *r, const struct tree *node, enum rc code, const char *format,
                       ...) PRINTF_LIKE(4, 5);
 
+/* The one document of a text, in the arena; NULL: it is none, or not one (told). what: "a
+ * scenario". */
+const struct tree *read_single_document(struct reader *r, struct arena *arena, struct span text,
+                                        const char *what);
 /* object may be NULL or of a wrong kind (told). */
 void read_options(struct reader *r, const struct opt *rows, size_t count, const struct tree *object,
                   void *config);

@@ -345,9 +345,7 @@ static bool is_due(int64_t last_ns, int64_t every_ns, int64_t now_ns)
 /* The zeros at the end are not kept: a state that is hardly used is long, but says little. */
 static struct span told_part(struct span state)
 {
-    while (state.len > 0 && state.ptr[state.len - 1] == '\0')
-        state.len--;
-    return state;
+    return span_of(state.ptr, mem_used(state.ptr, state.len));
 }
 
 /* R17: everything that is needed to work the decision out again. */

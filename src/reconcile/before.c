@@ -7,7 +7,6 @@
 #include "base/mem.h"
 #include "reconcile/parts.h"
 
-#define PAGE_BYTES ((size_t)4096)
 #define LINE_BYTES ((size_t)64)
 #define KEEP_BYTES ((size_t)1 << 20) /* room that stays between rounds; more goes back */
 
@@ -22,28 +21,14 @@ static size_t least(size_t a, size_t b)
     return a < b ? a : b;
 }
 
-static bool is_zero(const unsigned char *bytes, size_t size)
+static size_t used_of(const struct group *group)
 {
-    return bytes[0] == 0 && memcmp(bytes, bytes + 1, size - 1) == 0;
-}
-
-/* Behind it are pages of zeros. */
-static size_t end_of(const struct group *group)
-{
-    const unsigned char *state = (const unsigned char *)group->state;
-    size_t end = group->state_size;
-    while (end > 0) {
-        const size_t page = (end - 1) / PAGE_BYTES * PAGE_BYTES;
-        if (!is_zero(state + page, end - page))
-            break;
-        end = page;
-    }
-    return end;
+    return mem_used(group->state, group->state_size);
 }
 
 void before_look(struct reconcile *r, const struct group *group)
 {
-    r->kept.was_end = end_of(group);
+    r->kept.was_end = used_of(group);
     memcpy(r->kept.was, group->state, r->kept.was_end);
 }
 
@@ -76,7 +61,7 @@ void before_keep(struct reconcile *r, struct group *group)
     struct kept_states *kept = &r->kept;
     const unsigned char *is = (const unsigned char *)group->state;
     const size_t begin = kept->used;
-    size_t end = end_of(group);
+    size_t end = used_of(group);
     bool fits = true;
     if (end < kept->was_end)
         end = kept->was_end;
@@ -97,7 +82,7 @@ struct span before_open(struct reconcile *r, const struct group *group)
 {
     struct kept_states *kept = &r->kept;
     struct run run;
-    size_t end = end_of(group);
+    size_t end = used_of(group);
     memcpy(kept->whole, group->state, end);
     if (kept->whole_end > end)
         memset(kept->whole + end, 0, kept->whole_end - end);

@@ -1,10 +1,10 @@
+/* faults.c - see faults.h: reads a schedule, and walks along it in the order of time. */
 #include "sim/faults.h"
 
 #include "base/duration.h"
 #include "base/num.h"
 #include "base/rng.h"
 #include "config/rows.h"
-#include "config/yaml.h"
 
 #define FAULTS_BYTES_MAX ((size_t)1 << 20)
 
@@ -46,43 +46,23 @@ static void check_row(struct reader *r, size_t i, const struct fault_row *row)
         reader_error(r, NULL, RC_RANGE, "fault %zu: \"every\" is at least 1s", i + 1);
 }
 
-static void take_plan(struct reader *r, const struct yaml_documents *documents,
-                      struct fault_plan *plan)
-{
-    if (documents->count != 1) {
-        reader_error(r, NULL, RC_INVALID, "a schedule of faults is one document");
-        return;
-    }
-    read_options(r, plan_options, COUNT_OF(plan_options), documents->item[0], plan);
-    if (plan->row_count == 0)
-        reader_error(r, NULL, RC_MISSING, "\"faults\" names at least one fault");
-    for (size_t i = 0; i < plan->row_count; i++)
-        check_row(r, i, &plan->row[i]);
-}
-
 bool faults_read(const char *file, struct span text, struct problem_list *problems,
                  struct fault_plan *ret)
 {
     struct reader r;
     struct arena arena;
-    struct diag diag = {0};
-    struct yaml_documents documents = {0};
     const size_t errors = problems->errors;
     reader_init(&r, problems, file, "");
     arena_init(&arena, FAULTS_BYTES_MAX);
-    const enum rc rc = yaml_read(&arena, arena_copy(&arena, text), NULL, &documents, &diag);
     *ret = (struct fault_plan){.row_count = 0};
-    if (rc != RC_OK)
-        problem_add(problems,
-                    &(struct problem){.severity = PROBLEM_ERROR,
-                                      .code = rc,
-                                      .line = diag.line,
-                                      .column = diag.column,
-                                      .file = file,
-                                      .path = ""},
-                    "%s", diag.text);
-    else
-        take_plan(&r, &documents, ret);
+    const struct tree *document = read_single_document(&r, &arena, text, "a schedule of faults");
+    if (document != NULL) {
+        read_options(&r, plan_options, COUNT_OF(plan_options), document, ret);
+        if (ret->row_count == 0)
+            reader_error(&r, NULL, RC_MISSING, "\"faults\" names at least one fault");
+    }
+    for (size_t i = 0; i < ret->row_count; i++)
+        check_row(&r, i, &ret->row[i]);
     arena_done(&arena);
     return problems->errors == errors;
 }

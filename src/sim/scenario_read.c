@@ -3,7 +3,6 @@
 #include <string.h>
 
 #include "config/rows.h"
-#include "config/yaml.h"
 #include "sim/scenario.h"
 
 #define SCENARIO_BYTES_MAX (4U << 20)
@@ -179,8 +178,6 @@ static void check_steps(struct reader *r, const struct scenario *s)
 struct scenario *scenario_read(const char *file, struct span text, struct problem_list *problems)
 {
     struct reader r;
-    struct diag diag = {0};
-    struct yaml_documents documents = {0};
     reader_init(&r, problems, file, "");
     struct scenario *s = mem_new(1, sizeof(*s));
     if (s == NULL) {
@@ -190,21 +187,10 @@ struct scenario *scenario_read(const char *file, struct span text, struct proble
     arena_init(&s->arena, SCENARIO_BYTES_MAX);
     s->file = file;
     const size_t errors = problems->errors;
-    const enum rc rc = yaml_read(&s->arena, arena_copy(&s->arena, text), NULL, &documents, &diag);
-    if (rc != RC_OK)
-        problem_add(problems,
-                    &(struct problem){.severity = PROBLEM_ERROR,
-                                      .code = rc,
-                                      .line = diag.line,
-                                      .column = diag.column,
-                                      .file = file,
-                                      .path = ""},
-                    "%s", diag.text);
-    else if (documents.count != 1)
-        reader_error(&r, NULL, RC_INVALID, "a scenario is one document");
+    const struct tree *document = read_single_document(&r, &s->arena, text, "a scenario");
     opt_defaults(scenario_options, COUNT_OF(scenario_options), s);
-    if (rc == RC_OK && documents.count == 1) {
-        read_options(&r, scenario_options, COUNT_OF(scenario_options), documents.item[0], s);
+    if (document != NULL) {
+        read_options(&r, scenario_options, COUNT_OF(scenario_options), document, s);
         check_steps(&r, s);
     }
     if (problems->errors == errors)

@@ -196,8 +196,8 @@ static uint32_t least_tokens(const struct balancer *balancer, const struct rules
 /* What a replica may carry of a sum and still get one more request of its mean size. */
 static double share_with_one_more(const struct balancer *balancer, double sum)
 {
-    const double in_flight = (double)balancer->live_in_flight;
-    return balancer->affinity_bound * (sum + sum / in_flight) / balancer->live_weight;
+    const double mean = sum / fmax((double)balancer->live_in_flight, 1);
+    return balancer->affinity_bound * (sum + mean) / balancer->live_weight;
 }
 
 static double live_load(const struct balancer *balancer)

@@ -153,7 +153,7 @@ int64_t dispatch_prompt_ahead(const struct request *request)
 
 static int64_t load_of(const struct request *request)
 {
-    return request->prompt_tokens + request->output_expected + dispatch_prompt_ahead(request);
+    return dispatch_share_of(request) + dispatch_prompt_ahead(request);
 }
 
 bool dispatch_assign(struct dispatch *d, struct request *request, int64_t now_ns)

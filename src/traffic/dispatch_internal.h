@@ -111,9 +111,9 @@ void dispatch_request_free(struct dispatch *d, struct request *request, int64_t 
 
 /* No replica could take one more, by the counts alone. */
 bool dispatch_all_taken(const struct dispatch *d);
-/* Puts a request on a replica; false when there is no free slot. */
 /* What a request adds to the load of its replica until its first token, besides its tokens. */
 int64_t dispatch_prompt_ahead(const struct request *request);
+/* Puts a request on a replica; false when there is no free slot. */
 bool dispatch_assign(struct dispatch *d, struct request *request, int64_t now_ns);
 /* Takes a request off its replica; `judge`: the outcome counts for or against the replica. */
 void dispatch_release(struct dispatch *d, struct request *request, enum outcome outcome, bool judge,

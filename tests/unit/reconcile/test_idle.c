@@ -5,6 +5,7 @@
 #include "core/policy.h"
 
 #include "plant.h"
+#include "reconcile/parts.h"
 
 #define IDLE_POOL_BYTES ((size_t)8 << 10) /* beside its state */
 #define ONCE_BYTES ((size_t)64 << 10)     /* whatever the number of pools */
@@ -99,11 +100,35 @@ static void the_state_before_a_tick_is_the_one_the_tick_before_left(void **unuse
     plant_free(p);
 }
 
+/* What is granted is less than was decided: the state changes behind the tick, also in lines that
+ * the tick left alone. */
+static void a_correction_behind_the_tick_leaves_the_state_before_it(void **unused)
+{
+    (void)unused;
+    struct plant *p = plant_new();
+    plant_pool(p, "chat");
+    plant_start(p);
+    plant_run(p, 20 * SECOND_NS);
+    struct group *group = &p->r->group[0];
+    unsigned char *before = malloc(group->state_size);
+    assert_non_null(before);
+    memcpy(before, group->state, group->state_size);
+    before_clear(p->r);
+    before_look(p->r, group);
+    before_keep(p->r, group); /* a tick that changed nothing */
+    before_correct(p->r, group, 0, 7);
+    assert_memory_not_equal(before, group->state, group->state_size);
+    assert_memory_equal(before, before_open(p->r, group).ptr, group->state_size);
+    free(before);
+    plant_free(p);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(an_idle_pool_costs_one_state_and_a_few_kilobytes),
         cmocka_unit_test(the_state_before_a_tick_is_the_one_the_tick_before_left),
+        cmocka_unit_test(a_correction_behind_the_tick_leaves_the_state_before_it),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
